@@ -1,0 +1,1 @@
+"""How a service runs: the library that every service of the suite uses. It knows no business document."""

@@ -1,0 +1,42 @@
+"""`python -m chassis <services...>`: host services; also migrate, republish and revision."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import sys
+
+USAGE = """python -m chassis SERVICE...                      host these services in one process
+python -m chassis migrate SERVICE...              bring their databases and consumers up to date
+python -m chassis republish SERVICE --since T     publish the events since an instant again
+python -m chassis revision SERVICE MESSAGE        write the next migration from the models"""
+
+
+def command(arguments: list[str]) -> None:
+    """What one command line asks for."""
+    from chassis import migrate, outbox, server
+    from chassis.db import engine_for
+    from chassis.service import find
+    from chassis.settings import ServiceSettings
+
+    match arguments:
+        case ["migrate", *names] if names:
+            for name in names:
+                migrate.run(find(name))
+        case ["republish", name, "--since", instant]:
+            since = datetime.datetime.fromisoformat(instant)
+            engine = engine_for(ServiceSettings.read(name).database_url)
+            count = asyncio.run(outbox.republish(find(name), engine, since))
+            print(f"{name}: {count} events since {since.isoformat()} will be published again")
+        case ["revision", name, message]:
+            from chassis import testing
+
+            asyncio.run(testing.revise(find(name), message))
+        case [first, *rest] if not first.startswith("-") and first not in ("migrate", "republish", "revision"):
+            server.run([first, *rest])
+        case _:
+            raise SystemExit(USAGE)
+
+
+if __name__ == "__main__":
+    command(sys.argv[1:])

@@ -1,0 +1,382 @@
+"""What a handler may touch: rows it may see, the clock, numbers, announcements, questions to other services.
+
+A handler loads, decides and announces. It never commits, catches, checks permissions or talks to the message bus:
+the runtime does all of that around it, once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from google.protobuf import empty_pb2
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from chassis import contract, ids, mapping, policy, query
+from chassis.db import Part, tables_of
+from chassis.errors import Refused
+from chassis.organisation import Organisation, Place
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+__all__ = ["Actor", "Call", "Refused"]
+
+NO_COMPANY = uuid.UUID(int=0)
+EVERYTHING = policy.Reach(NO_COMPANY, all=True)
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who calls: an employee, or a service that acts for one (`caused_by`) or by itself."""
+
+    employee_id: uuid.UUID | None
+    service: str | None = None
+    caused_by: uuid.UUID | None = None
+
+    @property
+    def person(self) -> uuid.UUID | None:
+        """The employee who calls, or whose act a service carries on."""
+        return self.employee_id or self.caused_by
+
+    @property
+    def key(self) -> str:
+        """Name of the actor in idempotency rows."""
+        return str(self.employee_id or self.service)
+
+
+@dataclass
+class Announcement:
+    """An event that will stand in the outbox when the transaction commits."""
+
+    kind: type[contract.Message]
+    row: Any
+    extra: dict[str, Any]
+    audience: set[uuid.UUID]
+
+
+@dataclass
+class Call:
+    """One call of one method, or one event being worked on, inside its transaction."""
+
+    runtime: Runtime
+    db: AsyncSession
+    method: contract.Method | None
+    actor: Actor
+    company_id: uuid.UUID
+    reach: policy.Reach | None
+    locale: str = "zh-CN"
+    traceparent: str = ""
+    announcements: list[Announcement] = field(default_factory=list)
+    numbers: list[tuple[Any, str, str]] = field(default_factory=list)
+    tracked: dict[int, Any] = field(default_factory=dict)
+    extra_audience: set[uuid.UUID] = field(default_factory=set)
+    touched: set[int] = field(default_factory=set)
+
+    # ---- who, when, where
+
+    @property
+    def organisation(self) -> Organisation:
+        """The group as it stands: people, departments, posts, companies, rights."""
+        return self.runtime.rights().organisation
+
+    @property
+    def company(self) -> Place:
+        """The company that the call is about."""
+        return self.organisation.companies[self.company_id]
+
+    @property
+    def service(self) -> str:
+        return self.runtime.service.name
+
+    def now(self) -> datetime.datetime:
+        """This instant, UTC."""
+        return self.runtime.clock.now()
+
+    def today(self) -> datetime.date:
+        """The business day of the call's company."""
+        return self.organisation.today(self.company_id)
+
+    def can(self, permission: str) -> bool:
+        """Whether the caller holds a permission in this company, whatever its reach."""
+        return self._reach(permission) is not None
+
+    def _reach(self, permission: str) -> policy.Reach | None:
+        if self.actor.employee_id is None:
+            return EVERYTHING
+        return self.runtime.rights().reach(self.actor.employee_id, permission, self.company_id, self.today())
+
+    # ---- reading
+
+    async def load(
+        self,
+        model: type[Row],
+        key: str | uuid.UUID,
+        *,
+        etag: str | None = None,
+        lock: bool | None = None,
+        scope: bool = True,
+        parts: bool = True,
+    ) -> Row:
+        """One document with its lines, if the caller may reach it. A method that writes locks the row.
+
+        Raises DOCUMENT_NOT_FOUND, also for what belongs to others; STALE_ETAG where `etag` is not the row's.
+        """
+        identifier = key if isinstance(key, uuid.UUID) else _identifier(key)
+        statement = sa.select(model).where(model.id == identifier)  # type: ignore[attr-defined]
+        if scope:
+            statement = statement.where(*self.scope_of(model))
+        if parts:
+            statement = statement.options(*_parts_of(model))
+        if lock if lock is not None else not (self.method and self.method.read_only):
+            statement = statement.with_for_update(of=model)
+        row = None if identifier is None else (await self.db.execute(statement)).scalar_one_or_none()
+        if row is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
+        if etag and etag != ids.etag_of(row.version):  # type: ignore[attr-defined]
+            raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))  # type: ignore[attr-defined]
+        self.tracked[id(row)] = row
+        return row
+
+    async def page(
+        self, model: Any, request: Any, *, where: Sequence[Any] = (), scope: bool = True, default_order: str = ""
+    ) -> Any:
+        """One page of a list, as the request's filter, order and search say. One statement; one more to summarize."""
+        assert self.method is not None
+        plan = mapping.plan_for(model)
+        reply: Any = self.method.reply()
+        conditions = [*where, *(self.scope_of(model) if scope else ())]
+        if (condition := query.where(plan, request.filter)) is not None:
+            conditions.append(condition)
+        if request.search and (condition := query.search_condition(model, request.search)) is not None:
+            conditions.append(condition)
+        default = default_order or contract.load().document_of(model.__message__).default_order
+        order = query.order_of(plan, request.order_by, default)
+        if request.summarize:
+            await self._summarize(model, plan, conditions, reply)
+        hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
+        size = query.page_size(request.page_size)
+        behind = []
+        if request.page_token:
+            behind = [query.after(order, query.values_of(order, request.page_token, hashed))]
+        statement = (
+            sa.select(*_columns(model))
+            .where(*conditions, *behind)
+            .order_by(*(k.column.desc() if k.descending else k.column.asc() for k in order))
+            .limit(size + 1)
+        )
+        rows = (await self.db.execute(statement)).all()
+        into = getattr(reply, _list_field(reply, plan.message))
+        present = self._presenter(model)
+        for row in rows[:size]:
+            into.append(present(row, plan.to_message(row, with_parts=False)))
+        if len(rows) > size:
+            reply.next_page_token = query.token_of(order, rows[size - 1], hashed)
+        return reply
+
+    async def _summarize(self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any) -> None:
+        totals = [f for f in plan.fields.values() if f.spec.total]
+        if totals:
+            sums = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            row = (await self.db.execute(sa.select(sa.func.count(), *sums).where(*conditions))).one()
+            reply.total_size = row[0]
+            reply.totals.update({f.name: format(v, "f") for f, v in zip(totals, row[1:], strict=True) if v is not None})
+            return
+        some = sa.select(sa.literal(1)).select_from(model).where(*conditions).limit(query.COUNT_LIMIT + 1).subquery()
+        count = (await self.db.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
+        reply.total_size = min(count, query.COUNT_LIMIT)
+        reply.total_size_capped = count > query.COUNT_LIMIT
+
+    async def batch(self, model: Any, request: Any, *, scope: bool = True) -> Any:
+        """Headers of several documents by id; ids out of the caller's reach are left out."""
+        assert self.method is not None
+        plan = mapping.plan_for(model)
+        reply = self.method.reply()
+        keys = [key for key in map(_identifier, request.ids) if key is not None]
+        statement = sa.select(*_columns(model)).where(model.id.in_(keys), *(self.scope_of(model) if scope else ()))
+        into = getattr(reply, _list_field(reply, plan.message))
+        present = self._presenter(model)
+        for row in (await self.db.execute(statement)).all():
+            into.append(present(row, plan.to_message(row, with_parts=False)))
+        return reply
+
+    def scope_of(self, model: Any, permission: str = "") -> list[Any]:
+        """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes."""
+        reach = self._reach(permission) if permission else self.reach
+        if reach is None:
+            return [sa.false()]
+        conditions: list[Any] = []
+        if hasattr(model, "company_id"):
+            conditions.append(model.company_id == self.company_id)
+        whole = reach.all or self.company_id in reach.companies
+        if not whole and hasattr(model, "owner_id"):
+            ways = [model.department_id.in_(reach.departments)] if reach.departments else []
+            if reach.own:
+                ways.append(model.owner_id == self.actor.employee_id)
+            if self.method is None or self.method.read_only:
+                ways.append(self.takes_part(model))
+            conditions.append(sa.or_(sa.false(), *ways))
+        return conditions
+
+    def takes_part(self, model: Any) -> Any:
+        """Rows that the caller was asked about."""
+        participant = tables_of(model.metadata).participant
+        return model.id.in_(sa.select(participant.c.document_id).where(participant.c.employee_id == self.actor.person))
+
+    async def every_company(self) -> None:
+        """Look beyond the call's company, for lists of what is the caller's own everywhere."""
+        await self.db.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+
+    # ---- writing
+
+    async def create(self, model: type[Row], message: Any) -> Row:
+        """A new document out of a request's message; the caller owns it. Raises Refused with the fields at fault."""
+        plan = mapping.plan_for(model)
+        values = mapping.read_new(plan, message)
+        parts = {k: values.pop(k) for k in [f.attribute for f in plan.fields.values() if f.part] if k in values}
+        row = model(**values)
+        for known in plan.fields.values():
+            if known.part is not None:
+                mapping.fill_parts(known, row, parts.get(known.attribute, []))
+        if hasattr(model, "owner_id") and self.actor.employee_id is not None:
+            row.owner_id = self.actor.employee_id  # type: ignore[attr-defined]
+            row.department_id = self.organisation.people[self.actor.employee_id].department_id  # type: ignore[attr-defined]
+        return self.add(row)
+
+    def add(self, row: Row) -> Row:
+        """A new document made by a rule: saved, numbered, audited with the call."""
+        new: Any = row
+        new.id = new.id or ids.uuid7()
+        if hasattr(new, "company_id") and new.company_id is None:
+            new.company_id = self.company_id
+        if new.__transitions__ and new.state is None:
+            new.state = type(new).__table__.c.state.default.arg
+        self.db.add(row)
+        self.tracked[id(row)] = row
+        return row
+
+    def update(self, row: Any, message: Any, mask: Any = None) -> None:
+        """Put the fields that a request names into a row; lines are replaced as a whole, matched by their ids."""
+        plan = mapping.plan_for(type(row))
+        values = mapping.read_update(plan, row, message, mask.paths if mask is not None else ())
+        by_attribute = {f.attribute: f for f in plan.fields.values()}
+        for attribute, value in values.items():
+            if by_attribute[attribute].part is not None:
+                mapping.fill_parts(by_attribute[attribute], row, value)
+            else:
+                setattr(row, attribute, value)
+        self.touch(row)
+
+    def touch(self, row: Any) -> None:
+        """The document gets a new version with this call, even if only its lines changed."""
+        self.tracked[id(row)] = row
+        self.touched.add(id(row))
+
+    async def delete(self, row: Any) -> empty_pb2.Empty:
+        """Remove a draft."""
+        self.tracked[id(row)] = row
+        await self.db.delete(row)
+        return empty_pb2.Empty()
+
+    def next_number(self, row: Any, series: str | None = None, attribute: str = "number") -> None:
+        """The row gets the next number of its series when the call is flushed: last, so that the lock is short."""
+        self.numbers.append((row, series or row.__series__, attribute))
+
+    def announce(self, kind: type[contract.Message], row: Row, audience: Iterable[uuid.UUID] = (), **extra: Any) -> Row:
+        """Tell the other services, once this call is committed. The event holds the document's snapshot."""
+        self.touch(row)
+        self.announcements.append(Announcement(kind, row, extra, set(audience)))
+        return row
+
+    def audience(self, employee_ids: Iterable[uuid.UUID]) -> None:
+        """These employees too get the live notice of what this call announces."""
+        self.extra_audience.update(employee_ids)
+
+    async def grant_read(self, row: Any, employee_ids: Iterable[uuid.UUID]) -> None:
+        """Who was asked about a document may read it from now on."""
+        rows = [{"document_id": row.id, "employee_id": e} for e in set(employee_ids)]
+        if rows:
+            participant = tables_of(type(row).metadata).participant
+            await self.db.execute(pg.insert(participant).values(rows).on_conflict_do_nothing())
+
+    async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
+        """Keep a read copy of another service's document: an older version never replaces a newer."""
+        insert = pg.insert(model).values(id=key, version=version, **values)
+        fresh = {name: insert.excluded[name] for name in ("version", *values)}
+        await self.db.execute(
+            insert.on_conflict_do_update(
+                index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
+            )
+        )
+
+    async def ask(self, target: str, method: str, request: contract.Message) -> Any:
+        """Ask another service before a decision: `ask("approval", "heyi.approval.v1.Cases/SimulateCases", request)`.
+
+        Raises what the other refused, or SERVICE_UNAVAILABLE.
+        """
+        return await self.runtime.clients.ask(target, method, request, self)
+
+    # ---- replies
+
+    def reply(self, row: Any, *, parts: bool = True) -> Any:
+        """The row as its message, with the actions that the caller may take now. Only after it was flushed."""
+        plan = mapping.plan_for(type(row))
+        return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts))
+
+    def _presenter(self, model: Any) -> Any:
+        prefix = contract.load().document_of(model.__message__).name
+        reaches: dict[str, policy.Reach | None] = {}
+        hook = getattr(model, "__present__", None)
+
+        def reaches_row(action: str, row: Any) -> bool:
+            if action not in reaches:
+                reaches[action] = self._reach(f"{prefix}.{action}")
+            reach = reaches[action]
+            if reach is None or not hasattr(model, "owner_id"):
+                return reach is not None
+            return reach.covers(self.company_id, row.department_id, row.owner_id)
+
+        def present(row: Any, message: Any) -> Any:
+            if model.__transitions__ and self.actor.employee_id is not None:
+                actions = [a for s, a in model.__transitions__ if s == row.state and reaches_row(a, row)]
+                message.allowed_actions.extend(actions)
+            if hook is not None:
+                hook(row, message, self)
+            return message
+
+        return present
+
+
+def _identifier(key: str) -> uuid.UUID | None:
+    try:
+        return ids.parse(key)
+    except ValueError:
+        return None
+
+
+def _type_of(model: Any) -> str:
+    return str(model.__message__.DESCRIPTOR.name)
+
+
+def _parts_of(model: Any) -> list[Any]:
+    options = []
+    for relation in sa.inspect(model).relationships:
+        if issubclass(relation.mapper.class_, Part):
+            inner = _parts_of(relation.mapper.class_)
+            options.append(selectinload(getattr(model, relation.key)).options(*inner))
+    return options
+
+
+def _columns(model: Any) -> list[Any]:
+    return [getattr(model, attribute.key) for attribute in sa.inspect(model).column_attrs if attribute.key != "search"]
+
+
+def _list_field(reply: Any, message: Any) -> str:
+    return next(f.name for f in reply.DESCRIPTOR.fields if f.message_type is message.DESCRIPTOR)  # type: ignore[no-any-return]

@@ -1,0 +1,47 @@
+"""What an approver agrees to, as one number: SHA-256 over canonical JSON of the fields declared `hashed`.
+
+Never over protobuf bytes, which differ between versions of the library. Numbers are compared as numbers ("1.50" is
+"1.5") and empty fields are left out, so that a field added to the contract later does not change an older hash.
+"""
+
+from __future__ import annotations
+
+import decimal
+import hashlib
+import json
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from chassis import contract
+
+
+def content_hash(message: Message) -> str:
+    """Hash of what a document says, in hexadecimal digits."""
+    canonical = json.dumps(content(message), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def content(message: Message) -> dict[str, Any]:
+    """The hashed fields of a message with their values; of lines, their own hashed fields, in order."""
+    result: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if contract.spec_of(field).hashed:
+            values = list(value) if contract.repeated(field) else [value]
+            plain = [_plain(field, each) for each in values]
+            result[field.name] = plain if contract.repeated(field) else plain[0]
+    return result
+
+
+def _plain(field: FieldDescriptor, value: Any) -> Any:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        ours = isinstance(value, Message) and value.DESCRIPTOR.full_name.startswith("heyi.")
+        return content(value) if ours else json_format.MessageToDict(value)
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        assert field.enum_type is not None
+        return field.enum_type.values_by_number[value].name
+    if contract.spec_of(field).HasField("decimal") and value:
+        return format(decimal.Decimal(value).normalize(), "f")
+    return value

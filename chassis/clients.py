@@ -1,0 +1,99 @@
+"""Questions to other services: one channel per target, always with a deadline, as this service's own account.
+
+The employee for whom the question is asked travels along, so that the other's audit names a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+import httpx2
+from grpc_status import rpc_status
+
+from chassis import contract, errors, telemetry
+from chassis.errors import Refused
+
+if TYPE_CHECKING:
+    from chassis.call import Call
+
+DEADLINE_SECONDS = 3.0
+AT_ONCE = 128
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+]
+
+
+class ServiceTokens:
+    """Access tokens of a service's own account, renewed before they end."""
+
+    def __init__(self, issuer: str, client_id: str, client_secret: str) -> None:
+        self.url = f"{issuer}/protocol/openid-connect/token"
+        self.form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self.token, self.until = "", 0.0
+        self.lock = asyncio.Lock()
+
+    async def token_now(self) -> str:
+        """A token with at least 20 seconds left. Raises SERVICE_UNAVAILABLE."""
+        async with self.lock:
+            if time.monotonic() >= self.until:
+                try:
+                    async with httpx2.AsyncClient(timeout=DEADLINE_SECONDS) as client:
+                        answer = await client.post(self.url, data=self.form)
+                        answer.raise_for_status()
+                except httpx2.HTTPError as error:
+                    raise Refused("SERVICE_UNAVAILABLE", service="keycloak") from error
+                body = answer.json()
+                self.token, self.until = body["access_token"], time.monotonic() + body["expires_in"] - 20
+            return self.token
+
+
+class Clients:
+    """The other services, by name."""
+
+    def __init__(self, targets: Mapping[str, str], tokens: ServiceTokens | None) -> None:
+        self.targets, self.tokens = dict(targets), tokens
+        self.channels: dict[str, grpc.aio.Channel] = {}
+        self.places = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(self, target: str, method: str, request: contract.Message, call: Call | None = None) -> Any:
+        """One question. Raises what the other refused, or SERVICE_UNAVAILABLE."""
+        asked = contract.load().methods[method]
+        token = await self.tokens.token_now() if self.tokens else ""
+        metadata = [("authorization", f"Bearer {token}"), ("traceparent", telemetry.traceparent())]
+        if call is not None:
+            metadata += [("heyi-company", str(call.company_id)), ("heyi-locale", call.locale)]
+            metadata += [("heyi-caused-by", str(call.actor.person))] if call.actor.person else []
+            if asked.policy.idempotency_key:
+                # a question is never stored for the asker: each has a key of its own
+                metadata.append(("idempotency-key", f"ask-{id(request)}-{time.monotonic_ns()}"))
+        unary = self._channel(target).unary_unary(
+            f"/{method}",
+            request_serializer=asked.request.SerializeToString,
+            response_deserializer=asked.reply.FromString,
+        )
+        async with self.places:
+            try:
+                return await unary(request, timeout=DEADLINE_SECONDS, metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                status = rpc_status.from_call(error)
+                if status is not None and (refusal := errors.from_status(status)) is not None:
+                    raise refusal from error
+                raise Refused("SERVICE_UNAVAILABLE", service=target) from error
+
+    def _channel(self, target: str) -> grpc.aio.Channel:
+        if target not in self.channels:
+            self.channels[target] = grpc.aio.insecure_channel(self.targets[target], options=CHANNEL_OPTIONS)
+        return self.channels[target]
+
+    async def close(self) -> None:
+        """Hang up."""
+        await asyncio.gather(*(channel.close() for channel in self.channels.values()))

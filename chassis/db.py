@@ -1,0 +1,249 @@
+"""Tables: the base of a service's models, what every document has, and the tables that the chassis itself keeps.
+
+Each service has one Base, and with it one MetaData; the chassis' own tables are made for that MetaData, so that any
+set of services can live in one process. Relationships never load by themselves (`lazy="raise"`): what a handler
+needs is loaded by `Call.load`, in a number of statements that does not depend on the number of lines.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
+
+from chassis import ids
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# design: a browser waits 15 s, the gateway 10 s, a service 5 s, a statement 3 s
+SESSION = {
+    "statement_timeout": "3000",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+    "jit": "off",
+}
+
+
+def utc() -> sa.DateTime:
+    """Column type of an instant."""
+    return sa.DateTime(timezone=True)
+
+
+def decimal_of(precision: int, scale: int, **column: Any) -> Mapped[Any]:
+    """A column of exact numbers."""
+    return mapped_column(sa.Numeric(precision, scale), **column)
+
+
+def service_base(service: str) -> type[DeclarativeBase]:
+    """The Base of a service's models, with the chassis' tables in its metadata."""
+
+    class Base(DeclarativeBase):
+        metadata = sa.MetaData(naming_convention=NAMING)
+        type_annotation_map: ClassVar = {
+            uuid.UUID: sa.Uuid(),
+            str: sa.Text(),
+            datetime.datetime: utc(),
+            decimal.Decimal: sa.Numeric(18, 2),
+            dict[str, Any]: pg.JSONB(),
+            list[str]: pg.ARRAY(sa.Text()),
+            list[uuid.UUID]: pg.ARRAY(sa.Uuid()),
+        }
+
+    Base.metadata.info["service"] = service
+    Base.metadata.info["tables"] = Tables(Base.metadata)
+    return Base
+
+
+def tables_of(metadata: sa.MetaData) -> Tables:
+    """The chassis' own tables in a service's metadata."""
+    tables = metadata.info["tables"]
+    assert isinstance(tables, Tables)
+    return tables
+
+
+class Document:
+    """What every business document has. `version` guards against lost updates and travels as the etag."""
+
+    __message__: ClassVar[Any]
+    __transitions__: ClassVar[dict[tuple[str, str], str]] = {}
+    __series__: ClassVar[str | None] = None
+    __search__: ClassVar[tuple[str, ...]] = ()
+    __unmapped__: ClassVar[tuple[str, ...]] = ()
+    # name of a constraint -> refusal, where ALREADY_EXISTS and FIELD_NO_SUCH_DOCUMENT do not say enough
+    __refusals__: ClassVar[dict[str, str]] = {}
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=ids.uuid7)
+    version: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+    created_at: Mapped[datetime.datetime] = mapped_column(server_default=sa.func.clock_timestamp(), index=True)
+    updated_at: Mapped[datetime.datetime] = mapped_column(server_default=sa.func.clock_timestamp())
+    custom_fields: Mapped[dict[str, Any] | None] = mapped_column(pg.JSONB)
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.__table__.c.version, "eager_defaults": False}  # type: ignore[attr-defined]
+
+
+class Searchable:
+    """A document that is found by words, codes and pinyin: `__search__` names the attributes that feed the column."""
+
+    search: Mapped[str | None] = mapped_column(pg.TSVECTOR, deferred=True)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (sa.Index(f"ix_{cls.__tablename__}_search", "search", postgresql_using="gin"),)  # type: ignore[attr-defined]
+
+
+class Part:
+    """A line of a document, or a line's own line. Saved, versioned and audited with its document."""
+
+    __message__: ClassVar[Any]
+    __unmapped__: ClassVar[tuple[str, ...]] = ()
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=ids.uuid7)
+    line_number: Mapped[int] = mapped_column(sa.Integer, nullable=False)
+
+
+def part_of(table: str) -> Mapped[uuid.UUID]:
+    """The reference of a part to the row that it belongs to."""
+    return mapped_column(sa.ForeignKey(f"{table}.id", ondelete="CASCADE"), index=True, nullable=False)
+
+
+def lines_of(kind: str) -> Any:
+    """The parts of a document, in the order of their numbers. Loaded by Call.load, never by themselves."""
+    return relationship(kind, order_by=f"{kind}.line_number", cascade="all, delete-orphan", lazy="raise")
+
+
+class Tables:
+    """The chassis' own tables, once per service."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        def instant(name: str, *, index: bool = False) -> sa.Column[Any]:
+            default = sa.func.clock_timestamp()
+            return sa.Column(name, utc(), nullable=False, server_default=default, index=index)
+
+        self.idempotency = sa.Table(
+            "idempotency",
+            metadata,
+            sa.Column("company_id", sa.Uuid(), primary_key=True),
+            sa.Column("actor_id", sa.Text(), primary_key=True),
+            sa.Column("method", sa.Text(), primary_key=True),
+            sa.Column("key", sa.Text(), primary_key=True),
+            sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+            sa.Column("response", sa.LargeBinary()),
+            instant("created_at", index=True),
+        )
+        self.outbox = sa.Table(
+            "outbox",
+            metadata,
+            sa.Column("event_id", sa.Uuid(), primary_key=True),
+            sa.Column("aggregate_type", sa.Text(), nullable=False),
+            sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("subject", sa.Text(), nullable=False),
+            sa.Column("payload", sa.LargeBinary(), nullable=False),
+            sa.Column("headers", pg.JSONB(), nullable=False),
+            instant("created_at"),
+            sa.Column("published_at", utc()),
+            sa.UniqueConstraint("aggregate_id", "version", "subject"),
+        )
+        # the relay's question: what is not published yet, oldest first
+        sa.Index(
+            "ix_outbox_todo",
+            self.outbox.c.created_at,
+            self.outbox.c.event_id,
+            postgresql_where=self.outbox.c.published_at.is_(None),
+        )
+        sa.Index("ix_outbox_created_at", self.outbox.c.created_at)
+        self.inbox = sa.Table(
+            "inbox",
+            metadata,
+            sa.Column("consumer", sa.Text(), primary_key=True),
+            sa.Column("event_id", sa.Uuid(), primary_key=True),
+            instant("processed_at"),
+        )
+        self.parked_event = sa.Table(
+            "parked_event",
+            metadata,
+            sa.Column("id", sa.Uuid(), primary_key=True),
+            sa.Column("consumer", sa.Text(), nullable=False),
+            sa.Column("event_id", sa.Uuid(), nullable=False),
+            sa.Column("subject", sa.Text(), nullable=False),
+            sa.Column("aggregate_id", sa.Text(), nullable=False),
+            sa.Column("payload", sa.LargeBinary(), nullable=False),
+            sa.Column("headers", pg.JSONB(), nullable=False),
+            sa.Column("error", sa.Text(), nullable=False),
+            sa.Column("attempts", sa.Integer(), nullable=False),
+            instant("first_at"),
+            sa.Column("replay_requested_at", utc(), index=True),
+            sa.Column("resolved_at", utc()),
+            sa.Column("resolved_by", sa.Text()),
+            sa.UniqueConstraint("consumer", "event_id"),
+        )
+        self.audit_entry = sa.Table(
+            "audit_entry",
+            metadata,
+            sa.Column("id", sa.Uuid(), primary_key=True),
+            instant("at", index=True),
+            sa.Column("company_id", sa.Uuid()),
+            sa.Column("actor_id", sa.Uuid()),
+            sa.Column("service", sa.Text()),
+            sa.Column("method", sa.Text(), nullable=False),
+            sa.Column("outcome", sa.Text(), nullable=False),
+            sa.Column("reason", sa.Text()),
+            sa.Column("facts", pg.JSONB()),
+            sa.Column("trace_id", sa.Text()),
+        )
+        self.audit_change = sa.Table(
+            "audit_change",
+            metadata,
+            sa.Column("id", sa.Uuid(), primary_key=True),
+            sa.Column("entry_id", sa.ForeignKey("audit_entry.id"), nullable=False, index=True),
+            sa.Column("document_type", sa.Text(), nullable=False),
+            sa.Column("document_id", sa.Uuid(), nullable=False),
+            sa.Column("version", sa.Integer(), nullable=False),
+            sa.Column("changes", pg.JSONB(), nullable=False),
+            sa.Index("ix_audit_change_document", "document_id", "id"),
+        )
+        self.number_series = sa.Table(
+            "number_series",
+            metadata,
+            sa.Column("company_id", sa.Uuid(), primary_key=True),
+            sa.Column("series", sa.Text(), primary_key=True),
+            sa.Column("period", sa.Text(), primary_key=True),
+            sa.Column("last", sa.Integer(), nullable=False),
+        )
+        # employees who may read a document although no grant of theirs reaches it: those who were asked about it
+        self.participant = sa.Table(
+            "participant",
+            metadata,
+            sa.Column("document_id", sa.Uuid(), primary_key=True),
+            sa.Column("employee_id", sa.Uuid(), primary_key=True),
+            sa.Index("ix_participant_employee_id", "employee_id"),
+        )
+
+
+def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """An engine with the suite's limits. The pool gives up before any deadline does."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=2,
+        pool_recycle=900,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        connect_args={"server_settings": SESSION, "timeout": 5},
+    )

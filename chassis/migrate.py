@@ -1,0 +1,167 @@
+"""Bring a service's database and its place in the stream to what this release needs.
+
+Runs as the owner, before the service starts; the service itself runs as another role that owns nothing. Beside the
+numbered scripts it keeps what follows from the models alone: rights of the roles, and the fence that keeps rows of
+one company out of calls about another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+import nats
+import nats.js.api
+import nats.js.errors
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from chassis.db import tables_of
+from chassis.outbox import STREAM
+from chassis.service import Service
+from chassis.settings import MigrationSettings
+
+LOCK = 4_806_711
+ENVIRONMENT = Path(__file__).parent / "migrations_env"
+
+
+async def migrate(service: Service, settings: MigrationSettings) -> None:
+    """Tables, roles' rights, seeds, stream and consumer. Safe to run again and from two places at once."""
+    engine = owner_engine(settings.owner_database_url)
+    try:
+        await migrate_database(service, engine)
+    finally:
+        await engine.dispose()
+    await migrate_stream(service, settings.nats_url)
+
+
+def owner_engine(url: str) -> AsyncEngine:
+    """An engine for the owner of a database: one connection, no limits on statements."""
+    return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=1)
+
+
+async def migrate_database(service: Service, engine: AsyncEngine) -> None:
+    """Numbered scripts up to the newest, then fences and rights, then the rows that must be there."""
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        await connection.run_sync(lambda sync: alembic.command.upgrade(_config(service, sync), "head"))
+        for statement in _fences(service):
+            await connection.execute(sa.text(statement))
+        if service.seed is not None:
+            await service.seed(connection)
+
+
+def differences(service: Service, connection: sa.Connection) -> list[Any]:
+    """What the scripts leave different from the models; empty where they agree."""
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "target_metadata": service.base.metadata}
+    )
+    return list(compare_metadata(context, service.base.metadata))
+
+
+async def make_revision(service: Service, engine: AsyncEngine, message: str) -> None:
+    """Write the next numbered script from the difference between models and scripts."""
+    folder = _versions(service)
+    folder.mkdir(parents=True, exist_ok=True)
+    number = f"{len(list(folder.glob('[0-9]*.py'))) + 1:04d}"
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda sync: alembic.command.upgrade(_config(service, sync), "head"))
+        await connection.run_sync(
+            lambda sync: alembic.command.revision(_config(service, sync), message, autogenerate=True, rev_id=number)
+        )
+
+
+async def migrate_stream(service: Service, url: str) -> None:
+    """The one stream, and this service's durable consumer with the subjects that it reacts to."""
+    connection = await nats.connect(url, connect_timeout=5, max_reconnect_attempts=3)
+    try:
+        stream = connection.jetstream()
+        await ensure_stream(stream)
+        if service.reactions:
+            await stream.add_consumer(
+                STREAM,
+                nats.js.api.ConsumerConfig(
+                    durable_name=service.name,
+                    filter_subjects=sorted(service.reactions),
+                    ack_policy=nats.js.api.AckPolicy.EXPLICIT,
+                    deliver_policy=nats.js.api.DeliverPolicy.ALL,
+                    ack_wait=30,
+                    max_deliver=-1,
+                    max_ack_pending=256,
+                ),
+            )
+    finally:
+        await connection.close()
+
+
+async def ensure_stream(stream: Any) -> None:
+    """Make the stream where it is not there. Full, it refuses rather than forgets."""
+    config = nats.js.api.StreamConfig(
+        name=STREAM,
+        subjects=["evt.>"],
+        storage=nats.js.api.StorageType.FILE,
+        retention=nats.js.api.RetentionPolicy.LIMITS,
+        discard=nats.js.api.DiscardPolicy.NEW,
+        max_age=14 * 24 * 3600,
+        max_bytes=8 * 1024**3,
+        max_msg_size=1024 * 1024,
+        duplicate_window=600,
+        deny_delete=True,
+        deny_purge=True,
+    )
+    try:
+        await stream.stream_info(STREAM)
+    except nats.js.errors.NotFoundError:
+        await stream.add_stream(config)
+
+
+def _fences(service: Service) -> list[str]:
+    """Rows of one company stay out of calls about another, whatever a query forgets; the trail is not changed."""
+    app = f"{service.name}_app"
+    statements = [
+        f"REVOKE UPDATE, DELETE, TRUNCATE ON {table.name} FROM {app}"
+        for table in (tables_of(service.base.metadata).audit_entry, tables_of(service.base.metadata).audit_change)
+    ]
+    setting = "current_setting('heyi.company', true)"
+    for table in service.base.metadata.sorted_tables:
+        column = table.c.get("company_id")
+        if column is None or table.name in ("idempotency", "number_series", "audit_entry"):
+            continue
+        rule = f"company_id IS NULL OR {setting} = '*' OR company_id::text = {setting}"
+        statements += [
+            f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY",
+            f"DROP POLICY IF EXISTS company ON {table.name}",
+            f"CREATE POLICY company ON {table.name} TO {app} USING ({rule}) WITH CHECK ({rule})",
+            f"DROP POLICY IF EXISTS reports ON {table.name}",
+            f"CREATE POLICY reports ON {table.name} FOR SELECT TO {service.name}_ro USING (true)",
+        ]
+    return statements
+
+
+def _versions(service: Service) -> Path:
+    spec = importlib.util.find_spec(service.name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "migrations" / "versions"
+
+
+def _config(service: Service, connection: sa.Connection) -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(ENVIRONMENT))
+    config.set_main_option("version_locations", str(_versions(service)))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = service.base.metadata
+    return config
+
+
+def run(service: Service) -> None:
+    """Migrate one service as the environment says."""
+    asyncio.run(migrate(service, MigrationSettings.read(service.name)))
+    print(f"{service.name}: database and stream are up to date", flush=True)

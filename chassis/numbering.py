@@ -1,0 +1,58 @@
+"""Document numbers: `PO-{yyyy}-{000000}` counts per company, series and year.
+
+The counter row is taken last in the transaction, so that its lock is held only while the call is flushed and
+committed. Gaps are allowed: a number belongs to a document that was committed, or to none.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql as pg
+
+from chassis.db import tables_of
+
+if TYPE_CHECKING:
+    from chassis.call import Call
+
+SERIAL = re.compile(r"\{(0+)\}")
+
+
+def render(pattern: str, on: datetime.date, serial: int) -> str:
+    """A number of a series: {yyyy}, {yy}, {mm}, {dd} of the day and {000000} for the serial."""
+    text = pattern.replace("{yyyy}", f"{on:%Y}").replace("{yy}", f"{on:%y}")
+    text = text.replace("{mm}", f"{on:%m}").replace("{dd}", f"{on:%d}")
+    return SERIAL.sub(lambda zeros: str(serial).zfill(len(zeros[1])), text)
+
+
+def period(pattern: str, on: datetime.date) -> str:
+    """What the serial starts anew with: the finest date part that the pattern names."""
+    for part, format_ in (("{dd}", "%Y%m%d"), ("{mm}", "%Y%m"), ("{yy", "%Y")):
+        if part in pattern:
+            return on.strftime(format_)
+    return ""
+
+
+async def allocate(call: Call) -> None:
+    """Number the rows that asked for one: one statement per series, whatever the number of rows."""
+    from chassis.call import NO_COMPANY
+
+    wishes: dict[tuple[Any, str], list[tuple[Any, str]]] = defaultdict(list)
+    for row, series, attribute in call.numbers:
+        company = getattr(row, "company_id", None) or NO_COMPANY
+        wishes[(company, series)].append((row, attribute))
+    on = call.today()
+    for (company, series), rows in sorted(wishes.items(), key=lambda item: (str(item[0][0]), item[0][1])):
+        pattern = call.runtime.service.series[series]
+        table = tables_of(call.runtime.service.base.metadata).number_series
+        insert = pg.insert(table).values(company_id=company, series=series, period=period(pattern, on), last=len(rows))
+        statement = insert.on_conflict_do_update(
+            index_elements=["company_id", "series", "period"], set_={"last": table.c.last + len(rows)}
+        ).returning(table.c.last)
+        last = (await call.db.execute(statement)).scalar_one()
+        for serial, (row, attribute) in enumerate(rows, last - len(rows) + 1):
+            setattr(row, attribute, render(pattern, on, serial))
+    call.numbers.clear()

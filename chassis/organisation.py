@@ -1,0 +1,255 @@
+"""The group as it stands at one epoch: people, departments, posts, companies and who holds which role.
+
+Built from identity's answer, then only read: every service and the gateway keep one in memory. It says how the group is
+made; what somebody may do is decided in `policy`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from chassis.clock import Clock
+from heyi.identity.v1 import directory_pb2, grants_pb2
+
+GROUP_TIME_ZONE = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An employee, as far as others must know."""
+
+    employee_id: uuid.UUID
+    name: str
+    username: str
+    code: str
+    company_id: uuid.UUID | None
+    department_id: uuid.UUID | None
+    post_id: uuid.UUID | None
+    active: bool
+    not_before: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A department."""
+
+    department_id: uuid.UUID
+    company_id: uuid.UUID
+    parent_id: uuid.UUID | None
+    head_id: uuid.UUID | None
+    name: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A post; level 1 is the highest."""
+
+    post_id: uuid.UUID
+    code: str
+    name: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A company."""
+
+    company_id: uuid.UUID
+    code: str
+    name: str
+    short_name: str
+    base_currency: str
+    time_zone: str
+    credit_code: str = ""
+    address: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One grant of a role, its permissions spelled out. Without a company it holds in every one."""
+
+    employee_id: uuid.UUID
+    role_code: str
+    company_id: uuid.UUID | None
+    scope: str
+    department_ids: frozenset[uuid.UUID]
+    permissions: frozenset[str]
+    valid_from: datetime.date | None = None
+    valid_until: datetime.date | None = None
+
+    def holds(self, company_id: uuid.UUID, today: datetime.date) -> bool:
+        """Whether it counts in this company on this day; both days named are included."""
+        return (
+            self.company_id in (None, company_id)
+            and (self.valid_from is None or self.valid_from <= today)
+            and (self.valid_until is None or today <= self.valid_until)
+        )
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """One epoch of the group."""
+
+    epoch: int
+    people: Mapping[uuid.UUID, Person]
+    departments: Mapping[uuid.UUID, Unit]
+    posts: Mapping[uuid.UUID, Rank]
+    companies: Mapping[uuid.UUID, Place]
+    rights: Mapping[uuid.UUID, list[Right]]
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        children: defaultdict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+        for unit in self.departments.values():
+            if unit.parent_id:
+                children[unit.parent_id].append(unit.department_id)
+        object.__setattr__(self, "_children", dict(children))
+        object.__setattr__(self, "_below", {})
+
+    @classmethod
+    def of(cls, answer: directory_pb2.Authorization, clock: Clock | None = None) -> Organisation:
+        """Build from identity's answer; an answer that says `unchanged` holds nothing to build from."""
+        if answer.unchanged:
+            raise ValueError("the answer holds no organisation: nothing changed")
+        rights: defaultdict[uuid.UUID, list[Right]] = defaultdict(list)
+        for message in answer.rights:
+            right = _right(message)
+            rights[right.employee_id].append(right)
+        return cls(
+            epoch=answer.epoch,
+            people={person.employee_id: person for person in map(_person, answer.people)},
+            departments={unit.department_id: unit for unit in map(_unit, answer.departments)},
+            posts={
+                uuid.UUID(post.post_id): Rank(uuid.UUID(post.post_id), post.code, post.name, post.level)
+                for post in answer.posts
+            },
+            companies={place.company_id: place for place in map(_place, answer.companies)},
+            rights=dict(rights),
+            clock=clock or Clock(),
+        )
+
+    def person(self, employee_id: uuid.UUID) -> Person:
+        """An employee; raises KeyError for an id that names none (`people.get` does not)."""
+        return self.people[employee_id]
+
+    def today(self, company_id: uuid.UUID) -> datetime.date:
+        """The business day of a company; of the group's seat where a call is about none."""
+        place = self.companies.get(company_id)
+        return self.clock.today(place.time_zone if place else GROUP_TIME_ZONE)
+
+    def below(self, department_id: uuid.UUID) -> frozenset[uuid.UUID]:
+        """The department itself and every one below it."""
+        known: dict[uuid.UUID, frozenset[uuid.UUID]] = self._below  # type: ignore[attr-defined]
+        if department_id not in known:
+            children: Mapping[uuid.UUID, list[uuid.UUID]] = self._children  # type: ignore[attr-defined]
+            found, waiting = {department_id}, [department_id]
+            while waiting:
+                fresh = [child for child in children.get(waiting.pop(), ()) if child not in found]
+                found.update(fresh)
+                waiting += fresh
+            known[department_id] = frozenset(found)
+        return known[department_id]
+
+    def above(self, department_id: uuid.UUID | None) -> Iterator[Unit]:
+        """The department itself and those above it, nearest first."""
+        seen: set[uuid.UUID] = set()
+        while department_id and department_id not in seen and (unit := self.departments.get(department_id)):
+            seen.add(department_id)
+            yield unit
+            department_id = unit.parent_id
+
+    def head_chain(self, employee_id: uuid.UUID) -> list[uuid.UUID]:
+        """Heads from the employee's department upward: without the employee, without repeats, without the disabled."""
+        heads = (unit.head_id for unit in self.above(self.person(employee_id).department_id))
+        return [head for head in dict.fromkeys(heads) if head and head != employee_id and self._active(head)]
+
+    def holders_of_role(self, code: str, company_id: uuid.UUID) -> list[uuid.UUID]:
+        """Active employees who hold a role in a company today, by code."""
+        today = self.today(company_id)
+        return self._by_code(
+            employee_id
+            for employee_id, rights in self.rights.items()
+            if any(right.role_code == code and right.holds(company_id, today) for right in rights)
+        )
+
+    def holders_of_post(self, post_id: uuid.UUID, company_id: uuid.UUID) -> list[uuid.UUID]:
+        """Active employees of a company who hold a post, by code."""
+        return self._by_code(
+            person.employee_id
+            for person in self.people.values()
+            if person.post_id == post_id and person.company_id == company_id
+        )
+
+    def _active(self, employee_id: uuid.UUID) -> bool:
+        return (person := self.people.get(employee_id)) is not None and person.active
+
+    def _by_code(self, employee_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+        active = (employee_id for employee_id in employee_ids if self._active(employee_id))
+        return sorted(active, key=lambda employee_id: (self.people[employee_id].code, employee_id))
+
+
+def _id(text: str) -> uuid.UUID | None:
+    return uuid.UUID(text) if text else None
+
+
+def _day(text: str) -> datetime.date | None:
+    return datetime.date.fromisoformat(text) if text else None
+
+
+def _person(message: directory_pb2.Authorization.Person) -> Person:
+    cut = message.not_before_time.ToDatetime(datetime.UTC) if message.HasField("not_before_time") else None
+    return Person(
+        employee_id=uuid.UUID(message.employee_id),
+        name=message.name,
+        username=message.username,
+        code=message.code,
+        company_id=_id(message.company_id),
+        department_id=_id(message.department_id),
+        post_id=_id(message.post_id),
+        active=message.active,
+        not_before=cut,
+    )
+
+
+def _unit(message: directory_pb2.Authorization.Unit) -> Unit:
+    return Unit(
+        department_id=uuid.UUID(message.department_id),
+        company_id=uuid.UUID(message.company_id),
+        parent_id=_id(message.parent_id),
+        head_id=_id(message.head_id),
+        name=message.name,
+        active=message.active,
+    )
+
+
+def _place(message: directory_pb2.Authorization.Place) -> Place:
+    return Place(
+        company_id=uuid.UUID(message.company_id),
+        code=message.code,
+        name=message.name,
+        short_name=message.short_name,
+        base_currency=message.base_currency,
+        time_zone=message.time_zone,
+        credit_code=message.credit_code,
+        address=message.address,
+        phone=message.phone,
+    )
+
+
+def _right(message: directory_pb2.Authorization.Right) -> Right:
+    return Right(
+        employee_id=uuid.UUID(message.employee_id),
+        role_code=message.role_code,
+        company_id=_id(message.company_id),
+        scope=grants_pb2.Grant.Scope.Name(message.scope),
+        department_ids=frozenset(map(uuid.UUID, message.department_ids)),
+        permissions=frozenset(message.permissions),
+        valid_from=_day(message.valid_from_date),
+        valid_until=_day(message.valid_until_date),
+    )

@@ -1,0 +1,119 @@
+"""What every service answers about its own records: the history of a document, and events that were parked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from chassis import contract, ids, query
+from chassis.call import Call
+from chassis.db import tables_of
+from chassis.errors import Refused
+from heyi.platform.v1 import records_pb2
+
+
+class Records:
+    """Serves heyi.platform.v1.Records."""
+
+    async def ListHistory(self, request: Any, call: Call) -> Any:
+        service = call.runtime.service
+        model = service.model_of(request.document_type)
+        if model is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type=request.document_type, id=request.document_id)
+        document = await self._readable(model, request.document_id, call)
+        tables = tables_of(service.base.metadata)
+        change, entry = tables.audit_change, tables.audit_entry
+        size = query.page_size(request.page_size)
+        statement = (
+            sa.select(change, entry.c.at, entry.c.actor_id, entry.c.service, entry.c.method)
+            .join(entry, entry.c.id == change.c.entry_id)
+            .where(change.c.document_id == document.id)
+            .order_by(change.c.id.desc())
+            .limit(size + 1)
+        )
+        if request.page_token:
+            try:
+                statement = statement.where(change.c.id < ids.parse(request.page_token))
+            except ValueError:
+                raise Refused("PAGE_TOKEN") from None
+        rows = (await call.db.execute(statement)).all()
+        reply = records_pb2.ListHistoryResponse(next_page_token=str(rows[size - 1].id) if len(rows) > size else "")
+        for row in rows[:size]:
+            made = reply.entries.add(
+                id=str(row.id),
+                actor_id=str(row.actor_id or ""),
+                service=row.service or "",
+                method=row.method.split("/")[-1],
+                version=row.version,
+            )
+            made.create_time.FromDatetime(row.at)
+            for one in row.changes:
+                before, after = (json.dumps(one[side], ensure_ascii=False) for side in ("before", "after"))
+                made.changes.add(field=one["field"], before=before, after=after)
+        return reply
+
+    async def _readable(self, model: Any, document_id: str, call: Call) -> Any:
+        """The document, if the caller could get it: by a permission, or as owner or participant."""
+        name = contract.load().document_of(model.__message__).name
+        if call.can(f"{name}.get"):
+            conditions = call.scope_of(model, f"{name}.get")
+        elif hasattr(model, "owner_id"):
+            conditions = [sa.or_(model.owner_id == call.actor.person, call.takes_part(model))]
+        else:
+            raise Refused("PERMISSION_MISSING", permission=f"{name}.get")
+        try:
+            key = ids.parse(document_id)
+        except ValueError:
+            key = None
+        row = (await call.db.execute(sa.select(model.id).where(model.id == key, *conditions))).one_or_none()
+        if row is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type=model.__message__.DESCRIPTOR.name, id=document_id)
+        return row
+
+    async def ListParkedEvents(self, request: Any, call: Call) -> Any:
+        table = tables_of(call.runtime.service.base.metadata).parked_event
+        size = query.page_size(request.page_size)
+        statement = sa.select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.id).limit(size + 1)
+        if request.page_token:
+            try:
+                statement = statement.where(table.c.id > ids.parse(request.page_token))
+            except ValueError:
+                raise Refused("PAGE_TOKEN") from None
+        rows = (await call.db.execute(statement)).all()
+        reply = records_pb2.ListParkedEventsResponse(next_page_token=str(rows[size - 1].id) if len(rows) > size else "")
+        reply.parked_events.extend(_parked(row) for row in rows[:size])
+        return reply
+
+    async def ReplayParkedEvent(self, request: Any, call: Call) -> Any:
+        table = tables_of(call.runtime.service.base.metadata).parked_event
+        try:
+            key = ids.parse(request.id)
+        except ValueError:
+            key = None
+        asked = (
+            sa.update(table)
+            .where(table.c.id == key, table.c.resolved_at.is_(None))
+            .values(replay_requested_at=call.now(), resolved_by=str(call.actor.person))
+            .returning(table)
+        )
+        row = (await call.db.execute(asked)).one_or_none()
+        if row is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="ParkedEvent", id=request.id)
+        return _parked(row)
+
+
+def _parked(row: Any) -> Any:
+    message = records_pb2.ParkedEvent(
+        id=str(row.id),
+        consumer=row.consumer,
+        subject=row.subject,
+        aggregate_id=row.aggregate_id,
+        error=row.error,
+        attempts=row.attempts,
+    )
+    message.first_time.FromDatetime(row.first_at)
+    if row.resolved_at:
+        message.resolved_time.FromDatetime(row.resolved_at)
+    return message

@@ -1,0 +1,341 @@
+"""The way of a call: caller, policy, idempotency, transaction, handler, audit, outbox, commit, reply.
+
+One place opens transactions and commits them. The order inside is fixed: the idempotency row first, so that of two
+calls with one key the second waits or is told; numbers, the flush, audit, outbox and the stored reply last; then the
+commit, and only then the reply. Serialization failures and deadlocks run the whole handler again, so a handler has
+no effect outside its transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
+
+from chassis import audit, authn, contract, ids, mapping, numbering, outbox, policy, telemetry, text
+from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
+from chassis.clock import Clock
+from chassis.db import Document, tables_of
+from chassis.errors import Refused
+
+if TYPE_CHECKING:
+    from chassis.clients import Clients
+    from chassis.service import Service
+
+log = telemetry.logger("chassis.runtime")
+
+RETRIED = {"40001", "40P01"}
+LOCK_TIMEOUT, UNIQUE, FOREIGN_KEY = "55P03", "23505", "23503"
+TRIES = 5
+KEY = re.compile(r"[A-Za-z0-9_\-.:]{8,100}")
+SEARCH_WORDS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What travels beside a request."""
+
+    token: str = ""
+    company: str = ""
+    key: str = ""
+    locale: str = "zh-CN"
+    traceparent: str = ""
+    caused_by: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    message: contract.Message
+    replayed: bool = False
+
+
+@dataclass
+class Runtime:
+    """One service at work: its engine, its view of the organisation, its clients."""
+
+    service: Service
+    engine: AsyncEngine
+    rights: Callable[[], policy.Rights]
+    verify: Callable[[str], Awaitable[authn.Token]]
+    clients: Clients
+    clock: Clock = field(default_factory=Clock)
+    wake_relay: Callable[[], None] = lambda: None
+    settings: Any = None
+
+    def __post_init__(self) -> None:
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        read_only = self.engine.execution_options(postgresql_readonly=True)
+        self.read_sessions = async_sessionmaker(read_only, expire_on_commit=False, autoflush=False)
+        self.tables = tables_of(self.service.base.metadata)
+        self.under_way: set[asyncio.Task[Any]] = set()
+
+    # ---- a call from outside
+
+    async def invoke(self, method: contract.Method, request: Any, envelope: Envelope) -> Reply:
+        """Serve one call. Raises Refused.
+
+        The work goes on when the caller hangs up: a transaction is finished or rolled back, never abandoned.
+        """
+        task = asyncio.create_task(self._invoke(method, request, envelope))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _invoke(self, method: contract.Method, request: Any, envelope: Envelope) -> Reply:
+        actor = await self._actor(method, envelope)
+        company = self._company(actor, envelope)
+        try:
+            reach = self._authorize(method, actor, company)
+            mapping.check_shape(request)
+            if method.read_only:
+                return Reply(await self._read(method, request, actor, company, reach, envelope))
+            if method.policy.idempotency_key and not KEY.fullmatch(envelope.key):
+                raise Refused("IDEMPOTENCY_KEY_MISSING")
+            return await self._write(method, request, actor, company, reach, envelope)
+        except Refused as refusal:
+            if method.policy.audit or refusal.code == 7:
+                await self._audit_refusal(method, actor, company, refusal)
+            raise
+
+    async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
+        if method.policy.public and not envelope.token:
+            return Actor(None, service="public")
+        token = await self.verify(envelope.token)
+        if token.service is not None:
+            caused_by = ids.parse(envelope.caused_by) if envelope.caused_by else None
+            return Actor(None, service=token.service, caused_by=caused_by)
+        if token.employee_id is None:
+            raise Refused("NOT_SIGNED_IN", why="no employee")
+        self.rights().admit(token.employee_id, token.issued_at)
+        return Actor(token.employee_id)
+
+    def _company(self, actor: Actor, envelope: Envelope) -> uuid.UUID:
+        """The company that the call is about: the one that was asked for, else the employee's own."""
+        if envelope.company:
+            try:
+                company = ids.parse(envelope.company)
+            except ValueError:
+                raise Refused("COMPANY_NOT_ALLOWED", company_id=envelope.company[:50]) from None
+            if actor.employee_id and not self.rights().acts_for(actor.employee_id, company):
+                raise Refused("COMPANY_NOT_ALLOWED", company_id=company)
+            return company
+        if actor.employee_id:
+            return next(iter(self.rights().companies_of(actor.employee_id)), NO_COMPANY)
+        return NO_COMPANY
+
+    def _authorize(self, method: contract.Method, actor: Actor, company: uuid.UUID) -> policy.Reach | None:
+        rule = method.policy
+        if rule.public:
+            return EVERYTHING
+        if actor.service is not None:
+            if "*" in rule.services or actor.service in rule.services:
+                return EVERYTHING
+            raise Refused("PERMISSION_MISSING", permission=rule.permission or method.full_name)
+        assert actor.employee_id is not None
+        if rule.signed_in:
+            return policy.Reach(actor.employee_id)
+        if not rule.permission:
+            raise Refused("SERVICES_ONLY", method=method.full_name)
+        reach = self.rights().reach(actor.employee_id, rule.permission, company)
+        if reach is None:
+            raise Refused("PERMISSION_MISSING", permission=rule.permission)
+        return reach
+
+    async def _read(
+        self,
+        method: contract.Method,
+        request: Any,
+        actor: Actor,
+        company: uuid.UUID,
+        reach: policy.Reach | None,
+        envelope: Envelope,
+    ) -> Any:
+        async def attempt() -> Any:
+            async with self.read_sessions() as session, session.begin():
+                await session.execute(_CHOOSE_COMPANY, {"company": str(company)})
+                call = self._call(session, method, actor, company, reach, envelope)
+                return self._as_message(call, await self.service.handlers[method.full_name](request, call))
+
+        return await self._retrying(attempt)
+
+    async def _write(
+        self,
+        method: contract.Method,
+        request: Any,
+        actor: Actor,
+        company: uuid.UUID,
+        reach: policy.Reach | None,
+        envelope: Envelope,
+    ) -> Reply:
+        hashed = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        scope = {
+            "company": company,
+            "company_text": str(company),
+            "actor": actor.key,
+            "method": method.full_name,
+            "key": envelope.key,
+            "hash": hashed,
+        }
+
+        async def attempt() -> Reply:
+            async with self.sessions() as session, session.begin():
+                if envelope.key:
+                    stored = await self._claim_key(session, method, scope)
+                    if stored is not None:
+                        return Reply(stored, replayed=True)
+                else:
+                    await session.execute(_CHOOSE_COMPANY, {"company": str(company)})
+                call = self._call(session, method, actor, company, reach, envelope)
+                result = await self.service.handlers[method.full_name](request, call)
+                await self.finish(call, method.full_name)
+                message = self._as_message(call, result)
+                if envelope.key:
+                    await session.execute(_STORE_REPLY, {**scope, "response": message.SerializeToString()})
+            self.wake_relay()
+            return Reply(message)
+
+        return await self._retrying(attempt)  # type: ignore[no-any-return]
+
+    async def _claim_key(self, session: AsyncSession, method: contract.Method, scope: dict[str, Any]) -> Any:
+        """Insert the idempotency row; the stored reply where the key was used before for the same request."""
+        if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None:
+            return None
+        found = (await session.execute(_FIND_KEY, scope)).one()
+        if found.request_hash != scope["hash"]:
+            raise Refused("IDEMPOTENCY_KEY_REUSED")
+        return method.reply.FromString(found.response)
+
+    # ---- shared by calls and reactions
+
+    def _call(
+        self,
+        session: AsyncSession,
+        method: contract.Method | None,
+        actor: Actor,
+        company: uuid.UUID,
+        reach: policy.Reach | None,
+        envelope: Envelope,
+    ) -> Call:
+        return Call(self, session, method, actor, company, reach, envelope.locale, envelope.traceparent)
+
+    def call_for_event(self, session: AsyncSession, actor: Actor, company: uuid.UUID, traceparent: str) -> Call:
+        """What a reaction works with: everything of the event's company, as this service."""
+        return Call(self, session, None, actor, company, EVERYTHING, traceparent=traceparent)
+
+    async def finish(self, call: Call, method_name: str) -> None:
+        """Number, save, audit and announce what a handler did. The caller commits."""
+        await numbering.allocate(call)
+        changed = audit.collect(call)
+        self._prepare(call, changed)
+        await call.db.flush()
+        await audit.write(call, method_name, changed, telemetry.trace_id())
+        await outbox.write(call)
+
+    def _prepare(self, call: Call, changed: list[Any]) -> None:
+        """Put instants, versions and search words on the rows that are about to be saved."""
+        now = call.now()
+        for row in [row for row, _ in changed] + [row for key, row in call.tracked.items() if key in call.touched]:
+            if row in call.db.deleted:
+                continue
+            if row in call.db.new:
+                row.created_at = row.created_at or now
+            row.updated_at = now
+            if row.__search__:
+                row.search = search_vector(row)
+
+    def _as_message(self, call: Call, result: Any) -> Any:
+        return call.reply(result) if isinstance(result, Document) else result
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        for tries in range(1, TRIES + 1):
+            try:
+                return await attempt()
+            except StaleDataError:
+                raise Refused("STALE_ETAG", current_etag="") from None
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None) or ""
+                plan_outdated = "cached statement" in str(error.orig)
+                if tries < TRIES and (state in RETRIED or (plan_outdated and tries == 1)):
+                    telemetry.count("heyi.tx.retries", sqlstate=state)
+                    await asyncio.sleep(random.uniform(0.01, 0.05) * tries)  # noqa: S311
+                    continue
+                raise self._refusal_of(error, state) from error
+        raise AssertionError("the last try raises")
+
+    def _refusal_of(self, error: DBAPIError, state: str) -> Exception:
+        if state == LOCK_TIMEOUT:
+            return Refused("IN_PROGRESS")
+        if isinstance(error, IntegrityError) and state in (UNIQUE, FOREIGN_KEY):
+            return self._constraint_refusal(error, state)
+        return error
+
+    def _constraint_refusal(self, error: IntegrityError, state: str) -> Exception:
+        """What a constraint of the database says, in the contract's words."""
+        cause = getattr(error.orig, "__cause__", None)
+        name = str(getattr(cause, "constraint_name", "") or "")
+        detail = re.search(r"\((?P<columns>[^)]*)\)=\((?P<values>[^)]*)\)", str(getattr(cause, "detail", "") or ""))
+        for mapper in self.service.base.registry.mappers:
+            model: Any = mapper.class_
+            if name in getattr(model, "__refusals__", {}):
+                return Refused(model.__refusals__[name], value=detail["values"] if detail else "")
+            if model.__table__.name in name and detail:
+                reason = "ALREADY_EXISTS" if state == UNIQUE else "FIELD_NO_SUCH_DOCUMENT"
+                column = detail["columns"].split(",")[-1].strip()
+                return Refused(reason, field=column, value=detail["values"].split(",")[-1].strip())
+        return error
+
+    async def _audit_refusal(self, method: contract.Method, actor: Actor, company: uuid.UUID, refusal: Refused) -> None:
+        """A refused call is on record too, in a transaction of its own: its own was rolled back."""
+        async with self.sessions() as session, session.begin():
+            await session.execute(
+                sa.insert(self.tables.audit_entry).values(
+                    id=ids.uuid7(),
+                    company_id=company,
+                    actor_id=actor.person,
+                    service=actor.service,
+                    method=method.full_name,
+                    outcome="refused",
+                    reason=refusal.reason,
+                    facts=refusal.facts,
+                    trace_id=telemetry.trace_id(),
+                )
+            )
+
+    async def settle(self) -> None:
+        """Wait for the calls that are under way."""
+        while self.under_way:
+            await asyncio.wait(set(self.under_way))
+
+
+def search_vector(row: Any) -> str:
+    """The words under which a document is found, as a tsvector: `'固定':1 '定资':2`."""
+    words = SEARCH_WORDS.split(text.search_document(*(getattr(row, name) for name in row.__search__)).strip())
+    quoted = (word.replace("\\", "\\\\").replace("'", "''")[:200] for word in words if word)
+    return " ".join(f"'{word}':{position}" for position, word in enumerate(quoted, 1))
+
+
+_CHOOSE_COMPANY = sa.text("SELECT set_config('heyi.company', :company, true)")
+# one statement chooses the company for the row-level fence and claims the key
+_CLAIM_KEY = sa.text(
+    "WITH chosen AS (SELECT set_config('heyi.company', :company_text, true)) "
+    "INSERT INTO idempotency (company_id, actor_id, method, key, request_hash) "
+    "SELECT :company, :actor, :method, :key, :hash FROM chosen ON CONFLICT DO NOTHING RETURNING 1"
+)
+_FIND_KEY = sa.text(
+    "SELECT request_hash, response FROM idempotency "
+    "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
+)
+_STORE_REPLY = sa.text(
+    "UPDATE idempotency SET response = :response "
+    "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
+)

@@ -1,0 +1,265 @@
+"""A process at work: settings, telemetry, gRPC servers, relays, consumers, background work, and a graceful stop.
+
+Any set of services can share a process; each keeps its own database, port, stream account and service name in the
+telemetry. Production runs one per process, a single machine all of them in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import nats
+import nats.errors
+import nats.js.api
+import nats.js.errors
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+from nats.aio.client import Client
+
+from chassis import authn, contract, crypto, errors, inbox, policy, telemetry
+from chassis.clients import Clients, ServiceTokens
+from chassis.db import engine_for
+from chassis.errors import Refused
+from chassis.outbox import STREAM, Relay
+from chassis.runtime import Envelope, Runtime
+from chassis.service import Service, find
+from chassis.settings import Environment, ServiceSettings
+from heyi.identity.v1 import directory_pb2
+
+log = telemetry.logger("chassis.server")
+
+GET_AUTHORIZATION = "heyi.identity.v1.Directory/GetAuthorization"
+STOP_SECONDS = 25
+SERVER_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16384),
+    ("grpc.max_concurrent_streams", 200),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    ("grpc.so_reuseport", 0),
+]
+
+
+def run(names: Sequence[str]) -> None:
+    """Host services until SIGTERM or SIGINT."""
+    import uvloop
+
+    uvloop.run(_run(names))
+
+
+async def _run(names: Sequence[str]) -> None:
+    environment = Environment()
+    services = [find(name) for name in names]
+    settings = {s.name: ServiceSettings.of(s.name, environment, s.need) for s in services}
+    environment.check()
+    shared = settings[services[0].name].shared
+    telemetry.set_up(
+        "heyi" if len(services) > 1 else services[0].name,
+        shared.instance,
+        level=shared.log_level,
+        otlp_endpoint=shared.otlp_endpoint,
+    )
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    verifier = authn.Verifier(shared.issuer, shared.audience, authn.service_clients(shared.targets))
+    first = _clients(settings[services[0].name])
+
+    async def fetch(known_epoch: int) -> directory_pb2.Authorization:
+        request = directory_pb2.GetAuthorizationRequest(known_epoch=known_epoch)
+        return await first.ask("identity", GET_AUTHORIZATION, request)  # type: ignore[no-any-return]
+
+    snapshot = policy.Snapshot(fetch)
+    hosts = [Host(service, settings[service.name], snapshot, verifier) for service in services]
+    for host in hosts:
+        await host.listen()
+    await snapshot.start()
+    for host in hosts:
+        await host.work()
+    waker = asyncio.create_task(_wake_on_identity(hosts[0], snapshot))
+    log.info("ready", services=[service.name for service in services])
+    await stopping.wait()
+    log.info("stopping")
+    waker.cancel()
+    await asyncio.gather(*(host.stop() for host in hosts))
+    await snapshot.stop()
+    await first.close()
+    telemetry.shut_down()
+
+
+async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
+    """What identity announces is asked for at once, not at the next poll."""
+    assert host.nats is not None
+
+    async def woken(message: Any) -> None:
+        snapshot.wake()
+
+    while True:
+        try:
+            stream = host.nats.jetstream()
+            await stream.subscribe(
+                "evt.identity.>",
+                stream=STREAM,
+                ordered_consumer=True,
+                cb=woken,
+                deliver_policy=nats.js.api.DeliverPolicy.NEW,
+            )
+            return
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            log.warning("waits for the stream", error=str(error)[:200])
+            await asyncio.sleep(1)
+
+
+def _clients(settings: ServiceSettings) -> Clients:
+    tokens = ServiceTokens(settings.shared.issuer, f"heyi-{settings.name}", settings.client_secret)
+    return Clients(settings.shared.targets, tokens)
+
+
+@dataclass
+class Host:
+    """One service inside the process."""
+
+    service: Service
+    settings: ServiceSettings
+    snapshot: policy.Snapshot
+    verifier: authn.Verifier
+
+    def __post_init__(self) -> None:
+        self.engine = engine_for(self.settings.database_url)
+        if self.settings.keys:
+            crypto.use_keyring(self.engine, crypto.Keyring.parse(self.settings.keys))
+        self.runtime = Runtime(
+            service=self.service,
+            engine=self.engine,
+            rights=lambda: self.snapshot.rights,
+            verify=self.verifier.verify,
+            clients=_clients(self.settings),
+            settings=self.settings,
+        )
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.nats: Client | None = None
+        self.relay: Relay | None = None
+
+    async def listen(self) -> None:
+        """Open the gRPC port; calls are refused until the rights are known."""
+        self.server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=256)
+        self.server.add_generic_rpc_handlers(tuple(generic_handlers(self.runtime)))
+        self.health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
+        if self.server.add_insecure_port(self.settings.listen) == 0:
+            raise SystemExit(f"{self.service.name} cannot listen at {self.settings.listen}: the port is taken")
+        await self.server.start()
+
+    async def work(self) -> None:
+        """Publish, consume, and run what goes on in the background."""
+        self.nats = await nats.connect(
+            self.settings.nats_url,
+            name=self.service.name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            error_cb=self._nats_error,
+            allow_reconnect=True,
+        )
+        self.relay = Relay(self.service, self.engine, self.nats.jetstream())
+        self.runtime.wake_relay = self.relay.wake
+        self._go(self.relay.run())
+        if self.service.reactions:
+            consumer = inbox.Consumer(self.runtime, self.nats)
+            self._go(self._forever(consumer.run))
+            self._go(inbox.replay_parked(self.runtime))
+        for background in self.service.background:
+            self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
+        self._go(self._tell_health())
+
+    def _go(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def inside() -> None:
+            with telemetry.acting_as(self.service.name):
+                await work
+
+        self.tasks.append(asyncio.create_task(inside()))
+
+    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Background work that failed starts again: it is level-triggered and loses nothing."""
+        while True:
+            try:
+                await work()
+                return
+            except Exception:
+                log.exception("background work starts again", service=self.service.name)
+                await asyncio.sleep(1)
+
+    async def _tell_health(self) -> None:
+        while True:
+            serving = self.snapshot.known
+            status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+            await self.health.set("", status)
+            await asyncio.sleep(0.2 if not serving else 1)
+
+    async def _nats_error(self, error: Exception) -> None:
+        log.warning("stream connection", service=self.service.name, error=str(error)[:200])
+
+    async def stop(self) -> None:
+        """Refuse new calls, finish those under way, then let go."""
+        await self.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self.server.stop(STOP_SECONDS)
+        await self.runtime.settle()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.nats is not None:
+            await self.nats.close()
+        await self.runtime.clients.close()
+        await self.engine.dispose()
+
+
+def generic_handlers(runtime: Runtime) -> list[grpc.GenericRpcHandler]:
+    """gRPC handlers for every method that a service serves."""
+    by_service: dict[str, dict[str, Any]] = {}
+    for method in runtime.service.methods():
+        service, name = method.full_name.split("/")
+        by_service.setdefault(service, {})[name] = grpc.unary_unary_rpc_method_handler(
+            _serving(runtime, method),
+            request_deserializer=method.request.FromString,
+            response_serializer=method.reply.SerializeToString,
+        )
+    return [grpc.method_handlers_generic_handler(service, handlers) for service, handlers in by_service.items()]
+
+
+def _serving(runtime: Runtime, method: contract.Method) -> Any:
+    async def serve(request: Any, context: Any) -> Any:
+        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        envelope = Envelope(
+            token=metadata.get("authorization", "").removeprefix("Bearer "),
+            company=metadata.get("heyi-company", ""),
+            key=metadata.get("idempotency-key", ""),
+            locale=metadata.get("heyi-locale", "zh-CN"),
+            traceparent=metadata.get("traceparent", ""),
+            caused_by=metadata.get("heyi-caused-by", ""),
+        )
+        with (
+            telemetry.acting_as(runtime.service.name),
+            telemetry.span(method.full_name, traceparent=envelope.traceparent, kind="server"),
+        ):
+            try:
+                reply = await runtime.invoke(method, request, envelope)
+            except Refused as refusal:
+                await context.abort_with_status(rpc_status.to_status(errors.to_status(refusal)))
+            except Exception:
+                log.exception("call failed", method=method.full_name)
+                fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
+                await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+        if reply.replayed:
+            context.set_trailing_metadata((("heyi-replayed", "1"),))
+        return reply.message
+
+    return serve

@@ -1,0 +1,135 @@
+"""The configuration, read once at start from the environment. What is missing is named all at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+class SettingsMissing(SystemExit):
+    """The process cannot start: names every variable that is missing or cannot be read."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("the environment lacks: " + ", ".join(self.problems))
+
+
+class Environment:
+    """Reads variables and remembers what was wrong, so that one message can say all of it."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self.problems: list[str] = []
+
+    def need(self, name: str) -> str:
+        """A variable that must be there."""
+        if not (value := self._variables.get(name, "").strip()):
+            self.problems.append(name)
+        return value
+
+    def get(self, name: str, default: str = "") -> str:
+        """A variable that may be left out."""
+        return self._variables.get(name, "").strip() or default
+
+    def pairs(self, name: str) -> dict[str, str]:
+        """`identity=127.0.0.1:1,approval=127.0.0.1:2`."""
+        value = self.need(name)
+        parts = [part.strip().partition("=") for part in value.split(",")] if value else []
+        if any(not (key and equals and target) for key, equals, target in parts):
+            self.problems.append(f"{name} (name=value, separated by commas)")
+        return {key: target for key, _, target in parts}
+
+    def check(self) -> None:
+        """Raise SettingsMissing if anything was."""
+        if self.problems:
+            raise SettingsMissing(self.problems)
+
+
+@dataclass(frozen=True)
+class SharedSettings:
+    """What every process of an instance knows."""
+
+    instance: str
+    issuer: str
+    audience: str
+    targets: Mapping[str, str]
+    otlp_endpoint: str = ""
+    log_level: str = "info"
+
+    @classmethod
+    def of(cls, environment: Environment) -> SharedSettings:
+        """Read without raising; `environment.check()` comes after."""
+        return cls(
+            instance=environment.need("HEYI_INSTANCE"),
+            issuer=environment.need("HEYI_ISSUER"),
+            audience=environment.need("HEYI_AUDIENCE"),
+            targets=environment.pairs("HEYI_TARGETS"),
+            otlp_endpoint=environment.get("HEYI_OTLP_ENDPOINT"),
+            log_level=environment.get("HEYI_LOG_LEVEL", "info"),
+        )
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] | None = None) -> SharedSettings:
+        """Read the environment; raises SettingsMissing."""
+        environment = Environment(variables)
+        shared = cls.of(environment)
+        environment.check()
+        return shared
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What one service knows. Addresses hold passwords and stay out of its repr."""
+
+    name: str
+    shared: SharedSettings
+    listen: str
+    database_url: str = field(repr=False)
+    nats_url: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    keys: str = field(default="", repr=False)
+    extras: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, name: str, environment: Environment, need: Iterable[str] = ()) -> ServiceSettings:
+        """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"."""
+        prefix = f"HEYI_{name.upper()}_"
+        return cls(
+            name=name,
+            shared=SharedSettings.of(environment),
+            listen=environment.need(f"{prefix}LISTEN"),
+            database_url=environment.need(f"{prefix}DATABASE_URL"),
+            nats_url=environment.need(f"{prefix}NATS_URL"),
+            client_secret=environment.need(f"{prefix}CLIENT_SECRET"),
+            keys=environment.get(f"{prefix}KEYS"),
+            extras={extra: environment.need(f"{prefix}{extra}") for extra in need},
+        )
+
+    @classmethod
+    def read(
+        cls, name: str, need: Iterable[str] = (), *, variables: Mapping[str, str] | None = None
+    ) -> ServiceSettings:
+        """Read the environment of one service; raises SettingsMissing."""
+        environment = Environment(variables)
+        settings = cls.of(name, environment, need)
+        environment.check()
+        return settings
+
+
+@dataclass(frozen=True)
+class MigrationSettings:
+    """What `migrate` of one service needs: the owner of its database, the stream's server, and its own account."""
+
+    name: str
+    owner_database_url: str = field(repr=False)
+    nats_url: str = field(repr=False)
+
+    @classmethod
+    def read(cls, name: str, *, variables: Mapping[str, str] | None = None) -> MigrationSettings:
+        """Read the environment; raises SettingsMissing."""
+        environment = Environment(variables)
+        prefix = f"HEYI_{name.upper()}_"
+        settings = cls(name, environment.need(f"{prefix}OWNER_DATABASE_URL"), environment.need(f"{prefix}NATS_URL"))
+        environment.check()
+        return settings

@@ -1,0 +1,23 @@
+"""One PostgreSQL for the whole run; every worker finds its address in the environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from chassis import testing_postgres
+
+_open = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        os.environ[testing_postgres.VARIABLE] = _open.enter_context(testing_postgres.server())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _open.close()
+    if not hasattr(config, "workerinput"):
+        os.environ.pop(testing_postgres.VARIABLE, None)
