@@ -98,11 +98,15 @@ class KeySet:
         self._loaded_at = float("-inf")
         self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> Key | None:
         """The key of this id; None where the issuer has none. Refuses while no key set is known."""
-        if kid not in self._keys or self._age() > KEYS_FRESH_SECONDS:
+        if kid not in self._keys or self._age() > KEYS_SERVED_SECONDS:
             await self.refresh()
+        elif self._age() > KEYS_FRESH_SECONDS and (self._refreshing is None or self._refreshing.done()):
+            # Nobody waits for what is only being renewed.
+            self._refreshing = asyncio.create_task(self.refresh(), name="heyi-keys")
         if self._age() > KEYS_SERVED_SECONDS:
             raise Refused("SERVICE_UNAVAILABLE", service="keycloak")
         return self._keys.get(kid)

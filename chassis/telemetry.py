@@ -113,7 +113,7 @@ def _set_up_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("nats", "httpx2", "httpcore2", "asyncio", "opentelemetry", "sqlalchemy"):
+    for noisy in ("nats", "httpx", "httpx2", "httpcore", "httpcore2", "asyncio", "opentelemetry", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

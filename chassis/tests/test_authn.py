@@ -1,15 +1,17 @@
 """Tokens: one that counts, and every way not to."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import uuid
 
+import httpx2
 import pytest
 from joserfc.jwk import RSAKey
 
-from chassis.authn import GATEWAY_CLIENT, MAX_TOKEN_BYTES, keys_url, service_clients
+from chassis.authn import GATEWAY_CLIENT, MAX_KEYS_BYTES, MAX_TOKEN_BYTES, fetch_keys, keys_url, service_clients
 from chassis.clock import FrozenClock
 from chassis.errors import Refused
 from chassis.testing_tokens import AUDIENCE, ISSUER, TestIssuer
@@ -245,6 +247,44 @@ async def test_a_remembered_token_expires_like_any_other(verifier, realm, clock)
     assert await verifier.verify(token) is first
     clock.advance(seconds=150)
     assert await why(verifier, token) == "expired"
+
+
+async def test_stale_keys_are_renewed_while_nobody_waits(verifier, realm, time):
+    await verifier.verify(realm.person(ME))
+    time.now += 601
+    await verifier.verify(realm.person(ME, jti="2"))
+    await verifier.keys._refreshing
+    assert realm.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", None),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n", "302"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_KEYS_BYTES + 1) + b"x" * (MAX_KEYS_BYTES + 1),
+            "large",
+        ),
+    ],
+)
+async def test_keys_are_fetched_from_there_and_nowhere_else(reply, problem):
+    asked = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n")).decode().strip())
+        writer.write(reply)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/realms/heyi"
+        if problem is None:
+            assert await fetch_keys(issuer) == b"ok"
+        else:
+            with pytest.raises((httpx2.HTTPError, ValueError), match=problem):
+                await fetch_keys(issuer)
+    assert asked == ["GET /realms/heyi/protocol/openid-connect/certs HTTP/1.1"]
 
 
 def test_keys_come_from_the_configured_issuer():

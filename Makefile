@@ -1,0 +1,54 @@
+# Every verb of the house. `make help` prints them. Nothing has to be prepared: each verb gets what it needs.
+# INSTANCE=name works on another instance than "up"; ARGS go to the program behind the verb.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+LOCAL := $(PYTHON) -m infra.local
+export INSTANCE ?= up
+
+.PHONY: help up down status logs reset demo test e2e bench lint format gen lock
+
+help: ## show the verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## start everything on this machine, print the address and the demo logins
+	@$(LOCAL) up
+
+down: ## stop everything; the data stays
+	@$(LOCAL) down
+
+status: ## what runs, where, and whether it is healthy
+	@$(LOCAL) status
+
+logs: ## the last lines of all logs, followed on a terminal (ARGS=gateway: only one)
+	@$(LOCAL) logs $(ARGS)
+
+reset: ## stop everything and throw the data away (asks on a terminal)
+	@$(LOCAL) reset
+
+demo: ## fill in the fictional company (again: what is there stays)
+	@$(LOCAL) demo
+
+test: ## every test, the browser stories included, against an instance of its own (ARGS="-k word" for some)
+	@$(PYTHON) -m infra.local.check test $(ARGS)
+
+e2e: ## only the stories, against the instance "test" (left running for the next round)
+	@$(PYTHON) -m infra.local.check e2e $(ARGS)
+
+bench: ## measure: make bench ARGS="flagship list --json FILE"
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m bench run $(ARGS)
+
+lint: ## every check that reads the code without running it
+	@$(PYTHON) -m infra.local.check lint
+
+format: ## put the Python code into the house's form
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+gen: ## write gen/ anew from the contract
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python proto/generate.py
+
+lock: ## write requirements/all.txt anew from requirements/*.in (needs uv: pip install uv)
+	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt

@@ -1,0 +1,143 @@
+"""An agreed requisition becomes orders exactly once, whatever the wire does."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from factory import Factory
+from wire import wire
+
+from chassis import inbox
+from chassis.testing import eventually
+
+APPROVED = "evt.approval.case.approved"
+
+
+@pytest.fixture
+async def line():
+    async with wire("inventory", "procurement", "approval") as made:
+        yield made
+
+
+async def ordered(factory, requisition):
+    """Every line of the requisition stands in exactly one order line, and both sides say so."""
+    now = await factory.wire.procurement.as_("requester").GetPurchaseRequisition(id=requisition.id)
+    assert now.DESCRIPTOR.enum_types_by_name["State"].values_by_number[now.state].name == "ORDERED"
+    orders = await factory.orders(requisition)
+    sources = Counter(
+        source.requisition_line_id for order in orders for row in order.lines for source in row.sources
+    )
+    assert sources == Counter(row.id for row in now.lines)
+    assert {row.order_id for row in now.lines} == {order.id for order in orders}
+    return orders
+
+
+async def nothing_stuck(line):
+    for bench in line.benches.values():
+        table = bench.runtime.tables.parked_event
+        async with bench.runtime.engine.connect() as connection:
+            assert (await connection.execute(table.select())).all() == []
+
+
+async def test_a_requisition_travels_through_the_office_and_becomes_an_order(line):
+    factory = await Factory(line).build()
+    requisition = await factory.submitted()
+
+    await factory.approve(requisition, "head")
+    await factory.approve(requisition, "boss")
+
+    (order,) = await eventually(lambda: ordered(factory, requisition))
+    assert order.number.startswith("PO-2026-")
+    assert order.amount == "288.15"
+    await nothing_stuck(line)
+
+
+async def test_the_approved_event_five_times_to_two_consumers_at_once_orders_once(line):
+    factory = await Factory(line).build()
+    await line.start_consumer("procurement")
+    requisitions = [await factory.submitted() for _ in range(3)]
+    for requisition in requisitions:
+        await factory.approve(requisition, "head")
+        await factory.approve(requisition, "boss")
+    for requisition in requisitions:
+        await eventually(lambda r=requisition: ordered(factory, r))
+
+    await line.publish_again("approval", APPROVED, times=5)
+    later = await factory.submitted()
+    await factory.approve(later, "head")
+    await factory.approve(later, "boss")
+
+    for requisition in [*requisitions, later]:
+        await eventually(lambda r=requisition: ordered(factory, r))
+    await nothing_stuck(line)
+
+
+async def test_events_in_any_order_leave_the_same_requisition(line):
+    """The outcome overtakes what went before it: nothing waits, nothing goes back."""
+    factory = await Factory(line).build()
+    await line.stop_consumers("procurement")
+    requisition = await factory.submitted()
+    await factory.approve(requisition, "head")
+    await factory.approve(requisition, "boss")
+
+    events = [e for e in await line.approval.events("evt.approval.case") if e[1].case.document_id == requisition.id]
+    for _, event in reversed(events):
+        await line.procurement.deliver(event)
+    await line.start_consumer("procurement")
+
+    await eventually(lambda: ordered(factory, requisition))
+    await nothing_stuck(line)
+
+
+async def test_a_consumer_that_dies_between_commit_and_acknowledgement_orders_once(line):
+    factory = await Factory(line).build()
+    requisition = await factory.submitted()
+    await factory.approve(requisition, "head")
+    await line.stop_consumers("procurement")
+    await line.acknowledge_within("procurement", 1)
+    await factory.approve(requisition, "boss")
+
+    committed = []
+    while APPROVED not in committed:
+        for message in await line.pull("procurement", 1):
+            await inbox.work_on(line.procurement.runtime, message.subject, message.data, dict(message.headers))
+            committed.append(message.subject)
+    await ordered(factory, requisition)
+    await line.start_consumer("procurement")
+    after = await factory.submitted()
+    await factory.approve(after, "head")
+    await factory.approve(after, "boss")
+
+    await eventually(lambda: ordered(factory, after))
+    await ordered(factory, requisition)
+    await nothing_stuck(line)
+
+
+async def test_a_wiped_stream_is_filled_again_from_the_outboxes(line):
+    """The relay publishes what is marked as not published; consumers drop what they have seen."""
+    from datetime import timedelta
+
+    from chassis import outbox
+
+    factory = await Factory(line).build()
+    requisition = await factory.submitted()
+    await factory.approve(requisition, "head")
+    await factory.approve(requisition, "boss")
+    await eventually(lambda: ordered(factory, requisition))
+
+    count = await outbox.republish(
+        line.approval.service, line.approval.runtime.engine, line.approval.clock.now() - timedelta(days=1)
+    )
+
+    assert count > 0
+
+    async def published():
+        table = line.approval.runtime.tables.outbox
+        async with line.approval.runtime.engine.connect() as connection:
+            left = (await connection.execute(table.select().where(table.c.published_at.is_(None)))).all()
+        assert left == []
+
+    await eventually(published)
+    await ordered(factory, requisition)
+    await nothing_stuck(line)

@@ -1,0 +1,93 @@
+"""`python -m gateway [run | migrate | openapi | meta LOCALE]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import FrameType
+
+import orjson
+import uvicorn
+
+from chassis import contract, telemetry
+from chassis.settings import Environment
+from gateway import labels, meta, migrate, routes
+from gateway.app import Gateway, create
+from gateway.comments import Comments
+from gateway.openapi import OpenApi
+from gateway.settings import GatewaySettings
+
+STOP_SECONDS = 25
+
+
+class Server(uvicorn.Server):
+    """Ends streams with the signal: waiting for them would take the whole grace."""
+
+    gateway: Gateway
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT."""
+        self.gateway.hub.end_streams()
+        super().handle_exit(sig, frame)
+
+
+def run() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = GatewaySettings.read()
+    shared = settings.shared
+    telemetry.set_up("gateway", shared.instance, level=shared.log_level, otlp_endpoint=shared.otlp_endpoint)
+    host, port = settings.address
+
+    async def serve() -> None:
+        gateway = Gateway(settings)
+        config = uvicorn.Config(
+            create(gateway),
+            host=host,
+            port=port,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            backlog=256,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+        )
+        server = Server(config)
+        server.gateway = gateway
+        await server.serve()
+
+    import uvloop
+
+    uvloop.run(serve())
+    telemetry.shut_down()
+
+
+def main(arguments: list[str]) -> None:
+    """What the command line asks for."""
+    match arguments:
+        case [] | ["run"]:
+            run()
+        case ["migrate"]:
+            environment = Environment()
+            url = environment.need("HEYI_GATEWAY_OWNER_DATABASE_URL")
+            environment.check()
+            asyncio.run(migrate.migrate(url))
+            print("gateway: database is up to date", flush=True)
+        case ["openapi"]:
+            loaded = contract.load()
+            document = OpenApi(routes.bindings(loaded), Comments(), loaded.refusals).build()
+            sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        case ["meta", locale] if locale in labels.LOCALES:
+            loaded = contract.load()
+            words = labels.load(locale)
+            sys.stdout.buffer.write(meta.Meta(loaded, routes.bindings(loaded), words, Comments()).page().body)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,336 @@
+"""The gateway put together: the contract's addresses, signing in, live notices, exports and pages, behind one entry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+import orjson
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from chassis import authn, contract, telemetry
+from chassis.clients import ServiceTokens
+from chassis.clock import Clock
+from chassis.contract import Message
+from chassis.db import engine_for
+from chassis.errors import Refused
+from chassis.organisation import GROUP_TIME_ZONE
+from chassis.policy import Snapshot
+from gateway import entry, export, labels, meta, routes
+from gateway.callers import Caller, Callers
+from gateway.comments import Comments
+from gateway.limits import BodyLimit, Concurrency
+from gateway.live import Hub, Reader
+from gateway.login import Provider
+from gateway.openapi import OpenApi
+from gateway.sessions import Sealer, Sessions
+from gateway.settings import AUTHORIZATION_METHOD, SERVICE_CLIENT_ID, GatewaySettings
+from gateway.signin import SignIn
+from gateway.static import Pages
+from gateway.upstream import Upstreams
+
+log = telemetry.logger("gateway.app")
+
+KEY = re.compile(r"[A-Za-z0-9_\-.:]{8,100}", re.ASCII)
+STREAM_PATH = "/v1/events"
+MAX_QUERY = 16 * 1024
+_WATCH_SECONDS = 5
+_SWEEP_SECONDS = 300
+_FILE_NAME = re.compile(r';\s*name="?([^";]+)"?')
+_PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+
+
+class Gateway:
+    """Everything that serves requests, made once per process."""
+
+    def __init__(self, settings: GatewaySettings, clock: Clock | None = None) -> None:
+        self.settings, self.clock = settings, clock or Clock()
+        shared, limits = settings.shared, settings.limits
+        loaded = contract.load()
+        self.bindings = routes.bindings(loaded)
+        self.router = routes.Router(self.bindings)
+        self.exports = export.Exports(loaded, self.bindings, limits.export_rows, limits.export_at_once)
+        self._pages_of_meta = {
+            locale: meta.Meta(loaded, self.bindings, labels.load(locale), Comments()).page()
+            for locale in labels.LOCALES
+        }
+        self._openapi = orjson.dumps(OpenApi(self.bindings, Comments(), loaded.refusals).build())
+        self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values())
+        self._question = loaded.methods[AUTHORIZATION_METHOD]
+        self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret)
+        self.snapshot = Snapshot(self._authorization, clock=self.clock)
+        self.verifier = authn.Verifier(
+            shared.issuer, shared.audience, authn.service_clients(shared.targets), clock=self.clock
+        )
+        self.engine = engine_for(settings.database_url)
+        self.http = httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+        self.provider = Provider(
+            shared.issuer, settings.client_secret, settings.public_url, self.verifier, self.http, self.clock
+        )
+        sealer = Sealer(settings.client_secret)
+        self.sessions = Sessions(self.engine, sealer, limits, self.provider.refresh, self.clock)
+        self.callers = Callers(settings, self.sessions, self.verifier, self.snapshot, self.clock)
+        self.hub = Hub(settings.nats_url, self.snapshot, limits, f"evt.{self._question.service}.")
+        self.sessions.listeners.append(self.hub.sessions_ended)
+        self.sign_in = SignIn(settings, self.callers, self.sessions, self.provider, self.snapshot)
+        self.pages = Pages(settings.web_root)
+
+    async def _authorization(self, known_epoch: int) -> Any:
+        token = await self._tokens.token_now()
+        request = self._question.request(known_epoch=known_epoch)
+        metadata = [("authorization", f"Bearer {token}")]
+        return (await self.upstreams.call(self._question.service, self._question, request, metadata, 4)).message
+
+    # ---- life
+
+    @contextlib.asynccontextmanager
+    async def life(self, _: FastAPI) -> AsyncIterator[None]:
+        """Start what runs beside requests; stop it again, streams first."""
+        await self.snapshot.start()
+        self.hub.start()
+        beside = [
+            asyncio.create_task(self._forever(self._watch_streams, _WATCH_SECONDS)),
+            asyncio.create_task(self._forever(self._sweep, _SWEEP_SECONDS)),
+        ]
+        log.info("ready", listen=self.settings.listen, methods=len(self.bindings))
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self.hub.close()
+            await self.snapshot.stop()
+            await self.upstreams.close()
+            await self.http.aclose()
+            await self.engine.dispose()
+
+    async def _forever(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                # The database may be away: the next round is as good as this one.
+                log.warning("beside_failed", work=work.__name__, exc_info=True)
+
+    async def _watch_streams(self) -> None:
+        self.hub.check_readers()
+        if held := self.hub.sessions:
+            self.hub.sessions_ended(held - await self.sessions.standing(held))
+
+    async def _sweep(self) -> None:
+        await self.sessions.sweep()
+
+    # ---- the contract's addresses
+
+    async def serve(self, request: Request, binding: routes.Binding, parts: list[str]) -> Response:
+        """One call of the contract: who, what, ask, answer."""
+        method = binding.method
+        public = method.policy.public and not _has_credentials(request, self.callers.cookie)
+        if public:
+            self.callers.stranger(request)
+        caller = None if public else await self.callers.known(request)
+        key = request.headers.get("idempotency-key", "")
+        if (key or method.policy.idempotency_key) and not KEY.fullmatch(key):
+            raise Refused("IDEMPOTENCY_KEY_MISSING")
+        raw = await request.body()
+        if raw and not _is_json(request):
+            raise Refused("MALFORMED_REQUEST", position=0)
+        message = binding.request(parts, _query(request), raw)
+        reply = await self.ask(request, binding, message, caller, key)
+        headers = {"Idempotency-Replayed": "true"} if reply.replayed else {}
+        if binding.is_file:
+            return _file(reply.message, headers)
+        body = orjson.dumps(binding.encode(reply.message))
+        return Response(body, method.policy.success_status or 200, headers, "application/json")
+
+    async def ask(
+        self, request: Request, binding: routes.Binding, message: Message, caller: Caller | None, key: str = ""
+    ) -> Any:
+        """Ask the service that a method belongs to, on the caller's behalf."""
+        metadata = [("heyi-locale", request.state.locale), ("traceparent", telemetry.traceparent())]
+        if caller is not None:
+            metadata.append(("authorization", f"Bearer {caller.token}"))
+        if company := self.callers.company(request):
+            metadata.append(("heyi-company", company))
+        if key:
+            metadata.append(("idempotency-key", key))
+        service = binding.target or getattr(message, "service", "")
+        return await self.upstreams.call(service, binding.method, message, metadata)
+
+    async def export(self, request: Request, binding: routes.Binding) -> Response:
+        """A list as a file."""
+        caller = await self.callers.known(request)
+        self.callers.exports(caller)
+        company = self.callers.own_company(caller, request) if caller.employee_id else None
+        place = self.snapshot.organisation.companies.get(company) if company else None
+
+        async def ask(what: routes.Binding, message: Message) -> Any:
+            return (await self.ask(request, what, message, caller)).message
+
+        words = labels.load(request.state.locale)
+        zone = place.time_zone if place else GROUP_TIME_ZONE
+        content, name = await self.exports.write(binding, _query(request), words, zone, ask)
+        headers = {"Content-Disposition": export.disposition("attachment", name)}
+        return Response(content, headers=headers, media_type=export.MEDIA_TYPE)
+
+    # ---- the gateway's own addresses
+
+    async def events(self, request: Request) -> Response:
+        """What changes, as it changes, to one person."""
+        caller = await self.callers.known(request)
+        if caller.employee_id is None:
+            raise Refused("NOT_SIGNED_IN", why="employee")
+        limits = self.settings.limits
+        company = self.callers.own_company(caller, request)
+        if self.hub.streams() >= limits.streams or self.hub.streams(caller.employee_id) >= limits.streams_per_person:
+            raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=5)
+        reader = Reader(
+            employee_id=caller.employee_id,
+            company=company,
+            session=caller.session.id_hash if caller.session else None,
+            admitted=lambda: self.callers.still_admitted(caller),
+        )
+        position = request.headers.get("last-event-id") or request.query_params.get("lastEventId", "")
+        after = int(position) if position.isascii() and position.isdigit() and len(position) < 19 else None
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self.hub.stream(reader, after), headers=headers, media_type="text/event-stream")
+
+    async def meta(self, request: Request) -> Response:
+        """The contract for the SPA."""
+        page = self._pages_of_meta[request.state.locale]
+        headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Vary": "Accept-Language, Accept-Encoding"}
+        if request.headers.get("if-none-match") == page.etag:
+            return Response(status_code=304, headers=headers)
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(page.packed if packed else page.body, headers=headers, media_type="application/json")
+
+    async def openapi(self, _: Request) -> Response:
+        """The contract as OpenAPI."""
+        return Response(self._openapi, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+    async def live(self, _: Request) -> Response:
+        """The process turns its loop."""
+        return Response(b'{"status":"live"}', media_type="application/json")
+
+    async def ready(self, _: Request) -> Response:
+        """Requests can be served: sessions can be read, and who may do what is known."""
+        try:
+            await self.sessions.probe()
+            problems = []
+        except (SQLAlchemyError, OSError, TimeoutError) as problem:
+            log.warning("not_ready", problem=repr(problem)[:200])
+            problems = ["database"]
+        problems += [] if self.snapshot.known else ["authorization"]
+        body = orjson.dumps({"status": "waiting" if problems else "ready", "waits_for": problems})
+        return Response(body, 503 if problems else 200, media_type="application/json")
+
+    async def page(self, request: Request) -> Response:
+        """A page of the SPA, or a file of it."""
+        found = await self.pages.get(request.scope["path"], request.headers)
+        if found is None:
+            raise Refused("NO_SUCH_ADDRESS", path=request.scope["path"][:200])
+        return found
+
+
+class ContractRoute(BaseRoute):
+    """Every address of the contract as one route: found in a tree, not by trying a hundred patterns in turn."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Everything below the contract's prefix is decided here, what does not exist too."""
+        inside = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        return (Match.FULL if inside else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the method and serve it."""
+        request, gateway = Request(scope, receive), self._gateway
+        path = scope["path"]
+        if found := gateway.router.find(scope["method"], path):
+            answer = await gateway.serve(request, *found)
+        elif scope["method"] == "GET" and (listing := gateway.exports.find(path)):
+            answer = await gateway.export(request, listing)
+        else:
+            raise Refused("NO_SUCH_ADDRESS", path=path[:200])
+        await answer(scope, receive, send)
+
+
+def create(gateway: Gateway) -> FastAPI:
+    """The application. FastAPI infers nothing here: every handler takes the request as it is."""
+    app = FastAPI(lifespan=gateway.life, openapi_url=None, docs_url=None, redoc_url=None)
+    sign_in = gateway.sign_in
+    app.router.routes.extend(
+        [
+            Route("/v1/meta", gateway.meta, methods=["GET"]),
+            Route(STREAM_PATH, gateway.events, methods=["GET"]),
+            ContractRoute(gateway),
+            Route("/auth/login", sign_in.login, methods=["GET"]),
+            Route("/auth/callback", sign_in.callback, methods=["GET"]),
+            Route("/auth/session", sign_in.session, methods=["GET"]),
+            Route("/auth/logout", sign_in.logout, methods=["POST"]),
+            Route("/auth/backchannel-logout", sign_in.backchannel_logout, methods=["POST"]),
+            Route("/openapi.json", gateway.openapi, methods=["GET"]),
+            Route("/health/live", gateway.live, methods=["GET"]),
+            Route("/health/ready", gateway.ready, methods=["GET"]),
+            Route("/{path:path}", gateway.page, methods=["GET"]),
+        ]
+    )
+    app.add_exception_handler(Refused, entry.on_refused)
+    app.add_exception_handler(HTTPException, entry.on_http_exception)
+    limits = gateway.settings.limits
+    app.add_middleware(BodyLimit, limit=limits.body_bytes)
+    app.add_middleware(Concurrency, limit=limits.concurrency, exempt=(STREAM_PATH, "/health/"))
+    app.add_middleware(entry.Entry, secure=gateway.settings.public_url.startswith("https://"))
+    return app
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    raw = request.scope["query_string"]
+    if len(raw) > MAX_QUERY:
+        raise Refused("REQUEST_TOO_LARGE", limit_bytes=MAX_QUERY)
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=500, errors="strict")
+    except ValueError:
+        raise Refused("MALFORMED_REQUEST", position=0) from None
+    return pairs
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json"
+
+
+def _has_credentials(request: Request, cookie: str) -> bool:
+    return "authorization" in request.headers or cookie in request.cookies
+
+
+def _file(body: Any, headers: dict[str, str]) -> Response:
+    """A file that a service made, with the name that its content type carries."""
+    kind = body.content_type.partition(";")[0].strip() or "application/octet-stream"
+    name = _FILE_NAME.search(body.content_type)
+    extension = kind.rsplit("/", 1)[-1]
+    said = name[1] if name else f"{uuid.uuid4().hex[:8]}.{extension}"
+    is_pdf = kind == "application/pdf"
+    headers |= {
+        "Content-Disposition": export.disposition("inline" if is_pdf else "attachment", said),
+        "Content-Security-Policy": _PDF_POLICY if is_pdf else "default-src 'none'; sandbox",
+        "Cache-Control": "private, no-store",
+    }
+    return Response(body.data, headers=headers, media_type=kind)

@@ -1,0 +1,77 @@
+"""How much one caller, one request and one replica may use. Pure ASGI: nothing here holds a body or a task back."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.errors import Refused
+
+_REMEMBERED = 20_000
+
+
+class Buckets:
+    """A token bucket for each name. The least recently seen are forgotten: by then they are full again."""
+
+    def __init__(self, rate: float, burst: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._burst, self._monotonic = rate, burst, monotonic
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str) -> None:
+        """Take one token; refuses with the time to wait."""
+        now = self._monotonic()
+        left, seen = self._buckets.pop(name, (self._burst, now))
+        left = min(self._burst, left + (now - seen) * self._rate)
+        if left < 1:
+            self._buckets[name] = (left, now)
+            raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=max(1, round((1 - left) / self._rate)))
+        self._buckets[name] = (left - 1, now)
+        if len(self._buckets) > _REMEMBERED:
+            self._buckets.popitem(last=False)
+
+
+class BodyLimit:
+    """Counts the bytes of a body as they come: what a header claims is only believed when it is too much."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        for name, value in scope["headers"]:
+            if name == b"content-length" and (not value.isdigit() or int(value) > self._limit):
+                raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class Concurrency:
+    """At most so many requests at once in this replica. Streams are counted where they are held, not here."""
+
+    def __init__(self, app: ASGIApp, limit: int, exempt: tuple[str, ...]) -> None:
+        self._app, self._limit, self._exempt = app, limit, exempt
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(self._exempt):
+            return await self._app(scope, receive, send)
+        if self._under_way >= self._limit:
+            raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=1)
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1

@@ -1,0 +1,35 @@
+"""Bring the gateway's own database to what this release needs: as its owner, under a lock, before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import alembic.command
+import alembic.config
+import sqlalchemy as sa
+
+from chassis.migrate import ENVIRONMENT, LOCK, owner_engine
+from gateway.sessions import METADATA
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+async def migrate(owner_database_url: str) -> None:
+    """Numbered scripts up to the newest. Safe to run again and from two places at once."""
+    engine = owner_engine(owner_database_url)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(ENVIRONMENT))
+    config.set_main_option("version_locations", str(VERSIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = METADATA
+    alembic.command.upgrade(config, "head")

@@ -1,0 +1,188 @@
+"""`make test`, `make e2e` and `make lint`: every check of the suite, each prepared from nothing, with names, times and
+one verdict.
+
+The stories of e2e-tests run against the instance "test", which is set up anew for each run and stopped at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree  # reads only reports that pytest wrote here
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from infra.local import machine
+from infra.local.instance import Instance
+from infra.local.report import CannotContinueError, Report
+
+REPORTS = machine.HOME / "reports"
+UNIT_FOLDERS = ("proto", "chassis", "gateway", "services", "infra")
+STRICT = ("chassis", "gateway")
+MAXIMUM_LINES = 600
+
+
+def test(report: Report, arguments: Sequence[str]) -> bool:
+    """Run every test; arguments go to pytest (a path or -k shortens the run while working)."""
+    began = time.monotonic()
+    machine.debian_packages(report, browser=True)
+    machine.python_packages(report)
+    machine.generated_code(report)
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    results = [_pytest(report, "unit", [*_existing(UNIT_FOLDERS), "-n", "2", *arguments])]
+    machine.web_pages(report)
+    results.append(_command(report, "web", ["npm", "run", "--silent", "test"], cwd=machine.ROOT / "web"))
+    instance = Instance("test", report)
+    instance.reset()
+    try:
+        results.append(_stories(report, instance, arguments))
+    finally:
+        instance.down()
+    counted = [_counts(file) for file in sorted(REPORTS.glob("*.xml"))]
+    ran, failed, skipped = (sum(column) for column in zip(*counted, strict=True))
+    print("\nBrowser stories played in Chromium:")
+    print(
+        "\n".join(
+            f"  {'passed' if passed else 'FAILED'}  {name}" for name, passed in _browser_stories(REPORTS / "e2e.xml")
+        )
+        or "  none"
+    )
+    seconds = time.monotonic() - began
+    print(f"\n{ran} tests, {failed} failed, {skipped} skipped, {seconds // 60:.0f} min {seconds % 60:.0f} s")
+    return all(results) and failed == 0 and skipped == 0
+
+
+def e2e(report: Report, arguments: Sequence[str]) -> bool:
+    """Run only the stories; the instance keeps running, so that the next round begins at once."""
+    machine.debian_packages(report, browser=True)
+    return _stories(report, Instance("test", report), arguments)
+
+
+def prepare(report: Report) -> bool:
+    """Get ready what a program of ours needs to run: packages and generated code."""
+    machine.debian_packages(report)
+    machine.python_packages(report)
+    machine.generated_code(report)
+    return True
+
+
+def lint(report: Report) -> bool:
+    """Run every check that reads the code without running it."""
+    prepare(report)
+    machine.web_packages(report)
+    tool = str(machine.PYTHON.parent) + "/"
+    rules = sorted(str(file.relative_to(machine.ROOT)) for file in (machine.ROOT / "services").rglob("rules.py"))
+    buf = str(machine.ROOT / "web" / "node_modules" / ".bin" / "buf")
+    checks: dict[str, list[str]] = {
+        "ruff check": [tool + "ruff", "check", "."],
+        "ruff format": [tool + "ruff", "format", "--check", "."],
+        "mypy": [tool + "mypy", *_existing(STRICT), *rules],
+        "import-linter": [tool + "lint-imports"],
+        "buf lint": [buf, "lint", "gen/heyi.binpb", "--config", "proto/buf.yaml"],
+        "buf breaking": [
+            buf,
+            "breaking",
+            "gen/heyi.binpb",
+            "--against",
+            "proto/baseline.binpb",
+            "--config",
+            "proto/buf.yaml",
+        ],
+        "web": ["npm", "run", "--silent", "--prefix", "web", "lint"],
+    }
+    results = [_command(report, name, command) for name, command in checks.items()]
+    results.append(_no_long_files(report))
+    print("\nAll checks passed." if all(results) else "\nSome checks failed: the lines above say which.")
+    return all(results)
+
+
+def _stories(report: Report, instance: Instance, arguments: Sequence[str]) -> bool:
+    instance.up()
+    env = {**os.environ, **instance.env(), "INSTANCE": instance.name, "HEYI_CHROMIUM": machine.chromium() or ""}
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    return _pytest(report, "e2e", ["e2e-tests", *arguments], env=env)
+
+
+def _pytest(report: Report, name: str, arguments: Sequence[str], *, env: dict[str, str] | None = None) -> bool:
+    command = [
+        str(machine.PYTHON),
+        "-m",
+        "pytest",
+        "-q" if name == "unit" else "-v",
+        f"--junitxml={REPORTS / name}.xml",
+        *arguments,
+    ]
+    return _command(report, f"{name} tests", command, env=env)
+
+
+def _command(
+    report: Report, name: str, command: Sequence[str], *, cwd: Path = machine.ROOT, env: dict[str, str] | None = None
+) -> bool:
+    began = time.monotonic()
+    report.line(f"{name} ...")
+    code = subprocess.run(list(command), cwd=cwd, env=env).returncode
+    report.line(f"{name}: {'passed' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.1f} s")
+    return code == 0
+
+
+def _counts(file: Path) -> tuple[int, int, int]:
+    suite = next(ElementTree.parse(file).getroot().iter("testsuite"))
+    number = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+    return number["tests"], number["failures"] + number["errors"], number["skipped"]
+
+
+def _browser_stories(file: Path) -> list[tuple[str, bool]]:
+    """Return the stories of the folder e2e-tests/browser and whether each passed."""
+    if not file.exists():
+        return []
+    cases = [
+        case
+        for case in ElementTree.parse(file).getroot().iter("testcase")
+        if ".browser." in f".{case.get('classname')}."
+    ]
+    bad = {"failure", "error", "skipped"}
+    return [
+        (f"{(case.get('name') or '').removeprefix('test_').replace('_', ' ')}", not bad & {child.tag for child in case})
+        for case in cases
+    ]
+
+
+def _no_long_files(report: Report) -> bool:
+    """Refuse source files over 600 lines whose first lines do not say why (in words that contain "600 lines")."""
+    found = []
+    for folder in (*UNIT_FOLDERS, "e2e-tests", "bench", "web/src", "web/tests"):
+        for file in (machine.ROOT / folder).rglob("*"):
+            if file.suffix in {".py", ".ts", ".tsx", ".proto", ".css"} and "node_modules" not in file.parts:
+                lines = file.read_text("utf-8").splitlines()
+                if len(lines) > MAXIMUM_LINES and "600 lines" not in "\n".join(lines[:20]):
+                    found.append(f"    {file.relative_to(machine.ROOT)}: {len(lines)} lines")
+    report.line("file length: passed" if not found else "file length: FAILED\n" + "\n".join(found))
+    return not found
+
+
+def _existing(folders: Sequence[str]) -> list[str]:
+    return [folder for folder in folders if (machine.ROOT / folder).exists()]
+
+
+def main() -> int:
+    """Run the named check and end with 0 only when all of it passed."""
+    report, arguments = Report(), sys.argv[2:]
+    checks: dict[str, Callable[[], bool]] = {
+        "test": lambda: test(report, arguments),
+        "e2e": lambda: e2e(report, arguments),
+        "lint": lambda: lint(report),
+        "prepare": lambda: prepare(report),
+    }
+    try:
+        return 0 if checks[sys.argv[1]]() else 1
+    except CannotContinueError as trouble:
+        print(f"\n{trouble}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,344 @@
+"""The fictional group as documents: read from data/, with ids that are the same on every machine and in every run.
+
+Nothing here talks to anybody. Names, addresses and codes are invented: credit codes have right check characters over an
+organisation code (HEY...) that no register gives out, telephone numbers are 5550 numbers, mail ends in `.example`.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DATA = Path(__file__).parent / "data"
+NAMESPACE = uuid.UUID("6d0c3c1e-5b0f-5f0a-9c3e-0a1de0000001")
+CURRENCY, TIME_ZONE = "CNY", "Asia/Shanghai"
+PASSWORD = "Heyi-demo-2026"  # noqa: S105  (every demo person's, printed by the runner)
+PRICES_SINCE = "2026-01-01"
+# A supplier's price against the planned one, by its place among those who offer the item; the first is preferred.
+PRICE_LEVELS = (Decimal("0.98"), Decimal("1.03"), Decimal("1.07"))
+# Cheap things come in boxes: (planned price below, quantity from which, part of the price).
+BREAKS = (
+    (Decimal(5), (("200", "0.97"), ("1000", "0.93"))),
+    (Decimal(100), (("50", "0.97"), ("200", "0.94"))),
+    (Decimal(2000), (("10", "0.98"),)),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document to be made: its type, stable id, fields, and the company that the call is about."""
+
+    document: str
+    key: str
+    fields: Mapping[str, Any]
+    company: str = ""
+    # fields of the request beside the document's own
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return id_of(self.document, self.key)
+
+
+def id_of(document: str, key: str) -> str:
+    """The id of a document of the demo company."""
+    return str(uuid.uuid5(NAMESPACE, f"{document}/{key}"))
+
+
+def reference(document: str, key: str) -> str:
+    """The id that a field holds; empty for nothing."""
+    return id_of(document, key) if key else ""
+
+
+@functools.cache
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@functools.cache
+def tables(name: str) -> Any:
+    """A YAML file."""
+    return yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def companies() -> list[Record]:
+    return [
+        Record("identity.company", row["code"], {**row, "base_currency": CURRENCY, "time_zone": TIME_ZONE})
+        for row in rows("companies")
+    ]
+
+
+def posts() -> list[Record]:
+    return [Record("identity.post", row["code"], {**row, "level": int(row["level"])}) for row in rows("posts")]
+
+
+def departments() -> list[Record]:
+    """Departments without their heads, who are made after them; parents first."""
+    return [
+        Record(
+            "identity.department",
+            row["code"],
+            {
+                "code": row["code"],
+                "name": row["name"],
+                "parent_id": reference("identity.department", row["parent"]),
+                "sort_order": number,
+            },
+            company=row["company"],
+        )
+        for number, row in enumerate(rows("departments"), 1)
+    ]
+
+
+def heads() -> dict[str, str]:
+    """Id of the head of each department, by the department's code."""
+    return {row["code"]: id_of("identity.employee", row["head"]) for row in rows("departments")}
+
+
+def employees() -> list[Record]:
+    company_of = {row["code"]: row["company"] for row in rows("departments")}
+    return [
+        Record(
+            "identity.employee",
+            row["username"],
+            {
+                "code": row["code"],
+                "name": row["name"],
+                "username": row["username"],
+                "email": f"{row['username']}@heyi.example",
+                "phone": f"021-5550{number:04d}",
+                "home_company_id": id_of("identity.company", company_of[row["department"]]),
+                "department_id": id_of("identity.department", row["department"]),
+                "post_id": id_of("identity.post", row["post"]),
+                "hire_date": row["hire_date"],
+                "locale": "zh-CN",
+            },
+            company=company_of[row["department"]],
+            beside={"initial_password": PASSWORD, "keep_password": True},
+        )
+        for number, row in enumerate(rows("employees"), 2001)
+    ]
+
+
+def roles() -> list[Record]:
+    return [Record("identity.role", code, {"code": code, **role}) for code, role in tables("rights")["roles"].items()]
+
+
+def grants(built_in: Mapping[str, str]) -> list[Record]:
+    """Who holds which role. `built_in`: code -> id of the roles that come with the product."""
+    own = {role.key: role.id for role in roles()}
+    return [
+        Record(
+            "identity.grant",
+            f"{person}/{grant['role']}/{grant.get('company', '')}",
+            {
+                "employee_id": id_of("identity.employee", person),
+                "role_id": (own | dict(built_in))[grant["role"]],
+                "grant_company_id": reference("identity.company", grant.get("company", "")),
+                "scope": grant["reach"],
+            },
+        )
+        for grant in tables("rights")["grants"]
+        for person in grant["people"]
+    ]
+
+
+def limits() -> list[Record]:
+    return [
+        Record(
+            "approval.authority_limit",
+            f"{company['code']}/{limit['post']}/{limit['document_type']}",
+            {
+                "post_id": id_of("identity.post", limit["post"]),
+                "document_type": limit["document_type"],
+                "limit_amount": limit["amount"],
+                "currency": CURRENCY,
+            },
+            company=company["code"],
+        )
+        for company in rows("companies")
+        for limit in tables("rights")["limits"]
+    ]
+
+
+def flows() -> list[Record]:
+    return [
+        Record(
+            "approval.flow_definition",
+            f"{company}/{flow['code']}",
+            {name: value for name, value in flow.items() if name != "companies"},
+            company=company,
+        )
+        for flow in tables("flows")
+        for company in flow["companies"]
+    ]
+
+
+def units() -> list[Record]:
+    return [Record("inventory.unit", row["code"], {**row, "decimals": int(row["decimals"])}) for row in rows("units")]
+
+
+def categories() -> list[Record]:
+    """Item categories, parents first."""
+    return [
+        Record(
+            "inventory.item_category",
+            row["code"],
+            {
+                "code": row["code"],
+                "name": row["name"],
+                "parent_id": reference("inventory.item_category", row["parent"]),
+                "sourcing_policy": row["sourcing_policy"],
+                "tax_rate": row["tax_rate"],
+                "buyer_id": id_of("identity.employee", row["buyer"]),
+            },
+        )
+        for row in rows("categories")
+    ]
+
+
+def items() -> list[Record]:
+    return [
+        Record(
+            "inventory.item",
+            row["code"],
+            {
+                **{name: row[name] for name in ("code", "name", "specification", "kind", "standard_price", "brand")},
+                "category_id": id_of("inventory.item_category", row["category"]),
+                "base_unit_id": id_of("inventory.unit", row["unit"]),
+                "units": [
+                    {"unit_id": id_of("inventory.unit", unit), "factor": factor} for unit, factor in other_units(row)
+                ],
+            },
+        )
+        for row in rows("items")
+    ]
+
+
+def other_units(row: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Unit and factor of each further unit: `BOX:500 CTN:5000`."""
+    for pair in row["other_units"].split():
+        unit, factor = pair.split(":")
+        yield unit, factor
+
+
+def suppliers() -> list[Record]:
+    plain = (
+        "name",
+        "short_name",
+        "credit_code",
+        "contact_name",
+        "phone",
+        "email",
+        "address",
+        "invoice_kind",
+        "tax_rate",
+    )
+    return [
+        Record(
+            "procurement.supplier",
+            row["key"],
+            {
+                **{name: row[name] for name in plain},
+                "currency": CURRENCY,
+                "payment_days": int(row["payment_days"]),
+                "lead_time_days": int(row["lead_time_days"]),
+                "buyer_id": id_of("identity.employee", _buyer_of(row["supplies"])),
+                "bank_accounts": [
+                    {
+                        "bank_name": row["bank_name"],
+                        "account_name": row["name"],
+                        "account_number": row["bank_account"],
+                        "preferred": True,
+                    }
+                ],
+            },
+        )
+        for row in rows("suppliers")
+    ]
+
+
+def supplier_states() -> dict[str, str]:
+    """The state that each supplier shall be in, by its id."""
+    return {id_of("procurement.supplier", row["key"]): row["state"] for row in rows("suppliers")}
+
+
+def supplier_items() -> list[Record]:
+    """What each supplier asks for each item of its categories; the first one in the list is preferred."""
+    made = []
+    for item in rows("items"):
+        offering = [s for s in rows("suppliers") if item["category"] in s["supplies"].split(";")]
+        for place, supplier in enumerate(offering if item["offered"] == "yes" else ()):
+            made.append(_supplier_item(item, supplier, place))
+    return made
+
+
+def _supplier_item(item: Mapping[str, str], supplier: Mapping[str, str], place: int) -> Record:
+    planned = Decimal(item["standard_price"])
+    price = planned * PRICE_LEVELS[place]
+    breaks = next((steps for below, steps in BREAKS if planned < below), ())
+    pack = next((factor for unit, factor in other_units(item) if unit in ("BOX", "BAG", "CTN")), "")
+    by_weight = item["unit"] == "KG" and item["category"].startswith("10")
+    return Record(
+        "procurement.supplier_item",
+        f"{supplier['key']}/{item['code']}",
+        {
+            "supplier_id": id_of("procurement.supplier", supplier["key"]),
+            "item_id": id_of("inventory.item", item["code"]),
+            "supplier_item_code": f"{supplier['key']}-{item['code'].replace('-', '')}",
+            "currency": CURRENCY,
+            "unit_id": id_of("inventory.unit", item["unit"]),
+            "tax_rate": supplier["tax_rate"],
+            "preferred": place == 0 and supplier["state"] == "QUALIFIED",
+            "lead_time_days": int(supplier["lead_time_days"]),
+            "minimum_quantity": pack or ("20" if by_weight else ""),
+            "multiple_quantity": pack,
+            "prices": [
+                {
+                    "from_quantity": quantity,
+                    "unit_price": _rounded(price * Decimal(part)),
+                    "valid_from_date": PRICES_SINCE,
+                }
+                for quantity, part in (("0", "1"), *breaks)
+            ],
+        },
+    )
+
+
+def _rounded(price: Decimal) -> str:
+    places = Decimal("0.0001") if price < 1 else Decimal("0.01")
+    return format(price.quantize(places, ROUND_HALF_UP), "f")
+
+
+def _buyer_of(supplies: str) -> str:
+    first = supplies.split(";")[0]
+    return next(row["buyer"] for row in rows("categories") if row["code"] == first)
+
+
+def logins() -> list[dict[str, str]]:
+    """Whom the runner shows at its end."""
+    people = {row["username"]: row for row in rows("employees")}
+    post_names = {row["code"]: row["name"] for row in rows("posts")}
+    shown = [
+        {
+            "username": login["username"],
+            "name": people[login["username"]]["name"],
+            "post": post_names[people[login["username"]]["post"]],
+            "what": login["what"],
+        }
+        for login in tables("rights")["logins"]
+    ]
+    return [
+        *shown,
+        {"username": "admin", "name": "系统管理员", "post": "管理员", "what": "administrator: 组织、角色、流程"},
+    ]

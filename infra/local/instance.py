@@ -1,0 +1,410 @@
+"""An instance: a whole suite of its own on this machine, with its ports, secrets and data under .heyi/<name>/.
+
+    instance = Instance("test")
+    instance.up()
+    instance.url, instance.env()
+    instance.kill("services"); instance.start("services")
+    instance.down()
+
+Ports and secrets are chosen once and kept: the realm is imported with them. `make up` is the instance "up", `make
+test` has "test".
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infra.local import machine
+from infra.local.keycloak import Keycloak
+from infra.local.nats import Nats
+from infra.local.postgres import Postgres, blocking_parent
+from infra.local.processes import Processes
+from infra.local.report import CannotContinueError, Report, Step, run_side_by_side, until
+
+SERVICES = ("identity", "approval", "procurement", "inventory")
+OWNERS = (*SERVICES, "gateway")
+DEMO_PASSWORD = "Heyi-demo-2026"  # noqa: S105
+# In the order in which they start; they stop in the opposite order.
+PARTS = ("postgres", "nats", "keycloak", "services", "gateway")
+_PORTS = ("gateway", "keycloak", "postgres", "nats", *SERVICES)
+_FIRST_PORT, _BLOCK, _BLOCKS = (
+    20_000,
+    10,
+    1_200,
+)  # below the range from which the kernel takes ports for outgoing connections
+
+
+class Instance:
+    """One running (or not yet running) suite."""
+
+    def __init__(self, name: str, report: Report | None = None) -> None:
+        if not name.isidentifier():
+            raise ValueError(f"an instance's name is a plain word, not {name!r}")
+        self.name = name
+        self.folder = machine.HOME / name
+        self.processes = Processes(self.folder)
+        self.report = report or Report()
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Return the ports and secrets of this instance; they are made at the first question and kept."""
+        file = self.folder / "instance.json"
+        if file.exists():
+            return dict(json.loads(file.read_text()))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"ports": _free_ports(self.name), "data": str(self._data_folder()), "secrets": _new_secrets()}
+        draft = file.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(facts, indent=1))
+        draft.replace(file)
+        return facts
+
+    @property
+    def url(self) -> str:
+        """Return the address that people open."""
+        return f"http://127.0.0.1:{self.facts['ports']['gateway']}"
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        data = Path(self.facts["data"]) / "postgres"
+        return Postgres(
+            self.processes,
+            data,
+            port=self._port("postgres"),
+            password=self._secret("postgres"),
+            durable=self.name != "test",
+        )
+
+    @cached_property
+    def nats(self) -> Nats:
+        passwords = {owner: self._secret(f"nats_{owner}") for owner in OWNERS}
+        return Nats(
+            self.processes,
+            self.folder / "nats",
+            port=self._port("nats"),
+            name=self._secret("nats_name"),
+            passwords=passwords,
+        )
+
+    @cached_property
+    def keycloak(self) -> Keycloak:
+        return Keycloak(
+            self.processes,
+            self.folder / "keycloak",
+            port=self._port("keycloak"),
+            database_url=f"jdbc:postgresql://127.0.0.1:{self._port('postgres')}/keycloak",
+            database_password=self._secret("keycloak_database"),
+            bootstrap_password=self._secret("keycloak_bootstrap"),
+        )
+
+    def env(self) -> dict[str, str]:
+        """Return the suite's whole configuration as environment variables."""
+        env = {
+            "HEYI_INSTANCE": self.name,
+            "HEYI_ISSUER": self.keycloak.issuer,
+            "HEYI_AUDIENCE": "heyi-services",
+            "HEYI_TARGETS": ",".join(f"{s}=127.0.0.1:{self._port(s)}" for s in SERVICES),
+            "HEYI_IDENTITY_KEYCLOAK_URL": self.keycloak.url,
+            "HEYI_PROCUREMENT_KEYS": f"k1:{self._secret('procurement_key')}",
+            "HEYI_IDENTITY_KEYS": f"k1:{self._secret('identity_key')}",
+            "HEYI_GATEWAY_PUBLIC_URL": self.url,
+            "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": self._secret("client_gateway_service"),
+            "HEYI_GATEWAY_WEB_ROOT": str(machine.ROOT / "web" / "dist"),
+        }
+        for owner in OWNERS:
+            database = f"127.0.0.1:{self._port('postgres')}/{owner}"
+            env |= {
+                f"HEYI_{owner.upper()}_{name}": value
+                for name, value in {
+                    "DATABASE_URL": f"postgresql://{owner}_app:{self._secret(f'{owner}_app')}@{database}",
+                    "OWNER_DATABASE_URL": f"postgresql://{owner}_owner:{self._secret(f'{owner}_owner')}@{database}",
+                    "RO_DATABASE_URL": f"postgresql://{owner}_ro:{self._secret(f'{owner}_ro')}@{database}",
+                    "LISTEN": f"127.0.0.1:{self._port(owner)}",
+                    "NATS_URL": f"nats://{owner}:{self._secret(f'nats_{owner}')}@127.0.0.1:{self._port('nats')}",
+                    "CLIENT_SECRET": self._secret(f"client_{owner}"),
+                }.items()
+            }
+        passed = ("HEYI_OTLP_ENDPOINT", "HEYI_LOG_LEVEL")
+        return env | {name: os.environ[name] for name in passed if name in os.environ}
+
+    def up(self, *, demo: bool = True, only_infrastructure: bool = False) -> None:
+        """Start all that is not running, the slow parts side by side; return when everything is healthy."""
+        machine.debian_packages(self.report)
+        with self.lock():
+            self._refuse_taken_ports()
+            steps = {
+                "python": Step(lambda: machine.python_packages(self.report)),
+                "contract": Step(lambda: machine.generated_code(self.report), "python"),
+                "postgres": Step(self._start_postgres),
+                "nats": Step(lambda: self._start("nats", self.nats.start), "python"),
+                "keycloak files": Step(lambda: machine.keycloak(self.report)),
+                "keycloak": Step(lambda: self._start("keycloak", self._start_keycloak), "keycloak files", "postgres"),
+            }
+            if not only_infrastructure:
+                steps |= {
+                    "web": Step(lambda: machine.web_pages(self.report), "contract"),
+                    "tables": Step(self._migrate, "contract", "postgres", "nats"),
+                    "services": Step(lambda: self._start("services", self._start_services), "tables", "keycloak"),
+                    "gateway": Step(lambda: self._start("gateway", self._start_gateway), "services", "web"),
+                }
+            run_side_by_side(steps)
+        if demo and not only_infrastructure:
+            self.demo()
+
+    def demo(self) -> None:
+        """Fill in the fictional company; it can run again, what is there stays."""
+        if not (machine.ROOT / "infra" / "local" / "demo").exists():
+            self.report.line("Demo company: its loader (infra/local/demo) is not there, left out")
+            return
+        with self.report.step("Demo company"):
+            env = {**os.environ, **self.env(), "INSTANCE": self.name}
+            command = [str(machine.PYTHON), "-m", "infra.local.demo"]
+            done = subprocess.run(command, cwd=machine.ROOT, env=env)
+            if done.returncode != 0:
+                raise CannotContinueError(
+                    f"The demo company could not be filled in: its loader ended with {done.returncode}, see above."
+                )
+
+    def logins(self) -> list[dict[str, str]]:
+        """Return the people one can sign in as, as the demo company's loader wrote them down."""
+        file = self.folder / "demo.json"
+        return list(json.loads(file.read_text())) if file.exists() else []
+
+    def down(self) -> None:
+        """Stop everything in order: first who asks, last who keeps the books."""
+        with self.lock():
+            for part in reversed(PARTS):
+                if self.processes.pid(part) is not None:
+                    with self.report.step(f"Stopping {part}"):
+                        self._stop(part)
+
+    def start(self, part: str) -> None:
+        """Start one part and wait until it is healthy (tests, after `kill`)."""
+        with self.lock():
+            self._starter(part)()
+
+    def kill(self, part: str) -> None:
+        """End one part as a crash would."""
+        self.processes.kill(part)
+
+    def stop(self, part: str) -> None:
+        """Stop one part as an operator would."""
+        with self.lock():
+            self._stop(part)
+
+    def pid(self, part: str) -> int | None:
+        """Return the process of a part while it runs."""
+        return self.processes.pid(part)
+
+    def reset(self) -> None:
+        """Stop everything and throw this instance's data away; ports and secrets are chosen anew at the next start."""
+        self.down()
+        if (self.folder / "instance.json").exists():
+            data = Path(self.facts["data"])
+            if data != self.folder:
+                shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(self.folder)
+        for name in ("facts", "postgres", "nats", "keycloak"):
+            self.__dict__.pop(name, None)
+
+    def healthy(self, part: str) -> bool:
+        """Ask a part whether it can serve."""
+        match part:
+            case "services":
+                return self.pid(part) is not None and self._services_answer(seconds=3)
+            case "gateway":
+                return self.pid(part) is not None and self._gateway_answers()
+            case _:
+                return bool(getattr(self, part).healthy())
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Let one command at a time work on this instance."""
+        machine.HOME.mkdir(parents=True, exist_ok=True)
+        with (machine.HOME / f"{self.name}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.report.line(f"Another command is working on the instance {self.name!r}: waiting for it to end ...")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _starter(self, part: str) -> Callable[[], None]:
+        return {
+            "postgres": self.postgres.start,
+            "nats": self.nats.start,
+            "keycloak": self._start_keycloak,
+            "services": self._start_services,
+            "gateway": self._start_gateway,
+        }[part]
+
+    def _start(self, part: str, starter: Callable[[], None]) -> None:
+        if self.processes.pid(part) is not None and self.healthy(part):
+            self.report.line(f"{part}: already running")
+            return
+        with self.report.step(f"Starting {part}"):
+            starter()
+
+    def _stop(self, part: str) -> None:
+        if part == "postgres":
+            self.postgres.stop()
+        else:
+            self.processes.stop(part)
+
+    def _start_postgres(self) -> None:
+        self._start("postgres", self.postgres.start)
+        self.postgres.make_database("keycloak", self._secret("keycloak_database"))
+        for owner in OWNERS:
+            self.postgres.make_service(
+                owner, {role: self._secret(f"{owner}_{role}") for role in ("owner", "app", "ro")}
+            )
+
+    def _start_keycloak(self) -> None:
+        clients = {f"{owner}_secret": self._secret(f"client_{owner}") for owner in (*OWNERS, "gateway_service")}
+        addresses = {"gateway_url": self.url, "gateway_backchannel_url": self.url}
+        self.keycloak.start({**clients, **addresses, "admin_name": "管理员", "admin_password": DEMO_PASSWORD})
+
+    def _migrate(self) -> None:
+        with self.report.step("Tables and streams (migrate)"):
+            env = {**os.environ, **self.env()}
+            for command in (["chassis", "migrate", *SERVICES], ["gateway", "migrate"]):
+                machine.run(
+                    [str(machine.PYTHON), "-m", *command], env=env, saying=f"{command[0]} could not prepare its tables"
+                )
+
+    def _start_services(self) -> None:
+        if self.processes.pid("services") is None:
+            command = [str(machine.PYTHON), "-m", "chassis", *SERVICES]
+            self.processes.start(
+                "services", command, env=self._process_env(leave_out="HEYI_GATEWAY_"), cwd=machine.ROOT
+            )
+        if not self._services_answer(seconds=60):
+            raise CannotContinueError(
+                f"The services are not ready. Their last words:\n{self.processes.last_words('services')}"
+            )
+
+    def _services_answer(self, *, seconds: float) -> bool:
+        """Ask the standard health service of each service, until all serve, the time is up or the process has ended."""
+        addresses = [f"127.0.0.1:{self._port(service)}" for service in SERVICES]
+        command = [str(machine.PYTHON), "-m", "infra.local.health", str(seconds), *addresses]
+        with subprocess.Popen(command, cwd=machine.ROOT, stdout=subprocess.DEVNULL) as asking:
+            while asking.poll() is None:
+                if self.processes.pid("services") is None:
+                    asking.kill()
+                time.sleep(0.05)
+        return asking.returncode == 0
+
+    def _start_gateway(self) -> None:
+        if self.processes.pid("gateway") is None:
+            others = tuple(f"HEYI_{service.upper()}_" for service in SERVICES)
+            command = [str(machine.PYTHON), "-m", "gateway"]
+            self.processes.start("gateway", command, env=self._process_env(leave_out=others), cwd=machine.ROOT)
+
+        def trouble() -> str:
+            return f"The gateway is not ready. Its last words:\n{self.processes.last_words('gateway')}"
+
+        until(lambda: self.pid("gateway") is None or self._gateway_answers(), seconds=60, otherwise=trouble)
+        if self.pid("gateway") is None:
+            raise CannotContinueError(trouble())
+
+    def _gateway_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            return False
+
+    def _process_env(self, *, leave_out: str | tuple[str, ...]) -> dict[str, str]:
+        """Return a process's environment: its own configuration, no owner's password, nothing of others."""
+        ours = {
+            name: value
+            for name, value in self.env().items()
+            if not name.startswith(leave_out) and "_OWNER_" not in name and "_RO_" not in name
+        }
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
+        return {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "PYTHONUNBUFFERED": "1",
+            "TZ": "UTC",
+            **ours,
+        }
+
+    def _port(self, part: str) -> int:
+        return int(self.facts["ports"][part])
+
+    def _secret(self, name: str) -> str:
+        return str(self.facts["secrets"][name])
+
+    def _data_folder(self) -> Path:
+        """Return where the data lies: here, or below /var/lib where PostgreSQL's account cannot come here."""
+        if (blocking := blocking_parent(self.folder)) is None:
+            return self.folder
+        place = Path("/var/lib/heyi") / f"{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}-{self.name}"
+        place.mkdir(parents=True, exist_ok=True)
+        self.report.line(f"PostgreSQL's account cannot pass {blocking}: the database's data is put in {place}")
+        return place
+
+    def _refuse_taken_ports(self) -> None:
+        """Stop if a stranger has one of our ports; before the very first start choose others instead."""
+        part = dict.fromkeys(SERVICES, "services")
+        taken = [p for p in _PORTS if self.pid(part.get(p, p)) is None and not _is_free(self._port(p))]
+        if not taken:
+            return
+        if not (Path(self.facts["data"]) / "postgres").exists():
+            (self.folder / "instance.json").unlink()
+            for name in ("facts", "postgres", "nats", "keycloak"):
+                self.__dict__.pop(name, None)
+            return
+        lines = [f"    {self._port(p)} ({p}): who has it?  ss -ltnp 'sport = :{self._port(p)}'" for p in taken]
+        raise CannotContinueError(
+            "Another program uses a port that this instance was set up with. End it and start again.\n"
+            + "\n".join(lines)
+        )
+
+
+def _free_ports(name: str) -> dict[str, int]:
+    """Choose a block of free ports, beginning at a place of this instance's own: two copies seldom meet."""
+    start = int(hashlib.sha256(f"{machine.HOME}/{name}".encode()).hexdigest(), 16)
+    for step in range(_BLOCKS):
+        first = _FIRST_PORT + (start + step) % _BLOCKS * _BLOCK
+        ports = range(first, first + len(_PORTS))
+        if all(map(_is_free, ports)):
+            return dict(zip(_PORTS, ports, strict=True))
+    raise CannotContinueError("No free ports were found on this machine.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _new_secrets() -> dict[str, str]:
+    names = ["postgres", "keycloak_database", "keycloak_bootstrap", "client_gateway_service"]
+    names += [f"{owner}_{role}" for owner in OWNERS for role in ("owner", "app", "ro")]
+    names += [f"{kind}_{owner}" for owner in OWNERS for kind in ("nats", "client")]
+    return {
+        **{name: secrets.token_hex(24) for name in names},
+        "nats_name": f"heyi-{secrets.token_hex(6)}",
+        **{f"{owner}_key": base64.b64encode(secrets.token_bytes(32)).decode() for owner in ("identity", "procurement")},
+    }

@@ -1,0 +1,151 @@
+"""The runner's promises: no stranger is taken for its process, steps wait in the right order, choices are kept."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from infra.local import instance, machine, postgres
+from infra.local.processes import Processes, living_in
+from infra.local.report import CannotContinueError, Step, run_side_by_side, until
+
+WAITING = [sys.executable, "-c", "import signal; print('ready', flush=True); signal.pause()"]
+
+
+@pytest.fixture
+def processes(tmp_path):
+    processes = Processes(tmp_path)
+    yield processes
+    processes.kill("one")
+
+
+def start(processes, tmp_path, command=WAITING):
+    pid = processes.start("one", command, env=dict(os.environ), cwd=tmp_path)
+    until(lambda: processes.log("one").stat().st_size > 0, seconds=20, otherwise=lambda: "it did not start")
+    return pid
+
+
+def test_a_process_is_known_until_it_is_stopped(processes, tmp_path):
+    pid = start(processes, tmp_path)
+
+    assert processes.pid("one") == pid
+    assert living_in(tmp_path) == [pid]
+    assert processes.stop("one")
+    assert processes.pid("one") is None
+    assert not processes.stop("one")
+
+
+def test_a_killed_process_is_not_taken_for_running(processes, tmp_path):
+    os.kill(start(processes, tmp_path), signal.SIGKILL)
+
+    until(lambda: processes.pid("one") is None, seconds=5, otherwise=lambda: "still taken for running")
+
+
+def test_a_stranger_with_the_same_number_is_not_ours_and_is_never_signalled(processes, tmp_path):
+    with subprocess.Popen(WAITING, stdout=subprocess.PIPE) as stranger:
+        processes.run.mkdir()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        record = {"pid": stranger.pid, "began": 1, "boot": boot, "command": "postgres"}
+        (processes.run / "one.json").write_text(json.dumps(record))
+
+        assert processes.pid("one") is None
+        assert not processes.stop("one")
+        processes.kill("one")
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_process_that_ignores_the_request_is_ended_after_the_grace(processes, tmp_path):
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    start(processes, tmp_path, [sys.executable, "-c", f"{deaf}; signal.pause()"])
+
+    assert processes.stop("one", grace_seconds=0.3)
+    assert living_in(tmp_path) == []
+
+
+def test_steps_run_side_by_side_and_after_what_they_wait_for():
+    order, meeting = [], threading.Barrier(2, timeout=10)
+    steps = {
+        "last": Step(lambda: order.append("last"), "left", "right"),
+        "left": Step(lambda: (meeting.wait(), order.append("left"))[1]),
+        "right": Step(lambda: (meeting.wait(), order.append("right"))[1]),
+    }
+
+    run_side_by_side(steps)
+
+    assert order[-1] == "last"
+    assert set(order) == {"left", "right", "last"}
+
+
+def test_the_first_failure_is_told_and_what_waits_for_it_does_not_run():
+    ran = []
+
+    def fail():
+        raise CannotContinueError("no room")
+
+    with pytest.raises(CannotContinueError, match="no room"):
+        run_side_by_side({"first": Step(fail), "second": Step(lambda: ran.append(1), "first")})
+    assert ran == []
+
+
+@pytest.fixture
+def scratch(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "HOME", tmp_path)
+    return instance.Instance("scratch")
+
+
+def test_ports_and_secrets_are_chosen_once_and_kept(scratch):
+    assert instance.Instance("scratch").env() == scratch.env()
+    assert instance.Instance("other").env() != scratch.env()
+    assert (scratch.folder / "instance.json").stat().st_mode & 0o077 == 0
+
+
+def test_the_environment_names_everything_for_every_service(scratch):
+    env = scratch.env()
+
+    for owner in instance.OWNERS:
+        for name in ("DATABASE_URL", "OWNER_DATABASE_URL", "LISTEN", "NATS_URL", "CLIENT_SECRET"):
+            assert env[f"HEYI_{owner.upper()}_{name}"]
+    assert env["HEYI_ISSUER"].endswith("/realms/heyi")
+    assert len(set(scratch.facts["ports"].values())) == len(scratch.facts["ports"])
+
+
+def test_no_process_learns_an_owner_s_password_or_another_s_secret(scratch):
+    seen = scratch._process_env(leave_out=tuple(f"HEYI_{s.upper()}_" for s in instance.SERVICES))
+
+    assert not any("_OWNER_" in name for name in seen)
+    assert not any(name.startswith("HEYI_IDENTITY_") for name in seen)
+    assert seen["HEYI_GATEWAY_CLIENT_SECRET"]
+
+
+def test_a_port_taken_before_the_first_start_is_given_up_for_another(scratch):
+    with socket.create_server(("127.0.0.1", scratch.facts["ports"]["gateway"])) as stranger:
+        scratch._refuse_taken_ports()
+
+        assert scratch.facts["ports"]["gateway"] != stranger.getsockname()[1]
+
+
+def test_a_port_taken_later_stops_the_start_and_is_named(scratch):
+    (scratch.folder / "postgres").mkdir(parents=True)
+    scratch.facts["data"] = str(scratch.folder)
+    port = scratch.facts["ports"]["keycloak"]
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(CannotContinueError, match=f"{port} \\(keycloak\\)"):
+        scratch._refuse_taken_ports()
+
+
+def test_a_folder_that_postgres_cannot_pass_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    closed = tmp_path / "closed"
+    (closed / "inner").mkdir(parents=True)
+    closed.chmod(0o700)
+
+    blocking = postgres.blocking_parent(closed / "inner")
+
+    assert blocking in (closed, *closed.parents)
+    assert blocking.stat().st_mode & 0o001 == 0

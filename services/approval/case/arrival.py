@@ -1,0 +1,83 @@
+"""A document asks to be agreed to: its words become a case, once for each submission, in whatever order they arrive."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf import json_format
+
+from approval.case import conduct
+from approval.case.model import Case
+from approval.case.rules import LIVE
+from chassis import ids
+from chassis.call import Call, Refused
+
+
+async def open_case(request: Any, event: Any, call: Call) -> None:
+    """One case for each submission; a newer one takes the place of an older that still runs."""
+    case = case_of(request)
+    # submissions of one document, one after another: two consumers may hold the same event
+    lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{case.document_type}/{case.document_id}", 0))
+    await call.db.execute(sa.select(lock))
+    same = sa.and_(Case.document_type == case.document_type, Case.document_id == case.document_id)
+    known = (await call.db.execute(sa.select(Case).where(same).with_for_update())).scalars().all()
+    if any(other.submission == case.submission for other in known):
+        return
+    case = call.add(case)
+    for older in [c for c in known if c.submission < case.submission and c.state in LIVE]:
+        older.park_reason, older.park_facts = "CASE_SUPERSEDED", {}
+        await conduct.end(call, older, "WITHDRAWN", note="", because="task.superseded", tell=False)
+    if any(other.submission > case.submission for other in known):
+        case.state, case.park_reason, case.decide_time = "WITHDRAWN", "CASE_SUPERSEDED", call.now()
+        return
+    conduct.submitted(call, case)
+    await conduct.begin(call, case, opening=True)
+
+
+def case_of(request: Any) -> Case:
+    """What a document says of itself, as a case that is not saved. Raises Refused for a field that cannot be read."""
+    if not request.document_type or request.submission < 0:
+        raise Refused("FIELD_REQUIRED", field="approval.document_type")
+    return Case(
+        id=ids.uuid7(),
+        company_id=_id(request, "company_id"),
+        state="RUNNING",
+        owner_id=_id(request, "requester_id"),
+        department_id=_id(request, "department_id") if request.department_id else None,
+        document_type=request.document_type,
+        document_id=_id(request, "document_id"),
+        document_number=request.document_number,
+        title=request.title,
+        requester_id=_id(request, "requester_id"),
+        amount=_amount(request.amount),
+        currency=request.currency,
+        content_hash=request.content_hash,
+        submission=request.submission,
+        facts=json_format.MessageToDict(request.facts),
+        participant_ids=[],
+        waiting_on_ids=[],
+        agreed_ids=[],
+        park_reason="",
+        note="",
+        flow_name="",
+    )
+
+
+def _id(request: Any, name: str) -> Any:
+    try:
+        return ids.parse(getattr(request, name))
+    except ValueError:
+        value = getattr(request, name)[:50]
+        raise Refused("FIELD_FORMAT", field=f"approval.{name}", value=value, expected="UUID") from None
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text or 0)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 16:
+        raise Refused("FIELD_DECIMAL", field="approval.amount", value=text[:50], precision=18, scale=2)
+    return amount

@@ -1,0 +1,374 @@
+"""How a case is carried on: the rows that a walk through the tree leaves behind, and what everybody is told.
+
+Whoever comes here holds the lock of the case's row, so that of fifty who press at once one after another decides and
+each sees what the others did. The number of statements does not depend on the number of turns.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from approval.case.model import Case, NodeVisit
+from approval.engine.approvers import administrators
+from approval.engine.walk import Turn, Visit, Walk
+from approval.flow_definition.model import FlowVersion
+from approval.lookups import NoFlow, choose_flow, flow_of, world_of
+from approval.notice.model import Notice
+from approval.opinion.model import Opinion
+from approval.task.model import Task
+from approval.task.rules import OPINIONS
+from chassis.call import Call
+from chassis.ids import uuid7
+from chassis.states import advance
+from heyi.approval.v1 import cases_pb2, notices_pb2
+
+EVENTS = {
+    "RUNNING": cases_pb2.CaseAdvanced,
+    "APPROVED": cases_pb2.CaseApproved,
+    "REJECTED": cases_pb2.CaseRejected,
+    "RETURNED": cases_pb2.CaseReturned,
+    "WITHDRAWN": cases_pb2.CaseWithdrawn,
+    "PARKED": cases_pb2.CaseParked,
+}
+# what the requester is told when the case ends
+OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
+UNSEEN = {"synchronize_session": False}
+
+
+# ---- the life of a case, in its order
+
+
+async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
+    """Choose a flow and ask the first people; without a flow, or without anybody to ask, the case waits."""
+    try:
+        definition, version, flow = await choose_flow(call, case)
+    except NoFlow as none:
+        case.state, case.park_reason, case.park_facts = "PARKED", none.reason, none.facts
+        _announce(call, case)
+        await _tell_administrators(call, case)
+        return
+    case.flow_definition_id, case.flow_version_id = definition.id, version.id
+    case.flow_name, case.flow_version = definition.name, version.number
+    walk = Walk(flow, await world_of(call, case, flow))
+    walk.start()
+    await _settle(call, case, walk, still_open=[], opening=opening)
+
+
+async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> None:
+    """One person's decision, and all that follows from it in the same transaction."""
+    assert call.actor.employee_id is not None
+    me, now = call.actor.employee_id, call.now()
+    advance(task, action)
+    task.done_time, task.opinion_text = now, text
+    _say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
+    if action != "approve":
+        await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
+        return
+    case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+    others = [turn for turn in await _open_turns(call, case) if turn.id != task.id]
+    siblings = [turn for turn in others if turn.visit_id == task.visit_id]
+    if siblings and task.vote == "all":
+        _wait_for(case, others)
+        _announce(call, case)
+        return
+    if siblings:
+        others_here = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
+        await _cancel(call, others_here, because="task.other_decided", facts={"name": _name(call, me)})
+    walk, rows = await resume(call, case)
+    visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
+    walk.finish(visit, {me, *(await _agreed_at(call, task) if task.vote == "all" else ())})
+    case.note = text
+    still_open = [turn for turn in others if turn.visit_id != task.visit_id]
+    await _settle(call, case, walk, rows=rows, still_open=still_open)
+
+
+async def retry(call: Call, case: Case) -> None:
+    """Look again for people. Where nobody was asked yet the flow too is chosen again, in its newest version."""
+    advance(case, "retry")
+    case.park_reason, case.park_facts = "", {}
+    asked = await call.db.execute(sa.select(Task.id).where(Task.case_id == case.id).limit(1))
+    if asked.first() is None:
+        await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
+        await begin(call, case)
+        return
+    walk, rows = await resume(call, case)
+    walk.retry()
+    await _settle(call, case, walk, rows=rows, still_open=await _open_turns(call, case))
+
+
+async def end(
+    call: Call, case: Case, state: str, *, note: str, because: str, but: uuid.UUID | None = None, tell: bool = True
+) -> None:
+    """The case is over: nobody's turn stays open."""
+    waiting = case.waiting_on_ids
+    facts = {"name": _name(call, call.actor.person)}
+    await _cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
+    await call.db.execute(
+        sa.update(NodeVisit)
+        .where(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
+        .values(state="CANCELLED", done_time=call.now())
+        .execution_options(**UNSEEN)
+    )
+    case.state, case.note, case.decide_time = state, note, call.now()
+    _wait_for(case, [])
+    _announce(call, case)
+    if not tell:
+        return
+    if state in OUTCOMES:
+        await _tell(call, case, [case.requester_id], OUTCOMES[state], person=facts["name"], text=note[:200])
+    else:
+        await _tell(call, case, waiting, "notice.withdrawn")
+
+
+async def withdraw(call: Call, case: Case, reason: str) -> None:
+    """The requester takes the request back."""
+    advance(case, "withdraw")
+    _say(call, case, "WITHDRAW", author_id=case.requester_id, text=reason)
+    await end(call, case, "WITHDRAWN", note=reason, because="task.case_withdrawn")
+
+
+async def urge(call: Call, case: Case, text: str) -> None:
+    """Remind those whose decision is open."""
+    advance(case, "urge")
+    case.urge_time = call.now()
+    _say(call, case, "URGE", author_id=case.requester_id, text=text)
+    # the turns' versions stay: a reminder does not take the screen away from whoever is just deciding
+    await call.db.execute(
+        sa.update(Task)
+        .where(Task.case_id == case.id, Task.state == "OPEN")
+        .values(urge_time=case.urge_time)
+        .execution_options(**UNSEEN)
+    )
+    call.announce(cases_pb2.CaseUrged, case, audience=_concerned(case))
+    await _tell(call, case, case.waiting_on_ids, "notice.urged", text=text)
+
+
+async def comment(call: Call, case: Case, text: str) -> None:
+    """Say something without deciding."""
+    advance(case, "comment")
+    author = call.actor.employee_id
+    _say(call, case, "COMMENT", author_id=author, text=text)
+    call.announce(cases_pb2.CaseCommented, case, audience=_concerned(case))
+    others = [person for person in _concerned(case) if person != author]
+    await _tell(call, case, others, "notice.commented", person=_name(call, author), text=text[:200])
+
+
+def submitted(call: Call, case: Case) -> None:
+    """The case stands at the beginning of its own story."""
+    _say(call, case, "SUBMIT", author_id=case.requester_id, text="")
+    call.announce(cases_pb2.CaseOpened, case, audience=[case.requester_id])
+
+
+async def resume(call: Call, case: Case) -> tuple[Walk, dict[Visit, NodeVisit]]:
+    """The walk of a case as it stands: its live visits and nothing older, with their rows."""
+    live = sa.and_(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
+    stored = (await call.db.execute(sa.select(NodeVisit).where(live).order_by(NodeVisit.id))).scalars().all()
+    tree = await call.db.execute(sa.select(FlowVersion.tree).where(FlowVersion.id == case.flow_version_id))
+    flow = flow_of(tree.scalar_one())
+    visits: dict[uuid.UUID, Visit] = {}
+    rows: dict[Visit, NodeVisit] = {}
+    for row in stored:
+        parent = visits[row.parent_id] if row.parent_id else None
+        visit = Visit(flow.nodes[row.node_id], parent, row.state, frozenset(row.agreed_ids), row.id)
+        visit.stuck_reason, visit.stuck_facts = row.stuck_reason, row.stuck_facts or {}
+        visits[row.id], rows[visit] = visit, row
+    walk = Walk(flow, await world_of(call, case, flow), visits=visits.values(), agreed=case.agreed_ids)
+    return walk, rows
+
+
+# ---- what a walk leaves behind
+
+
+async def _settle(
+    call: Call,
+    case: Case,
+    walk: Walk,
+    *,
+    still_open: Sequence[Any],
+    rows: Mapping[Visit, NodeVisit] | None = None,
+    opening: bool = False,
+) -> None:
+    """Store the visits and turns of a walk, say how the case stands, and tell everybody."""
+    now, outcome = call.now(), walk.outcome
+    if outcome == "REJECTED":
+        for visit in [visit for visit in walk.visits if visit.state != "DONE"]:
+            visit.state = "CANCELLED"
+    for visit in walk.visits:
+        _store_visit(call, case, visit, (rows or {}).get(visit), now)
+    turns = [turn for turn in walk.turns if outcome != "REJECTED" or turn.state != "OPEN"]
+    tasks = [_store_turn(call, case, turn, now) for turn in turns]
+    for visit in walk.passed:
+        _say(call, case, "SKIP", node_name=visit.node.name)
+    case.agreed_ids = list(walk.agreed)
+    case.participant_ids = list(dict.fromkeys([*case.participant_ids, *(task.assignee_id for task in tasks)]))
+    await call.grant_read(case, [task.assignee_id for task in tasks])
+    asked = [task for task in tasks if task.state == "OPEN"]
+    stuck = walk.rejected or walk.stuck
+    case.state = outcome
+    case.park_reason, case.park_facts = (stuck.stuck_reason, dict(stuck.stuck_facts)) if stuck else ("", {})
+    if outcome in OUTCOMES:
+        case.decide_time = now
+        if still_open:
+            await _cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
+        _wait_for(case, [])
+    else:
+        _wait_for(case, [*still_open, *asked])
+    if not (opening and outcome == "RUNNING"):
+        _announce(call, case)
+    await _tell(call, case, [task.assignee_id for task in asked], "notice.todo")
+    await _tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
+    if outcome == "REJECTED":
+        _say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
+    if outcome in OUTCOMES:
+        person = _name(call, call.actor.employee_id) or case.flow_name
+        await _tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
+    if outcome == "PARKED":
+        await _tell_administrators(call, case)
+
+
+def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, now: datetime.datetime) -> None:
+    if row is None:
+        visit.id = uuid7()
+        parent_id = visit.parent.id if visit.parent else None
+        row = NodeVisit(id=visit.id, case_id=case.id, node_id=visit.node.id, parent_id=parent_id, open_time=now)
+        call.db.add(row)
+    row.state, row.agreed_ids = visit.state, sorted(visit.agreed)
+    row.stuck_reason, row.stuck_facts = visit.stuck_reason, dict(visit.stuck_facts)
+    row.done_time = now if visit.state in ("DONE", "CANCELLED") else None
+
+
+def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> Task:
+    task = call.add(
+        Task(
+            id=uuid7(),
+            company_id=case.company_id,
+            state=turn.state,
+            case_id=case.id,
+            visit_id=turn.visit.id,
+            node_id=turn.visit.node.id,
+            node_name=turn.visit.node.name,
+            assignee_id=turn.asked.employee_id,
+            reason=turn.asked.reason,
+            reason_facts=dict(turn.asked.facts),
+            vote=turn.vote,
+            open_time=now,
+            done_time=None if turn.state == "OPEN" else now,
+            document_type=case.document_type,
+            document_id=case.document_id,
+            document_number=case.document_number,
+            title=case.title,
+            requester_id=case.requester_id,
+            amount=case.amount,
+            currency=case.currency,
+            content_hash=case.content_hash,
+        )
+    )
+    if turn.state == "SKIPPED":
+        _say(call, case, "SKIP", author_id=task.assignee_id, task=task)
+    return task
+
+
+def _say(
+    call: Call,
+    case: Case,
+    kind: str,
+    *,
+    author_id: uuid.UUID | None = None,
+    text: str = "",
+    task: Task | None = None,
+    node_name: str = "",
+) -> None:
+    """Keep what was said or decided."""
+    call.add(
+        Opinion(
+            company_id=case.company_id,
+            case_id=case.id,
+            task_id=task.id if task else None,
+            author_id=author_id,
+            requester_id=case.requester_id,
+            kind=kind,
+            text=text,
+            node_name=task.node_name if task else node_name,
+            content_hash=case.content_hash,
+        )
+    )
+
+
+async def _cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]) -> None:
+    """Turns that nobody waits for any more, with the reason; all in one statement."""
+    now = call.now()
+    await call.db.execute(
+        sa.update(Task)
+        .where(Task.state == "OPEN", *which)
+        .values(
+            state="CANCELLED",
+            done_time=now,
+            updated_at=now,
+            version=Task.version + 1,
+            end_reason=because,
+            end_facts=dict(facts),
+        )
+        .execution_options(**UNSEEN)
+    )
+
+
+async def _open_turns(call: Call, case: Case) -> Sequence[Any]:
+    statement = sa.select(Task.id, Task.visit_id, Task.assignee_id, Task.open_time)
+    return (await call.db.execute(statement.where(Task.case_id == case.id, Task.state == "OPEN"))).all()
+
+
+async def _agreed_at(call: Call, task: Task) -> Sequence[uuid.UUID]:
+    """Who agreed at the node of a turn before."""
+    agreed = sa.and_(Task.visit_id == task.visit_id, Task.state.in_(["APPROVED", "SKIPPED"]))
+    return (await call.db.execute(sa.select(Task.assignee_id).where(agreed))).scalars().all()
+
+
+def _wait_for(case: Case, turns: Iterable[Any]) -> None:
+    """Whose decision is open, and since when the oldest of them."""
+    turns = list(turns)
+    case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
+    case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
+
+
+# ---- telling
+
+
+def _announce(call: Call, case: Case) -> None:
+    call.announce(EVENTS[case.state], case, audience=_concerned(case))
+
+
+def _concerned(case: Case) -> list[uuid.UUID]:
+    return list(dict.fromkeys([case.requester_id, *case.participant_ids]))
+
+
+async def _tell_administrators(call: Call, case: Case) -> None:
+    await _tell(call, case, administrators(await world_of(call, case)), "notice.parked")
+
+
+async def _tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
+    """One notice for each turn or outcome, on the record and live on the person's screen."""
+    known = {"requester": _name(call, case.requester_id), "number": case.document_number, "title": case.title}
+    for employee_id in employee_ids:
+        notice = call.add(
+            Notice(
+                company_id=case.company_id,
+                employee_id=employee_id,
+                text_key=text_key,
+                text_facts={**known, **facts},
+                document_type=case.document_type,
+                document_id=case.document_id,
+                document_number=case.document_number,
+                case_id=case.id,
+            )
+        )
+        call.announce(notices_pb2.NoticeCreated, notice, audience=[employee_id])
+
+
+def _name(call: Call, employee_id: uuid.UUID | None) -> str:
+    person = call.organisation.people.get(employee_id) if employee_id else None
+    return person.name if person else ""

@@ -1,0 +1,62 @@
+"""Who will be asked, in order, and why: for a document that is not sent yet, and for what follows the open turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from approval.case.conduct import resume
+from approval.case.model import Case
+from approval.engine.approvers import Asked
+from approval.engine.tree import Flow
+from approval.engine.walk import Step, Turn, Walk, foresee
+from approval.lookups import NoFlow, choose_flow, world_of
+from chassis.call import Call
+from heyi.common.v1 import common_pb2
+
+
+async def simulate(call: Call, case: Case) -> common_pb2.ApprovalPreview:
+    """The way that a document would take through the flow that is meant for it."""
+    try:
+        definition, version, flow = await choose_flow(call, case)
+    except NoFlow as none:
+        return common_pb2.ApprovalPreview(problem=none.reason)
+    return await try_flow(call, case, flow, name=definition.name, version=version.number)
+
+
+async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: int) -> common_pb2.ApprovalPreview:
+    """The way that a document would take through one flow."""
+    walk = Walk(flow, await world_of(call, case, flow))
+    walk.start()
+    steps, at_fault = foresee(walk)
+    preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=_messages(steps))
+    preview.problem = at_fault.stuck_reason if at_fault else ""
+    return preview
+
+
+async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
+    """What comes after the open turns, as things stand."""
+    if case.state != "RUNNING":
+        return []
+    walk, _ = await resume(call, case)
+    for visit in walk.visits:
+        here = [task for task in tasks if task.visit_id == visit.id]
+        visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
+        walk.turns += [Turn(visit, Asked(t.assignee_id, "", {}), "OPEN", t.vote) for t in here if t.state == "OPEN"]
+    return _messages(foresee(walk)[0])
+
+
+def _messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
+    return [
+        common_pb2.ApprovalStep(
+            node_id=step.node.id,
+            node_name=step.node.name,
+            kind=step.kind,
+            vote=step.vote,
+            employee_ids=[str(employee_id) for employee_id in step.employee_ids],
+            reason=step.reason,
+            reason_facts=step.facts,
+            path=str(step.round),
+        )
+        for step in steps
+    ]

@@ -1,0 +1,104 @@
+"""Serves heyi.approval.v1.Cases. A case is seen by whoever asked, whoever was asked or told, and those who look after
+approvals (holders of `approval.case.retry`, within its reach), whatever company is chosen.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+
+from approval.case import conduct, preview
+from approval.case.arrival import case_of
+from approval.case.model import Case
+from approval.case.rules import check_pause, check_requester
+from approval.opinion.model import Opinion
+from approval.task.model import Task
+from chassis import ids
+from chassis.call import Call, Refused
+
+MOST_TURNS = 1_000
+
+
+def visible(call: Call) -> Any:
+    """Cases that the caller may see."""
+    administered = sa.and_(*call.scope_of(Case, "approval.case.retry"))
+    return sa.or_(Case.requester_id == call.actor.employee_id, call.takes_part(Case), administered)
+
+
+async def find(call: Call, key: str, etag: str = "") -> Case:
+    """A case that the caller may see; locked in a call that writes."""
+    await call.every_company()
+    statement = sa.select(Case).where(Case.id == key_of(key), visible(call))
+    if call.method is not None and not call.method.read_only:
+        statement = statement.with_for_update(of=Case)
+    case = (await call.db.execute(statement)).scalar_one_or_none()
+    if case is None:
+        raise Refused("DOCUMENT_NOT_FOUND", document_type="Case", id=key[:50])
+    if etag and etag != ids.etag_of(case.version):
+        raise Refused("STALE_ETAG", current_etag=ids.etag_of(case.version))
+    return case
+
+
+class Cases:
+    async def GetCase(self, request: Any, call: Call) -> Any:
+        case = await find(call, request.id)
+        turns = sa.select(Task).where(Task.case_id == case.id).order_by(Task.id.desc()).limit(MOST_TURNS)
+        said = sa.select(Opinion).where(Opinion.case_id == case.id).order_by(Opinion.id.desc()).limit(MOST_TURNS)
+        tasks = (await call.db.execute(turns)).scalars().all()[::-1]
+        opinions = (await call.db.execute(said)).scalars().all()[::-1]
+        reply = call.reply(case)
+        reply.tasks.extend(call.reply(task) for task in tasks)
+        reply.opinions.extend(call.reply(opinion) for opinion in opinions)
+        reply.upcoming.extend(await preview.upcoming(call, case, tasks))
+        return reply
+
+    async def ListCases(self, request: Any, call: Call) -> Any:
+        await call.every_company()
+        return await call.page(Case, request, where=[visible(call)], scope=False)
+
+    async def BatchGetCases(self, request: Any, call: Call) -> Any:
+        await call.every_company()
+        return await call.batch(Case, await only(call, Case, request, visible(call)), scope=False)
+
+    async def WithdrawCase(self, request: Any, call: Call) -> Any:
+        case = await find(call, request.id, request.etag)
+        check_requester(case, call.actor.employee_id)
+        await conduct.withdraw(call, case, request.reason)
+        return case
+
+    async def UrgeCase(self, request: Any, call: Call) -> Any:
+        case = await find(call, request.id)
+        check_requester(case, call.actor.employee_id)
+        check_pause(case, call.now())
+        await conduct.urge(call, case, request.text)
+        return case
+
+    async def CommentCase(self, request: Any, call: Call) -> Any:
+        case = await find(call, request.id)
+        await conduct.comment(call, case, request.text)
+        return case
+
+    async def RetryCase(self, request: Any, call: Call) -> Any:
+        case = await call.load(Case, request.id, etag=request.etag)
+        await conduct.retry(call, case)
+        return case
+
+    async def SimulateCases(self, request: Any, call: Call) -> Any:
+        return await preview.simulate(call, case_of(request.approval))
+
+
+async def only(call: Call, model: Any, request: Any, condition: Any) -> Any:
+    """The request with the ids that a condition lets through."""
+    wanted = [key_of(key) for key in request.ids]
+    seen = await call.db.execute(sa.select(model.id).where(model.id.in_(wanted), condition))
+    return type(request)(ids=[str(key) for key in seen.scalars()])
+
+
+def key_of(text: str) -> uuid.UUID | None:
+    """The id that a caller wrote; None for what is none and so finds nothing."""
+    try:
+        return ids.parse(text)
+    except ValueError:
+        return None

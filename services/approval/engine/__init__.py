@@ -1,0 +1,1 @@
+"""How a tree of nodes is walked: pure functions that start, go on, and foresee in the same way."""

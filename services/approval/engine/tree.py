@@ -1,0 +1,356 @@
+"""The tree of a flow, read from JSON: typed nodes, or the problems that each point to the node at fault.
+
+A tree is sound by its shape: every way in leads out again, so no flow that can be written down can lose a turn or wait
+for itself. The README of this service describes the JSON.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from approval.engine import conditions
+from chassis import ids
+
+MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
+VOTES = ("all", "any")
+WHEN_EMPTY = ("administrator", "person", "reject", "pass")
+SAME_APPROVER = ("ask", "skip_next", "skip_all")
+INITIATOR = ("skip", "head")
+COMMON_KEYS = {"id", "kind", "name"}
+KEYS = {
+    "sequence": {"children"},
+    "parallel": {"branches"},
+    "condition": {"branches"},
+    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator"},
+    "copy": {"approvers"},
+}
+# key of each kind of approver rule
+RULES = {
+    "user": {"employee_id"},
+    "role": {"role"},
+    "post": {"post"},
+    "department_head": set[str](),
+    "heads_up": {"levels"},
+    "authority": {"only_final"},
+}
+# a draft may still have these; a published tree has none
+UNFINISHED = {
+    "FLOW_NODE_NAME",
+    "FLOW_APPROVERS_MISSING",
+    "FLOW_APPROVER_VALUE",
+    "FLOW_APPROVER_UNKNOWN",
+    "FLOW_BRANCHES",
+    "FLOW_DEFAULT_BRANCH",
+    "FLOW_NO_APPROVAL",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who is asked, said as a rule."""
+
+    kind: str
+    path: str
+    employee_id: uuid.UUID | None = None
+    code: str = ""  # of a role or a post
+    levels: int = 0
+    only_final: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    id: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Chain(Node):
+    """Its children, one after another. The branches of a branching are sequences too."""
+
+    children: tuple[Node, ...]
+    when: str | None = None  # a branch's condition
+
+
+@dataclass(frozen=True)
+class Parallel(Node):
+    """All its branches side by side; done when all are."""
+
+    branches: tuple[Chain, ...]
+
+
+@dataclass(frozen=True)
+class Condition(Node):
+    """The first of its branches whose condition holds; the last holds always."""
+
+    branches: tuple[Chain, ...]
+
+
+@dataclass(frozen=True)
+class Approve(Node):
+    """People are asked to agree."""
+
+    approvers: tuple[Rule, ...]
+    vote: str
+    when_empty: str
+    person_id: uuid.UUID | None
+    same_approver: str
+    initiator: str
+
+
+@dataclass(frozen=True)
+class Copy(Node):
+    """People are told."""
+
+    approvers: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A sound tree, its nodes by id."""
+
+    root: Node
+    nodes: Mapping[str, Node]
+
+    @property
+    def rules(self) -> Iterator[tuple[Node, Rule]]:
+        """Every approver rule with its node."""
+        for node in self.nodes.values():
+            if isinstance(node, Approve | Copy):
+                yield from ((node, rule) for rule in node.approvers)
+
+    @property
+    def needs_authority(self) -> bool:
+        """Whether the authority table is asked."""
+        return any(rule.kind == "authority" for _, rule in self.rules)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with one node: a refusal of the contract, and where."""
+
+    node_id: str
+    path: str
+    reason: str
+    facts: Mapping[str, str]
+
+    @property
+    def unfinished(self) -> bool:
+        return self.reason in UNFINISHED
+
+
+@dataclass
+class _Reader:
+    problems: list[Problem] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def wrong(self, path: str, reason: str, node: str, **facts: object) -> None:
+        self.problems.append(Problem(node, path, reason, {"node": node, **{k: str(v) for k, v in facts.items()}}))
+
+    def node(self, raw: Any, path: str, depth: int) -> Node | None:
+        raw = raw if isinstance(raw, dict) else {}
+        node_id, kind = str(raw.get("id", ""))[:60], raw.get("kind")
+        shown = node_id or path or "tree"
+        self.count += 1
+        if self.count > MOST_NODES or depth > DEEPEST:
+            if not any(p.reason == "FLOW_TOO_LARGE" for p in self.problems):
+                limit = f"{MOST_NODES} / {DEEPEST}"
+                self.wrong(path, "FLOW_TOO_LARGE", shown, nodes=self.count, depth=depth, limit=limit)
+            return None
+        if not isinstance(kind, str) or kind not in KEYS:
+            self.wrong(path, "FLOW_NODE_KIND", shown, kind=str(kind or "")[:60], allowed=", ".join(KEYS))
+            return None
+        name = self._head(raw, path, shown, COMMON_KEYS | KEYS[kind], named=kind in ("approve", "copy", "condition"))
+        node = self._of_kind(kind, raw, (node_id, name, path), shown, depth)
+        self.nodes.setdefault(node.id, node)
+        return node
+
+    def _of_kind(self, kind: str, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str, depth: int) -> Node:
+        path = head[2]
+        match kind:
+            case "sequence":
+                return Chain(*head, children=self._children(raw, path, shown, depth))
+            case "parallel":
+                return Parallel(*head, branches=self._branches(raw, path, shown, depth, conditional=False))
+            case "condition":
+                return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
+            case "copy":
+                return Copy(*head, approvers=self._rules(raw, path, shown))
+            case _:
+                return self._approve(raw, head, shown)
+
+    def _approve(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Approve:
+        path = head[2]
+        rules = self._rules(raw, path, shown)
+        when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
+        person_id = _employee(raw.get("employee_id")) if when_empty == "person" else None
+        if when_empty == "person" and person_id is None:
+            self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
+        if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
+            self.wrong(_at(path, "when_empty"), "FLOW_PASS_WITHOUT_AUTHORITY", shown)
+        return Approve(
+            *head,
+            approvers=rules,
+            vote=self._choice(raw, "vote", VOTES, path, shown),
+            when_empty=when_empty,
+            person_id=person_id,
+            same_approver=self._choice(raw, "same_approver", SAME_APPROVER, path, shown),
+            initiator=self._choice(raw, "initiator", INITIATOR, path, shown),
+        )
+
+    def _head(self, raw: Mapping[str, Any], path: str, shown: str, known: set[str], *, named: bool) -> str:
+        """Check what every node has: an id of its own, a name where people read it, no strange keys."""
+        node_id = raw.get("id")
+        if not isinstance(node_id, str) or not 0 < len(node_id) <= 60 or node_id in self.ids:
+            self.wrong(_at(path, "id"), "FLOW_NODE_ID", shown)
+        self.ids.add(str(node_id))
+        for key in sorted(str(k)[:60] for k in raw.keys() - known):
+            self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
+        name = raw.get("name", "")
+        if not isinstance(name, str) or len(name) > 100:
+            self.wrong(_at(path, "name"), "FLOW_NODE_VALUE", shown, key="name", allowed="1-100")
+            return ""
+        if named and not name.strip():
+            self.wrong(_at(path, "name"), "FLOW_NODE_NAME", shown)
+        return name.strip()
+
+    def _members(self, raw: Mapping[str, Any], key: str, path: str, shown: str) -> list[Any]:
+        members = raw.get(key, [])
+        if not isinstance(members, list):
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="[ … ]")
+            return []
+        return members
+
+    def _children(self, raw: Mapping[str, Any], path: str, shown: str, depth: int) -> tuple[Node, ...]:
+        members = self._members(raw, "children", path, shown)
+        read = (self.node(child, f"{_at(path, 'children')}[{i}]", depth + 1) for i, child in enumerate(members))
+        return tuple(child for child in read if child is not None)
+
+    def _branches(
+        self, raw: Mapping[str, Any], path: str, shown: str, depth: int, *, conditional: bool
+    ) -> tuple[Chain, ...]:
+        members = self._members(raw, "branches", path, shown)
+        if len(members) < 2:
+            self.wrong(_at(path, "branches"), "FLOW_BRANCHES", shown)
+        branches = []
+        for i, branch in enumerate(members):
+            where = f"{_at(path, 'branches')}[{i}]"
+            branches.append(self._branch(branch if isinstance(branch, dict) else {}, where, depth, conditional))
+        if conditional and members and [b.when is None for b in branches] != [False] * (len(branches) - 1) + [True]:
+            self.wrong(_at(path, "branches"), "FLOW_DEFAULT_BRANCH", shown)
+        return tuple(branches)
+
+    def _branch(self, raw: Mapping[str, Any], path: str, depth: int, conditional: bool) -> Chain:
+        node_id, when = str(raw.get("id", ""))[:60], raw.get("when")
+        shown = node_id or path
+        self.count += 1
+        known = {"id", "name", "children"} | ({"when"} if conditional else set[str]())
+        name = self._head(raw, path, shown, known, named=conditional)
+        if when is not None and conditional:
+            self._condition(when, _at(path, "when"), shown)
+        children = self._children(raw, path, shown, depth)
+        branch = Chain(node_id, name, path, children=children, when=str(when) if when is not None else None)
+        self.nodes.setdefault(branch.id, branch)
+        return branch
+
+    def _condition(self, when: object, path: str, shown: str) -> None:
+        text = when if isinstance(when, str) else ""
+        problem = f"{len(text)} characters" if len(text) > 2000 else conditions.problem_of(text)
+        if problem:
+            self.wrong(path, "FLOW_EXPRESSION", shown, expression=str(when)[:200], problem=problem)
+
+    def _choice(self, raw: Mapping[str, Any], key: str, allowed: Sequence[str], path: str, shown: str) -> str:
+        value = raw.get(key, allowed[0])
+        if value not in allowed:
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed=", ".join(allowed))
+            return allowed[0]
+        return str(value)
+
+    def _rules(self, raw: Mapping[str, Any], path: str, shown: str) -> tuple[Rule, ...]:
+        members = self._members(raw, "approvers", path, shown)
+        where = _at(path, "approvers")
+        if not members:
+            self.wrong(where, "FLOW_APPROVERS_MISSING", shown)
+        if len(members) > MOST_APPROVERS:
+            self.wrong(where, "FLOW_NODE_VALUE", shown, key="approvers", allowed=f"1-{MOST_APPROVERS}")
+        read = (self._rule(rule, f"{where}[{i}]", shown) for i, rule in enumerate(members[:MOST_APPROVERS]))
+        return tuple(rule for rule in read if rule is not None)
+
+    def _rule(self, raw: Any, path: str, shown: str) -> Rule | None:
+        raw = raw if isinstance(raw, dict) else {}
+        kind = raw.get("kind")
+        if not isinstance(kind, str) or kind not in RULES:
+            self.wrong(path, "FLOW_APPROVER_RULE", shown, rule=str(kind or "")[:60], allowed=", ".join(RULES))
+            return None
+        for key in sorted(str(k)[:60] for k in raw.keys() - RULES[kind] - {"kind"}):
+            self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
+        match kind:
+            case "user":
+                employee_id = _employee(raw.get("employee_id"))
+                rule, at_fault = Rule(kind, path, employee_id=employee_id), employee_id is None and "employee_id"
+            case "role" | "post":
+                code = raw.get(kind)
+                code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
+                rule, at_fault = Rule(kind, path, code=code), not code and kind
+            case "heads_up":
+                levels = _whole(raw.get("levels"))
+                rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
+            case "authority":
+                final = raw.get("only_final", True)
+                rule = Rule(kind, path, only_final=final is True)
+                at_fault = not isinstance(final, bool) and "only_final"
+            case _:
+                rule, at_fault = Rule(kind, path), False
+        if at_fault:
+            self.wrong(_at(path, str(at_fault)), "FLOW_APPROVER_VALUE", shown, rule=kind, key=at_fault)
+        return rule
+
+
+def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
+    """The flow that a JSON tree means, and everything that is wrong with it. A flow only where nothing is."""
+    reader = _Reader()
+    root = reader.node(tree, "", 1)
+    if root is not None and not any(p.reason == "FLOW_TOO_LARGE" for p in reader.problems):
+        for node in _unasked(root):
+            reader.wrong(node.path, "FLOW_NO_APPROVAL", node.id or "tree")
+    if root is None or reader.problems:
+        return None, reader.problems
+    return Flow(root, reader.nodes), []
+
+
+def _unasked(node: Node) -> list[Node]:
+    """The nodes through which a way leads that asks nobody; empty where every way asks somebody."""
+    match node:
+        case Approve():
+            return []
+        case Chain(children=children):
+            ways = [_unasked(child) for child in children if not isinstance(child, Copy)]
+            return [] if any(not way for way in ways) else [n for way in ways for n in way][:1] or [node]
+        case Parallel(branches=branches):
+            ways = [_unasked(branch) for branch in branches]
+            return [] if any(not way for way in ways) else [node]
+        case Condition(branches=branches):
+            return [found for branch in branches for found in _unasked(branch)]
+        case _:
+            return [node]
+
+
+def _at(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _employee(raw: object) -> uuid.UUID | None:
+    try:
+        return ids.parse(raw) if isinstance(raw, str) else None
+    except ValueError:
+        return None
+
+
+def _whole(raw: object) -> int:
+    """A whole number; JSON that came through protobuf holds 2 as 2.0."""
+    return int(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and float(raw).is_integer() else 0

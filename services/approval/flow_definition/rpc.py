@@ -1,0 +1,122 @@
+"""Serves heyi.approval.v1.FlowDefinitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf import json_format
+
+from approval.case import preview
+from approval.case.arrival import case_of
+from approval.case.model import Case
+from approval.case.rules import LIVE
+from approval.flow_definition.model import FlowDefinition, FlowVersion
+from approval.flow_definition.rules import check_draft, check_publishable, examine
+from approval.lookups import approvable
+from chassis.call import Call
+from chassis.states import advance
+from heyi.approval.v1 import flow_definitions_pb2 as pb
+
+
+class FlowDefinitions:
+    async def CreateFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.create(FlowDefinition, request.flow_definition)
+        check_draft(definition, approvable())
+        return definition
+
+    async def GetFlowDefinition(self, request: Any, call: Call) -> Any:
+        return await call.load(FlowDefinition, request.id)
+
+    async def ListFlowDefinitions(self, request: Any, call: Call) -> Any:
+        return await call.page(FlowDefinition, request)
+
+    async def BatchGetFlowDefinitions(self, request: Any, call: Call) -> Any:
+        return await call.batch(FlowDefinition, request)
+
+    async def UpdateFlowDefinition(self, request: Any, call: Call) -> Any:
+        sent = request.flow_definition
+        definition = await call.load(FlowDefinition, sent.id, etag=sent.etag)
+        advance(definition, "update")
+        call.update(definition, sent, request.update_mask)
+        check_draft(definition, approvable())
+        published = await _published(call, definition)
+        definition.draft_differs = published is None or _content(definition) != _content(published)
+        return definition
+
+    async def ValidateFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id)
+        _, problems = examine(definition, call.organisation)
+        listed = [pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts) for p in problems]
+        return pb.ValidateFlowDefinitionResponse(problems=listed)
+
+    async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag)
+        check_publishable(definition, call.organisation)
+        advance(definition, "publish")
+        definition.published_version = (definition.published_version or 0) + 1
+        definition.publish_time, definition.draft_differs = call.now(), False
+        call.db.add(
+            FlowVersion(
+                flow_definition_id=definition.id,
+                number=definition.published_version,
+                tree=definition.tree,
+                condition=definition.condition,
+                priority=definition.priority,
+                published_by_id=call.actor.person,
+                publish_time=definition.publish_time,
+                note=request.note,
+            )
+        )
+        return call.announce(pb.FlowDefinitionPublished, definition)
+
+    async def RetireFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag)
+        advance(definition, "retire")
+        return call.announce(pb.FlowDefinitionRetired, definition)
+
+    async def ListVersionsFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id)
+        running = (
+            sa.select(Case.flow_version_id, sa.func.count().label("cases"))
+            .where(Case.flow_definition_id == definition.id, Case.state.in_(LIVE))
+            .group_by(Case.flow_version_id)
+            .subquery()
+        )
+        statement = (
+            sa.select(FlowVersion, sa.func.coalesce(running.c.cases, 0))
+            .outerjoin(running, running.c.flow_version_id == FlowVersion.id)
+            .where(FlowVersion.flow_definition_id == definition.id)
+            .order_by(FlowVersion.number.desc())
+        )
+        reply = pb.ListVersionsFlowDefinitionResponse()
+        for version, cases in (await call.db.execute(statement)).all():
+            shown = reply.versions.add(
+                version=version.number,
+                published_by_id=str(version.published_by_id or ""),
+                note=version.note,
+                running_cases=cases,
+                condition=version.condition,
+                priority=version.priority,
+            )
+            json_format.ParseDict(version.tree, shown.tree)
+            shown.publish_time.FromDatetime(version.publish_time)
+        return reply
+
+    async def TryFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag, lock=False)
+        flow = check_publishable(definition, call.organisation)
+        case = case_of(request.approval)
+        case.company_id = call.company_id
+        return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
+
+
+async def _published(call: Call, definition: FlowDefinition) -> FlowVersion | None:
+    newest = sa.and_(
+        FlowVersion.flow_definition_id == definition.id, FlowVersion.number == definition.published_version
+    )
+    return (await call.db.execute(sa.select(FlowVersion).where(newest))).scalar_one_or_none()
+
+
+def _content(flow: Any) -> tuple[Any, ...]:
+    return flow.tree, flow.condition, flow.priority

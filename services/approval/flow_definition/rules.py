@@ -1,0 +1,87 @@
+"""A flow is drafted, published, changed and published again, retired. A draft may be unfinished but never unsafe: what
+can never be right (an unknown node, an expression that does not compile) is refused when it is saved; what is merely
+missing is shown by the check and keeps the draft from being published.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from approval.engine import conditions
+from approval.engine.tree import Approve, Flow, Problem, read
+from chassis.errors import Refused
+from chassis.organisation import Organisation
+
+TRANSITIONS = {
+    ("DRAFT", "update"): "DRAFT",
+    ("DRAFT", "publish"): "PUBLISHED",
+    ("PUBLISHED", "update"): "PUBLISHED",
+    ("PUBLISHED", "publish"): "PUBLISHED",
+    ("PUBLISHED", "retire"): "RETIRED",
+    ("RETIRED", "update"): "RETIRED",
+    ("RETIRED", "publish"): "PUBLISHED",
+}
+
+
+def check_draft(definition: Any, document_types: Collection[str]) -> None:
+    """Refuse to save what can never be right, naming the node."""
+    problems = [problem for problem in read(definition.tree)[1] if not problem.unfinished] if definition.tree else []
+    problems += _condition(definition.condition)
+    violations = _violations(problems)
+    if definition.document_type not in document_types:
+        facts: Mapping[str, object] = {"value": definition.document_type, "allowed": ", ".join(sorted(document_types))}
+        violations.append(("document_type", "FLOW_DOCUMENT_TYPE", dict(facts)))
+    if violations:
+        raise Refused.fields(violations)
+
+
+def check_publishable(definition: Any, organisation: Organisation) -> Flow:
+    """The flow of a draft without a problem. Raises FLOW_INVALID that names every node at fault."""
+    flow, problems = examine(definition, organisation)
+    if flow is None or problems:
+        refusal = Refused.fields(_violations(problems))
+        refusal.reason, refusal.facts = "FLOW_INVALID", {"count": str(len(problems))}
+        raise refusal
+    return flow
+
+
+def examine(definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
+    """Everything that is wrong with a draft: its tree, its condition, and whom its rules name."""
+    flow, problems = read(definition.tree)
+    return flow, [*problems, *_condition(definition.condition), *(_strangers(flow, organisation) if flow else ())]
+
+
+def _condition(condition: str) -> list[Problem]:
+    problem = conditions.problem_of(condition) if condition else ""
+    facts = {"node": "condition", "expression": condition[:200], "problem": problem}
+    return [Problem("", "condition", "FLOW_EXPRESSION", facts)] if problem else []
+
+
+def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:
+    """Rules that name an employee or a post that is not there."""
+    posts = {name for post in organisation.posts.values() for name in (post.code, str(post.post_id))}
+    for node, rule in flow.rules:
+        at_fault = rule.kind == "user" and not _active(rule.employee_id, organisation)
+        if at_fault or (rule.kind == "post" and rule.code not in posts):
+            facts = {"node": node.id, "rule": rule.kind, "value": rule.code or str(rule.employee_id)}
+            yield Problem(node.id, rule.path, "FLOW_APPROVER_UNKNOWN", facts)
+    for node in flow.nodes.values():
+        if isinstance(node, Approve) and node.when_empty == "person" and not _active(node.person_id, organisation):
+            facts = {"node": node.id, "rule": "person", "value": str(node.person_id)}
+            yield Problem(node.id, f"{node.path}.employee_id".lstrip("."), "FLOW_APPROVER_UNKNOWN", facts)
+
+
+def _active(employee_id: uuid.UUID | None, organisation: Organisation) -> bool:
+    person = organisation.people.get(employee_id) if employee_id else None
+    return person is not None and person.active
+
+
+def _violations(problems: Iterable[Problem]) -> list[tuple[str, str, dict[str, object]]]:
+    """Problems as fields of the request: `tree.children[1].approvers`."""
+    return [(_field(problem), problem.reason, dict(problem.facts)) for problem in problems]
+
+
+def _field(problem: Problem) -> str:
+    return problem.path if problem.path == "condition" else f"tree.{problem.path}".rstrip(".")

@@ -1,0 +1,103 @@
+"""What the contract and the database answer about flows, before a case begins."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from approval.authority_limit.model import AuthorityLimit
+from approval.engine import conditions
+from approval.engine.approvers import World, variables_of
+from approval.engine.tree import Flow, read
+from approval.flow_definition.model import FlowDefinition, FlowVersion
+from chassis import contract
+from chassis.call import Call
+from heyi.common.v1 import common_pb2
+
+
+class NoFlow(Exception):
+    """No flow can be chosen for a document; the reason is a refusal of the contract."""
+
+    def __init__(self, reason: str, **facts: str) -> None:
+        super().__init__(reason)
+        self.reason, self.facts = reason, facts
+
+
+@functools.cache
+def approvable() -> tuple[str, ...]:
+    """Types of documents that can ask to be agreed to: those with an event that carries a request."""
+    wanted = common_pb2.ApprovalRequest.DESCRIPTOR
+    return tuple(
+        sorted(
+            {
+                ".".join(subject.split(".")[1:3])
+                for subject, event in contract.load().events.items()
+                if any(field.message_type is wanted for field in event.DESCRIPTOR.fields)
+            }
+        )
+    )
+
+
+async def world_of(call: Call, case: Any, flow: Flow | None = None) -> World:
+    """All that the walk of a case depends on, as things stand now."""
+    return World(
+        organisation=call.organisation,
+        company_id=case.company_id,
+        requester_id=case.requester_id,
+        document_type=case.document_type,
+        amount=case.amount,
+        currency=case.currency,
+        today=call.organisation.today(case.company_id),
+        facts=case.facts or {},
+        limits=await _limits_for(call, case.company_id, flow),
+    )
+
+
+async def choose_flow(call: Call, case: Any) -> tuple[FlowDefinition, FlowVersion, Flow]:
+    """The first published flow whose condition holds for a case. Raises NoFlow."""
+    world = await world_of(call, case)
+    for definition, version in await _flows_for(call, case.company_id, case.document_type):
+        try:
+            if version.condition and not conditions.holds(version.condition, variables_of(world)):
+                continue
+        except conditions.ConditionFailed as failed:
+            raise NoFlow("CASE_CONDITION_FAILED", node=definition.code, problem=str(failed)) from failed
+        return definition, version, flow_of(version.tree)
+    raise NoFlow("CASE_NO_FLOW", document_type=case.document_type)
+
+
+def flow_of(tree: Any) -> Flow:
+    """The flow of a published tree."""
+    flow, problems = read(tree)
+    assert flow is not None, f"a published tree has problems: {problems}"
+    return flow
+
+
+async def _flows_for(call: Call, company_id: uuid.UUID, document_type: str) -> Sequence[Any]:
+    """Published flows for documents of a type in a company with their versions, in the order of their priority."""
+    published = sa.and_(
+        FlowVersion.flow_definition_id == FlowDefinition.id, FlowVersion.number == FlowDefinition.published_version
+    )
+    statement = (
+        sa.select(FlowDefinition, FlowVersion)
+        .join(FlowVersion, published)
+        .where(
+            FlowDefinition.company_id == company_id,
+            FlowDefinition.document_type == document_type,
+            FlowDefinition.state == "PUBLISHED",
+        )
+        .order_by(FlowVersion.priority, FlowDefinition.code)
+    )
+    return (await call.db.execute(statement)).all()
+
+
+async def _limits_for(call: Call, company_id: uuid.UUID, flow: Flow | None) -> Sequence[AuthorityLimit]:
+    """The authority table of a company, where the flow asks it."""
+    if flow is None or not flow.needs_authority:
+        return ()
+    held = sa.and_(AuthorityLimit.company_id == company_id, AuthorityLimit.state == "ACTIVE")
+    return (await call.db.execute(sa.select(AuthorityLimit).where(held))).scalars().all()

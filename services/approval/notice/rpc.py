@@ -1,0 +1,38 @@
+"""Serves heyi.approval.v1.Notices: the caller's own, whatever the company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from approval.notice.model import Notice
+from chassis.call import Call, Refused
+from heyi.approval.v1 import notices_pb2
+
+
+class Notices:
+    async def ListNotices(self, request: Any, call: Call) -> Any:
+        await call.every_company()
+        mine = Notice.employee_id == call.actor.employee_id
+        return await call.page(Notice, request, where=[mine], scope=False)
+
+    async def MarkReadNotice(self, request: Any, call: Call) -> Any:
+        await call.every_company()
+        notice = await call.load(Notice, request.id, scope=False)
+        if notice.employee_id != call.actor.employee_id:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="Notice", id=request.id)
+        notice.read_time = notice.read_time or call.now()
+        return notice
+
+    async def MarkAllReadNotices(self, request: Any, call: Call) -> Any:
+        await call.every_company()
+        unread = sa.and_(Notice.employee_id == call.actor.employee_id, Notice.read_time.is_(None))
+        now = call.now()
+        marked = await call.db.execute(
+            sa.update(Notice)
+            .where(unread)
+            .values(read_time=now, updated_at=now, version=Notice.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+        return notices_pb2.MarkAllReadNoticesResponse(count=marked.rowcount)

@@ -1,0 +1,46 @@
+"""What somebody said or decided about a case. Never changes; a turn has one decision by one person."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from approval.base import Base, refers_to
+from chassis.call import Call
+from chassis.db import Document, Searchable
+from heyi.approval.v1 import opinions_pb2 as pb
+
+DECISIONS = ("APPROVE", "REJECT", "RETURN")
+
+
+class Opinion(Searchable, Document, Base):
+    __tablename__ = "opinion"
+    __message__ = pb.Opinion
+    __search__ = ("text",)
+
+    company_id: Mapped[uuid.UUID]
+    case_id: Mapped[uuid.UUID] = mapped_column(refers_to("approval_case.id"), index=True)
+    task_id: Mapped[uuid.UUID | None] = mapped_column(refers_to("task.id"))
+    # nobody: the flow itself passed a node over, or refused
+    author_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    # whoever asked; here so that the database too knows that nobody decides on an own request
+    requester_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    text: Mapped[str] = mapped_column(default="")
+    node_name: Mapped[str] = mapped_column(default="")
+    content_hash: Mapped[str] = mapped_column(default="")
+
+    @staticmethod
+    def __present__(row: Any, message: Any, call: Call) -> None:
+        """Nothing can be done with an opinion."""
+        message.ClearField("allowed_actions")
+
+
+_DECISION = Opinion.kind.in_(DECISIONS)
+Index("uq_opinion_decision", Opinion.task_id, Opinion.author_id, unique=True, postgresql_where=_DECISION)
+Opinion.__table__.append_constraint(
+    CheckConstraint(f"kind NOT IN {DECISIONS} OR author_id <> requester_id", name="not_own_request")
+)

@@ -1,0 +1,9 @@
+"""What others announce and this service acts on: every event that carries a request to be agreed to."""
+
+from __future__ import annotations
+
+from approval.case.arrival import open_case
+from chassis.service import on_field
+from heyi.common.v1 import common_pb2
+
+REACTIONS = [on_field(common_pb2.ApprovalRequest, open_case)]

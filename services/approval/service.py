@@ -1,0 +1,18 @@
+"""Approval: flows, cases, turns, opinions and notices. Listens to every document that asks to be agreed to."""
+
+from approval.authority_limit.rpc import AuthorityLimits
+from approval.base import Base
+from approval.case.rpc import Cases
+from approval.flow_definition.rpc import FlowDefinitions
+from approval.notice.rpc import Notices
+from approval.opinion.rpc import Opinions
+from approval.reactions import REACTIONS
+from approval.task.rpc import Tasks
+from chassis.service import Service
+
+SERVICE = Service(
+    "approval",
+    base=Base,
+    rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
+    reactions=REACTIONS,
+)

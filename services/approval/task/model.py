@@ -1,0 +1,64 @@
+"""One person's turn in a case, with what a to-do list shows of the document, so that the list is one table."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from approval.base import Base, refers_to
+from approval.task.rules import TRANSITIONS, allowed_to
+from chassis.call import Call
+from chassis.db import Document, Searchable, decimal_of
+from heyi.approval.v1 import tasks_pb2 as pb
+
+
+class Task(Searchable, Document, Base):
+    __tablename__ = "task"
+    __message__ = pb.Task
+    __transitions__ = TRANSITIONS
+    __search__ = ("document_number", "title")
+
+    company_id: Mapped[uuid.UUID]
+    state: Mapped[str] = mapped_column(default="OPEN")
+    case_id: Mapped[uuid.UUID] = mapped_column(refers_to("approval_case.id"), index=True)
+    visit_id: Mapped[uuid.UUID] = mapped_column(refers_to("node_visit.id"), index=True)
+    node_id: Mapped[str]
+    node_name: Mapped[str] = mapped_column(default="")
+    assignee_id: Mapped[uuid.UUID]
+    reason: Mapped[str] = mapped_column(default="")
+    reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    vote: Mapped[str] = mapped_column(default="")
+    visit: Mapped[int] = mapped_column(default=1)
+    open_time: Mapped[datetime.datetime]
+    done_time: Mapped[datetime.datetime | None]
+    opinion_text: Mapped[str] = mapped_column(default="")
+    document_type: Mapped[str]
+    document_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    document_number: Mapped[str] = mapped_column(default="")
+    title: Mapped[str] = mapped_column(default="")
+    requester_id: Mapped[uuid.UUID]
+    amount: Mapped[Decimal] = decimal_of(18, 2, default=0)
+    currency: Mapped[str] = mapped_column(default="")
+    content_hash: Mapped[str]
+    urge_time: Mapped[datetime.datetime | None]
+    end_reason: Mapped[str] = mapped_column(default="")
+    end_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    @staticmethod
+    def __present__(row: Any, message: Any, call: Call) -> None:
+        """The buttons of a turn are for the person whose turn it is."""
+        message.ClearField("allowed_actions")
+        message.allowed_actions.extend(allowed_to(row, call.actor.employee_id))
+
+
+# nobody is asked about an own request, whatever a rule of ours may say
+Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", name="not_own_request"))
+Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
+Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
+Index("ix_task_open", Task.case_id, postgresql_where=Task.state == "OPEN")

@@ -1,0 +1,150 @@
+"""Who is asked at a node, and why."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from approval.authority_limit.rules import limit_of
+from approval.engine.approvers import approvers_of
+from approval.tests.factories import approve
+from approval.tests.worlds import KEYS, flow, limit, right, world
+from chassis.testing import stable
+
+LIMITS = [limit("manager", "5000"), limit("director", "100000")]
+HEAD = {"kind": "department_head"}
+UP = {"kind": "heads_up", "levels": 2}
+LEVEL = {"kind": "heads_up", "levels": 1}
+AUTHORITY = {"kind": "authority"}
+WHOLE_WAY = {"kind": "authority", "only_final": False}
+
+CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], list[tuple[str, str]]]] = {
+    # name: (rules, node's policies, the world's changes, [(person, reason)])
+    "a user": ([{"kind": "user", "employee_id": str(stable("boss"))}], {}, {}, [("boss", "user")]),
+    "a role": (
+        [{"kind": "role", "role": "buyer"}],
+        {},
+        {"rights": [right("buyer", "buyer"), right("boss", "buyer")]},
+        [("boss", "role"), ("buyer", "role")],
+    ),
+    "a post by code": ([{"kind": "post", "post": "director"}], {}, {}, [("boss", "post")]),
+    "a post by id": ([{"kind": "post", "post": str(stable("director"))}], {}, {}, [("boss", "post")]),
+    "the head": ([HEAD], {}, {}, [("head", "department_head")]),
+    "the head above, where the department has none": (
+        [HEAD],
+        {},
+        {"departments": {"workshop": {"head_id": None}}},
+        [("boss", "department_head")],
+    ),
+    "heads upward": ([UP], {}, {}, [("head", "heads_up"), ("boss", "heads_up")]),
+    "one level": ([LEVEL], {}, {}, [("head", "heads_up")]),
+    "more levels than there are": (
+        [{"kind": "heads_up", "levels": 9}],
+        {},
+        {},
+        [("head", "heads_up"), ("boss", "heads_up")],
+    ),
+    "levels start above whoever asks": ([LEVEL], {}, {"requester": "head"}, [("boss", "heads_up")]),
+    "within the first head's limit": ([AUTHORITY], {}, {"amount": "5000"}, [("head", "authority")]),
+    "above it": ([AUTHORITY], {}, {"amount": "5000.01"}, [("boss", "authority")]),
+    "above it, with those on the way": (
+        [WHOLE_WAY],
+        {},
+        {"amount": "5000.01"},
+        [("head", "on_the_way"), ("boss", "authority")],
+    ),
+    "above every limit": ([AUTHORITY], {}, {"amount": "100000.01"}, [("admin", "administrator")]),
+    "another currency": ([AUTHORITY], {}, {"currency": "USD"}, [("admin", "administrator")]),
+    "authority missing is not mended by others": (
+        [AUTHORITY, {"kind": "user", "employee_id": str(stable("buyer"))}],
+        {},
+        {"amount": "999999"},
+        [("buyer", "user"), ("admin", "administrator")],
+    ),
+    "one person by two rules is asked once": ([HEAD, LEVEL], {}, {}, [("head", "department_head")]),
+    "whoever asks is left out": (
+        [HEAD, {"kind": "user", "employee_id": str(stable("boss"))}],
+        {"initiator": "skip"},
+        {"requester": "head"},
+        [("boss", "user")],
+    ),
+    "the head above instead of whoever asks": (
+        [HEAD],
+        {"initiator": "head"},
+        {"requester": "head"},
+        [("boss", "head_above")],
+    ),
+    "nobody above whoever asks": ([HEAD], {"initiator": "head"}, {"requester": "boss"}, [("admin", "administrator")]),
+    "a disabled head": ([HEAD], {}, {"people": {"head": {"active": False}}}, [("boss", "department_head")]),
+    "a disabled user": (
+        [{"kind": "user", "employee_id": str(stable("disabled"))}],
+        {},
+        {},
+        [("admin", "administrator")],
+    ),
+    "a person instead": (
+        [{"kind": "role", "role": "nobody"}],
+        {"when_empty": "person", "employee_id": str(stable("boss"))},
+        {},
+        [("boss", "instead")],
+    ),
+    "pass": ([{"kind": "role", "role": "nobody"}], {"when_empty": "pass"}, {}, []),
+    "reject": ([{"kind": "role", "role": "nobody"}], {"when_empty": "reject"}, {}, []),
+    "the person instead is whoever asks": (
+        [{"kind": "role", "role": "nobody"}],
+        {"when_empty": "person", "employee_id": str(stable("requester"))},
+        {},
+        [],
+    ),
+    "the administrator is whoever asks": ([{"kind": "role", "role": "nobody"}], {}, {"requester": "admin"}, []),
+}
+VERDICTS = {
+    "pass": "pass",
+    "reject": "reject",
+    "the person instead is whoever asks": "stuck",
+    "the administrator is whoever asks": "stuck",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_rules_find_these_people_for_this_reason(name: str):
+    rules, policies, changes, expected = CASES[name]
+    around = world(limits=LIMITS, **changes)
+    node = flow(approve("a", *rules, **policies)).nodes["a"]
+
+    answer = approvers_of(node, around)  # type: ignore[arg-type]
+
+    assert [(KEYS[p.employee_id], p.reason.removeprefix("approver.")) for p in answer.people] == expected
+    assert answer.verdict == VERDICTS.get(name, "ask")
+    assert around.requester_id not in [p.employee_id for p in answer.people]
+
+
+def test_the_administrators_decide_by_the_first_of_them():
+    node = flow(approve("a", {"kind": "role", "role": "nobody"}, vote="all")).nodes["a"]
+
+    assert approvers_of(node, world()).vote == "any"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ([], None),
+        ([limit("manager", "1")], "1"),
+        ([limit("director", "1")], None),
+        ([limit("manager", "1", currency="USD")], None),
+        ([limit("manager", "1"), limit("manager", "2", document_type="a.b")], "2"),
+        ([limit("manager", "9"), limit("manager", "2", document_type="a.b")], "2"),
+        ([limit("manager", "9"), limit("manager", "2", document_type="x.y")], "9"),
+        ([limit("manager", "1", valid_from_date=datetime.date(2026, 11, 24))], None),
+        ([limit("manager", "1"), limit("manager", "2", valid_from_date=datetime.date(2026, 11, 23))], "2"),
+    ],
+)
+def test_a_limit_for_the_type_goes_before_one_for_all_and_the_newest_holds(limits: list[Any], expected: str | None):
+    day = datetime.date(2026, 11, 23)
+
+    held = limit_of(limits, stable("manager"), document_type="a.b", currency="CNY", on=day)
+
+    assert held == (None if expected is None else Decimal(expected))

@@ -1,0 +1,307 @@
+"""A turn is decided once, by its person, about what was shown."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+
+import pytest
+import sqlalchemy as sa
+
+from approval.tests.factories import HASH, approve, branch, condition, copy, ids_of, parallel, sequence, state, waiting
+from chassis import ids
+from chassis.errors import Refused
+from chassis.organisation import Person, Right
+from chassis.testing import COMPANY, refused, stable
+
+ACTIONS = ["Approve", "Reject", "Return"]
+
+
+async def one_open(office):
+    await office.flow(sequence(approve("a", "head"), approve("b", "boss")))
+    await office.submit()
+    (task,) = await office.todo("head")
+    return task
+
+
+async def decide(office, key, action, task, **fields):
+    caller = office.service.as_(key)
+    return await getattr(caller, f"{action}Task")(**{"id": task.id, "content_hash": HASH, "text": "x", **fields})
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_a_decision_about_something_else_than_was_shown_is_refused(office, action):
+    task = await one_open(office)
+
+    with refused("TASK_CONTENT_CHANGED"):
+        await decide(office, "head", action, task, content_hash="b" * 64)
+    with refused("FIELD_REQUIRED", field="content_hash"):
+        await decide(office, "head", action, task, content_hash="")
+
+    assert waiting(await office.case()) == ids_of("head")
+
+
+OTHERS = {
+    "requester": "TASK_OWN_REQUEST",
+    "admin": "TASK_NOT_YOURS",
+    "boss": "DOCUMENT_NOT_FOUND",
+    "colleague": "DOCUMENT_NOT_FOUND",
+    "other_department": "DOCUMENT_NOT_FOUND",
+    "other_company": "DOCUMENT_NOT_FOUND",
+    "stranger": "DOCUMENT_NOT_FOUND",
+    "disabled": "NOT_SIGNED_IN",
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_nobody_else_decides_a_turn(office, key, action):
+    task = await one_open(office)
+
+    with refused(OTHERS[key]):
+        await decide(office, key, action, task)
+
+    assert waiting(await office.case()) == ids_of("head")
+
+
+@pytest.mark.parametrize("key", ["requester", "admin", "boss", "other_company"])
+async def test_a_turn_is_seen_by_its_person_alone(office, key):
+    task = await one_open(office)
+    caller = office.service.as_(key)
+
+    assert (await caller.ListTasks()).tasks == []
+    assert (await caller.BatchGetTasks(ids=[task.id])).tasks == []
+    with refused("DOCUMENT_NOT_FOUND"):
+        await caller.GetTask(id=task.id)
+    assert (await office.service.as_("head").GetTask(id=task.id)).id == task.id
+
+
+async def test_reject_and_return_need_a_word(office):
+    task = await one_open(office)
+
+    for action in ("Reject", "Return"):
+        with refused("FIELD_REQUIRED", field="text"):
+            await decide(office, "head", action, task, text="")
+
+
+async def test_a_turn_is_decided_once(office):
+    task = await one_open(office)
+    await decide(office, "head", "Approve", task)
+
+    for action in ACTIONS:
+        with refused("TASK_NOT_OPEN") as caught:
+            await decide(office, "head", action, task)
+        assert caught.value.facts == {"state": "APPROVED"}
+
+
+async def test_a_repeated_key_answers_the_same_and_does_nothing(office):
+    task = await one_open(office)
+    head = office.service.as_("head")
+
+    first = await head.ApproveTask(id=task.id, content_hash=HASH, key="same-key-1")
+    again = await head.ApproveTask(id=task.id, content_hash=HASH, key="same-key-1")
+
+    assert first == again
+    assert len([o for o in (await office.case()).opinions if o.author_id == str(stable("head"))]) == 1
+
+
+async def test_a_person_who_was_disabled_decides_no_more(office):
+    task = await one_open(office)
+    office.service.change_person("head", active=False)
+
+    with refused("NOT_SIGNED_IN"):
+        await decide(office, "head", "Approve", task)
+
+
+async def test_the_database_too_knows_that_nobody_decides_on_an_own_request(office):
+    await one_open(office)
+    async with office.service.runtime.engine.connect() as connection:
+        for statement in (
+            "UPDATE task SET assignee_id = requester_id",
+            "UPDATE opinion SET kind = 'APPROVE', author_id = requester_id",
+        ):
+            await connection.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+            with pytest.raises(sa.exc.IntegrityError, match="not_own_request"):
+                await connection.execute(sa.text(statement))
+            await connection.rollback()
+
+
+VOTERS = {"kind": "role", "role": "voters"}
+
+
+def crowd(service, size: int) -> list[str]:
+    """Many more people in the workshop, who hold the role of voters."""
+    keys = [f"voter{number}" for number in range(size)]
+    people = dict(service.base_organisation.people)
+    for number, key in enumerate(keys):
+        people[stable(key)] = Person(
+            employee_id=stable(key),
+            name=key,
+            username=key,
+            code=f"V{number:04d}",
+            company_id=COMPANY,
+            department_id=stable("workshop"),
+            post_id=stable("worker"),
+            active=True,
+        )
+        service.rights.append(Right(stable(key), "voters", COMPANY, "OWN", frozenset(), frozenset()))
+    service.base_organisation = dataclasses.replace(service.base_organisation, people=people)
+    service._publish()
+    return keys
+
+
+@pytest.mark.parametrize("vote", ["all", "any"])
+async def test_fifty_who_press_at_once_advance_the_case_exactly_once(office, vote):
+    keys = crowd(office.service, 50)
+    await office.flow(sequence(approve("a", VOTERS, vote=vote), approve("b", "boss")))
+    case = await office.submit()
+    tasks = {task.assignee_id: task.id for task in case.tasks}
+
+    async def press(key: str) -> str:
+        while True:
+            try:
+                await office.service.as_(key).ApproveTask(id=tasks[str(stable(key))], content_hash=HASH)
+            except Refused as refusal:
+                if refusal.reason == "IN_PROGRESS":
+                    continue
+                return refusal.reason
+            return "done"
+
+    answers = await asyncio.gather(*(press(key) for key in keys))
+
+    case = await office.case()
+    assert waiting(case) == ids_of("boss")
+    assert [task.node_id for task in case.tasks].count("b") == 1
+    if vote == "all":
+        assert answers == ["done"] * 50
+    else:
+        assert sorted(set(answers)) == ["TASK_NOT_OPEN", "done"]
+        assert answers.count("done") == 1
+    agreed = [o for o in case.opinions if o.Kind.Name(o.kind) == "APPROVE"]
+    assert len(agreed) == answers.count("done")
+
+
+async def test_a_press_twice_at_once_decides_once(office):
+    task = await one_open(office)
+
+    async def press(action: str) -> str:
+        try:
+            await decide(office, "head", action, task)
+        except Refused as refusal:
+            return refusal.reason
+        return "done"
+
+    answers = await asyncio.gather(*(press(action) for action in [*ACTIONS, *ACTIONS]))
+
+    assert answers.count("done") == 1
+    assert set(answers) <= {"done", "TASK_NOT_OPEN", "IN_PROGRESS"}
+
+
+PEOPLE = ["head", "boss", "buyer", "finance_head", "colleague"]
+
+
+def random_tree(chance: random.Random, depth: int = 0) -> dict:
+    number = chance.randrange(10**9)
+    if depth > 2 or chance.random() < 0.45:
+        asked = chance.sample(PEOPLE, chance.randint(1, 3))
+        policies = {
+            "vote": chance.choice(["all", "any"]),
+            "same_approver": chance.choice(["ask", "skip_next", "skip_all"]),
+        }
+        return approve(f"a{number}", *asked, **policies)
+    children = [random_tree(chance, depth + 1) for _ in range(chance.randint(1, 3))]
+    match chance.randrange(4):
+        case 0:
+            return sequence(*children, copy(f"k{number}", "buyer"), node_id=f"s{number}")
+        case 1:
+            return parallel(f"p{number}", branch(f"b{number}", *children), branch(f"d{number}", random_tree(chance, 3)))
+        case 2:
+            lanes = [
+                branch(f"b{number}", *children, when="amount > 5000"),
+                branch(f"d{number}", random_tree(chance, 3)),
+            ]
+            return condition(f"c{number}", *lanes)
+        case _:
+            return sequence(*children, node_id=f"s{number}")
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_stored_case_always_has_an_open_turn_while_it_runs(office, seed):
+    """The property of the pure walk, kept by the rows too: random trees, decided by whoever is asked."""
+    chance = random.Random(seed)
+    await office.flow(sequence(random_tree(chance), approve("last", "boss")))
+    case = await office.submit()
+
+    for _ in range(60):
+        if state(case) != "RUNNING":
+            break
+        open_tasks = [task for task in case.tasks if task.state == 1]
+        assert open_tasks, "a running case without an open turn"
+        assert {task.assignee_id for task in open_tasks} == set(case.waiting_on_ids)
+        task = chance.choice(open_tasks)
+        key = next(key for key in PEOPLE if str(stable(key)) == task.assignee_id)
+        action = chance.choice(["Approve"] * 12 + ["Reject", "Return"])
+        await decide(office, key, action, task)
+        case = await office.case()
+
+    assert state(case) in ("APPROVED", "REJECTED", "RETURNED")
+    assert not waiting(case)
+    async with office.service.runtime.engine.begin() as connection:
+        left = await connection.execute(sa.text("SELECT count(*) FROM node_visit WHERE state IN ('OPEN', 'STUCK')"))
+        assert left.scalar_one() == 0
+
+
+# opening, deciding the last turn of a node, to-do list, case page, urging, withdrawing; everything included
+STATEMENTS = [14, 21, 3, 7, 11, 12]
+
+
+@pytest.mark.parametrize("size", [1, 10, 1000])
+async def test_the_number_of_statements_does_not_depend_on_the_number_of_turns(office, size):
+    crowd(office.service, size)
+    # the node before ends with many open turns, the one after opens many
+    tree = sequence(approve("a", "head", VOTERS, vote="any"), approve("b", VOTERS, "boss", vote="any"))
+    await office.flow(tree)
+    with office.service.statements() as opening:
+        await office.deliver()
+    (task,) = await office.todo("head")
+
+    with office.service.statements() as deciding:
+        await decide(office, "head", "Approve", task)
+    with office.service.statements() as listing:
+        await office.todo("boss")
+    case = await office.case()
+    with office.service.statements() as reading:
+        await office.service.as_("boss").GetCase(id=case.id)
+    with office.service.statements() as urging:
+        await office.service.as_("requester").UrgeCase(id=case.id)
+    with office.service.statements() as withdrawing:
+        await office.service.as_("requester").WithdrawCase(id=case.id)
+
+    counts = [len(seen) for seen in (opening, deciding, listing, reading, urging, withdrawing)]
+    assert counts == STATEMENTS, "\n".join(deciding)
+
+
+async def test_a_step_late_in_a_long_case_costs_what_an_early_one_does(office):
+    """2,000 turns that are done lie behind the case; going on reads none of them."""
+    await office.flow(sequence(approve("a", "head"), approve("b", "boss"), approve("c", "buyer")))
+    case = await office.submit()
+    with office.service.statements() as early:
+        await office.decide("head")
+    row = (await office.todo("boss"))[0]
+    async with office.service.runtime.engine.begin() as connection:
+        await connection.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        await connection.execute(
+            sa.text(
+                "INSERT INTO node_visit (id, case_id, node_id, number, state, agreed_ids, stuck_reason, open_time) "
+                "SELECT gen_random_uuid(), :case, 'old', n, 'DONE', '{}', '', now() FROM generate_series(1, 2000) n"
+            ),
+            {"case": ids.parse(case.id)},
+        )
+    assert row.node_id == "b"
+
+    with office.service.statements() as late:
+        await office.decide("boss")
+
+    assert len(late) == len(early)
+    assert waiting(await office.case()) == ids_of("buyer")

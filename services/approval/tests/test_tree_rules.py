@@ -1,0 +1,181 @@
+"""Which trees are flows, and which node a problem points to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from approval.engine.tree import MOST_NODES, read
+from approval.flow_definition import rules
+from approval.tests.factories import approve, branch, condition, copy, parallel, sequence, user
+from chassis.clock import FrozenClock
+from chassis.testing import MORNING, test_organisation
+
+HEAD = {"kind": "department_head"}
+GOOD = approve("a", HEAD)
+
+
+def deep(levels: int) -> dict[str, Any]:
+    tree = GOOD
+    for level in range(levels):
+        tree = sequence(tree, node_id=f"s{level}")
+    return tree
+
+
+BAD = {
+    # name: (tree, node, path, reason)
+    "no tree": ({}, "tree", "", "FLOW_NODE_KIND"),
+    "a text": ("approve", "tree", "", "FLOW_NODE_KIND"),
+    "unknown kind": (sequence({"id": "x", "kind": "script"}, GOOD), "x", "children[0]", "FLOW_NODE_KIND"),
+    "kind is a list": (sequence({"id": "x", "kind": ["a"]}, GOOD), "x", "children[0]", "FLOW_NODE_KIND"),
+    "no id": (sequence({**GOOD, "id": ""}), "children[0]", "children[0].id", "FLOW_NODE_ID"),
+    "id twice": (sequence(GOOD, GOOD), "a", "children[1].id", "FLOW_NODE_ID"),
+    "id of the parent": (sequence(approve("root", HEAD)), "root", "children[0].id", "FLOW_NODE_ID"),
+    "no name": (approve("a", HEAD, name=" "), "a", "name", "FLOW_NODE_NAME"),
+    "no approver": (sequence(approve("a")), "a", "children[0].approvers", "FLOW_APPROVERS_MISSING"),
+    "no reader": (sequence(GOOD, copy("c")), "c", "children[1].approvers", "FLOW_APPROVERS_MISSING"),
+    "unknown key": (approve("a", HEAD, script="rm"), "a", "script", "FLOW_UNKNOWN_KEY"),
+    "unknown key of a rule": (approve("a", {**HEAD, "of": "x"}), "a", "approvers[0].of", "FLOW_UNKNOWN_KEY"),
+    "children of an approval": (approve("a", HEAD, children=[]), "a", "children", "FLOW_UNKNOWN_KEY"),
+    "unknown rule": (approve("a", {"kind": "sql"}), "a", "approvers[0]", "FLOW_APPROVER_RULE"),
+    "rule is a text": (
+        sequence(approve("a") | {"approvers": ["boss"]}),
+        "a",
+        "children[0].approvers[0]",
+        "FLOW_APPROVER_RULE",
+    ),
+    "user without id": (approve("a", {"kind": "user"}), "a", "approvers[0].employee_id", "FLOW_APPROVER_VALUE"),
+    "user by name": (
+        approve("a", {"kind": "user", "employee_id": "boss"}),
+        "a",
+        "approvers[0].employee_id",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "role without code": (approve("a", {"kind": "role"}), "a", "approvers[0].role", "FLOW_APPROVER_VALUE"),
+    "no levels": (approve("a", {"kind": "heads_up"}), "a", "approvers[0].levels", "FLOW_APPROVER_VALUE"),
+    "half a level": (
+        approve("a", {"kind": "heads_up", "levels": 1.5}),
+        "a",
+        "approvers[0].levels",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "endless levels": (
+        approve("a", {"kind": "heads_up", "levels": float("inf")}),
+        "a",
+        "approvers[0].levels",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "vote": (approve("a", HEAD, vote="most"), "a", "vote", "FLOW_NODE_VALUE"),
+    "person without id": (approve("a", HEAD, when_empty="person"), "a", "employee_id", "FLOW_NODE_VALUE"),
+    "children is a text": ({"id": "r", "kind": "sequence", "children": "a"}, "r", "children", "FLOW_NODE_VALUE"),
+    "pass without authority": (
+        approve("a", {"kind": "authority"}, when_empty="pass"),
+        "a",
+        "when_empty",
+        "FLOW_PASS_WITHOUT_AUTHORITY",
+    ),
+    "one branch": (parallel("p", branch("b", GOOD)), "p", "branches", "FLOW_BRANCHES"),
+    "no default": (
+        condition("c", branch("b1", GOOD, when="amount > 1"), branch("b2", approve("z", HEAD), when="true")),
+        "c",
+        "branches",
+        "FLOW_DEFAULT_BRANCH",
+    ),
+    "default first": (
+        condition("c", branch("b1", GOOD), branch("b2", approve("z", HEAD), when="true")),
+        "c",
+        "branches",
+        "FLOW_DEFAULT_BRANCH",
+    ),
+    "call out": (
+        condition("c", branch("b1", GOOD, when="__import__('os').system('x')"), branch("b2", approve("z", HEAD))),
+        "b1",
+        "branches[0].when",
+        "FLOW_EXPRESSION",
+    ),
+    "unknown variable": (
+        condition("c", branch("b1", GOOD, when="amuont > 1"), branch("b2", approve("z", HEAD))),
+        "b1",
+        "branches[0].when",
+        "FLOW_EXPRESSION",
+    ),
+    "amount against text": (
+        condition("c", branch("b1", GOOD, when="amount > '1'"), branch("b2", approve("z", HEAD))),
+        "b1",
+        "branches[0].when",
+        "FLOW_EXPRESSION",
+    ),
+    "no yes or no": (
+        condition("c", branch("b1", GOOD, when="amount"), branch("b2", approve("z", HEAD))),
+        "b1",
+        "branches[0].when",
+        "FLOW_EXPRESSION",
+    ),
+    "condition is a number": (
+        condition("c", branch("b1", GOOD) | {"when": 1}, branch("b2", approve("z", HEAD))),
+        "b1",
+        "branches[0].when",
+        "FLOW_EXPRESSION",
+    ),
+    "too deep": (deep(20), "", "", "FLOW_TOO_LARGE"),
+    "too many": (sequence(*(approve(f"a{i}", HEAD) for i in range(MOST_NODES))), "", "", "FLOW_TOO_LARGE"),
+    "asks nobody": (sequence(copy("c", "boss")), "root", "", "FLOW_NO_APPROVAL"),
+    "a branch asks nobody": (
+        condition("c", branch("b1", GOOD, when="amount > 1"), branch("b2")),
+        "b2",
+        "branches[1]",
+        "FLOW_NO_APPROVAL",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_tree_points_to_the_node_at_fault(name: str):
+    tree, node, path, reason = BAD[name]
+
+    flow, problems = read(tree)
+
+    assert flow is None
+    found = [p for p in problems if p.reason == reason]
+    assert found, problems
+    if reason != "FLOW_TOO_LARGE":
+        assert (node, path) in [(p.node_id, p.path) for p in found]
+    assert all(isinstance(v, str) for p in problems for v in p.facts.values())
+
+
+def test_all_problems_are_told_at_once():
+    _, problems = read(sequence(approve("a"), approve("b", {"kind": "sql"}), {"id": "c", "kind": "x"}))
+
+    assert {(p.node_id, p.reason) for p in problems} >= {
+        ("a", "FLOW_APPROVERS_MISSING"),
+        ("b", "FLOW_APPROVER_RULE"),
+        ("c", "FLOW_NODE_KIND"),
+    }
+
+
+def test_a_good_tree_has_every_node_by_its_id():
+    tree = sequence(
+        approve("a", HEAD, vote="any", when_empty="reject", same_approver="skip_all", initiator="head"),
+        parallel("p", branch("p1", approve("b", "boss")), branch("p2", copy("c", "head"))),
+        condition("c1", branch("c11", when="amount > 1 && currency == 'CNY'"), branch("c12")),
+    )
+
+    flow, problems = read(tree)
+
+    assert problems == []
+    assert flow is not None
+    assert set(flow.nodes) == {"root", "a", "p", "p1", "b", "p2", "c", "c1", "c11", "c12"}
+
+
+def test_who_is_named_must_be_there_and_active():
+    class Draft:
+        tree = sequence(approve("a", user("disabled")), approve("b", {"kind": "post", "post": "king"}))
+        condition = ""
+
+    _, problems = rules.examine(Draft(), test_organisation(FrozenClock(MORNING)))
+
+    assert [(p.node_id, p.path, p.reason) for p in problems] == [
+        ("a", "children[0].approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+        ("b", "children[1].approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+    ]

@@ -1,0 +1,100 @@
+"""The organisation and everybody's rights as one answer: six statements, whatever the size of the group."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from heyi.identity.v1 import directory_pb2 as pb
+from heyi.identity.v1 import grants_pb2
+from identity.company.model import Company
+from identity.department.model import Department
+from identity.employee.model import Employee
+from identity.grant.model import Grant
+from identity.post.model import Post
+from identity.role.model import Role
+
+# what every active employee may do in the own company, without a grant
+EVERYBODY = "employee"
+NO_COMPANY = uuid.UUID(int=0)
+
+
+async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
+    """The snapshot of what is committed now, which is at least as new as `epoch`, read before."""
+    answer = pb.Authorization(epoch=epoch)
+    employees = (await db.execute(sa.select(*_columns(Employee, PERSON)).order_by(Employee.id))).all()
+    for row in employees:
+        answer.people.append(_person(row))
+    for unit in (await db.execute(sa.select(*_columns(Department, UNIT)))).all():
+        answer.departments.add(
+            department_id=str(unit.id), company_id=str(unit.company_id), parent_id=_text(unit.parent_id),
+            head_id=_text(unit.head_id), name=unit.name, active=unit.state == "ACTIVE",
+        )  # fmt: skip
+    for place in (await db.execute(sa.select(*_columns(Company, PLACE)))).all():
+        answer.companies.add(company_id=str(place.id), **{name: getattr(place, name) for name in PLACE[1:]})
+    for post in (await db.execute(sa.select(Post.id, Post.code, Post.name, Post.level))).all():
+        answer.posts.add(post_id=str(post.id), code=post.code, name=post.name, level=post.level)
+    for right in (await db.execute(_GRANTED)).all():
+        answer.rights.append(_right(right))
+    everybody = await db.scalar(sa.select(Role.permissions).where(Role.code == EVERYBODY))
+    for row in employees:
+        if everybody and row.state == "ACTIVE" and row.home_company_id is not None:
+            answer.rights.add(
+                employee_id=str(row.id), role_code=EVERYBODY, company_id=str(row.home_company_id),
+                scope=grants_pb2.Grant.OWN, permissions=everybody,
+            )  # fmt: skip
+    return answer
+
+
+PERSON = (
+    "id", "name", "username", "code", "home_company_id", "department_id", "post_id", "state", "not_before",
+)  # fmt: skip
+UNIT = ("id", "company_id", "parent_id", "head_id", "name", "state")
+PLACE = ("id", "code", "name", "short_name", "base_currency", "time_zone", "credit_code", "address", "phone")
+_GRANTED = (
+    sa.select(
+        Grant.employee_id,
+        Role.code,
+        Role.permissions,
+        Grant.grant_company_id,
+        Grant.scope,
+        Grant.department_ids,
+        Grant.valid_from_date,
+        Grant.valid_until_date,
+    )
+    .join(Role, Role.id == Grant.role_id)
+    .join(Employee, Employee.id == Grant.employee_id)
+    .where(Grant.state == "ACTIVE", Role.state == "ACTIVE", Employee.state == "ACTIVE")
+    .order_by(Grant.id)
+)
+
+
+def _columns(model: Any, names: tuple[str, ...]) -> list[Any]:
+    return [getattr(model, name) for name in names]
+
+
+def _text(value: uuid.UUID | datetime.date | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _person(row: Any) -> pb.Authorization.Person:
+    person = pb.Authorization.Person(
+        employee_id=str(row.id), name=row.name, username=row.username, code=row.code,
+        company_id=str(row.home_company_id or NO_COMPANY), department_id=_text(row.department_id),
+        post_id=_text(row.post_id), active=row.state == "ACTIVE",
+    )  # fmt: skip
+    if row.not_before is not None:
+        person.not_before_time.FromDatetime(row.not_before)
+    return person
+
+
+def _right(row: Any) -> pb.Authorization.Right:
+    return pb.Authorization.Right(
+        employee_id=str(row.employee_id), role_code=row.code, company_id=_text(row.grant_company_id),
+        scope=row.scope, department_ids=map(str, row.department_ids), permissions=row.permissions,
+        valid_from_date=_text(row.valid_from_date), valid_until_date=_text(row.valid_until_date),
+    )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Keep Keycloak in step with the employees, in the background, for ever.
+
+Level-triggered: a row of `account` that is due is compared with Keycloak and what differs is written, whatever happened
+before. A row is claimed with a lease in one short transaction, worked on without any, and settled in a second one; so a
+Keycloak that is slow holds no lock, one that is down blocks nobody, and a process that dies leaves a lease that ends.
+Rows in step are looked at again every few hours, which mends what was changed in Keycloak by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from chassis import ids, telemetry
+from chassis.clock import Clock
+from identity.employee.model import Account, Employee
+from identity.keycloak import NotPossible, Realm, Unreachable, Wanted
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+log = telemetry.logger("identity.keycloak_step")
+
+# Keycloak hashes passwords slowly on purpose: more at once only makes each slower
+AT_ONCE = 4
+IDLE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+LEASE = datetime.timedelta(seconds=60)
+WORK_SECONDS = 30.0
+LOOK_AGAIN = datetime.timedelta(hours=6)
+LONGEST_DELAY_SECONDS = 300
+LONGEST_PROBLEM = 500
+EMPLOYEE: Any = Employee.__table__
+
+
+class Accounts(Protocol):
+    """Where accounts live."""
+
+    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One account to bring in step, as it was when it was claimed."""
+
+    wanted: Wanted
+    known_id: str | None
+    change: int
+    lease: uuid.UUID
+    attempt: int
+
+
+class KeycloakStep:
+    """The loop. `once` is one round of it."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], accounts: Accounts, clock: Clock) -> None:
+        self.sessions, self.accounts, self.clock = sessions, accounts, clock
+
+    async def run(self) -> None:
+        """Work until cancelled; pause longer and longer while Keycloak cannot be reached."""
+        pause = IDLE_SECONDS
+        while True:
+            try:
+                worked = await self.once()
+            except Unreachable as problem:
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                log.warning("keycloak cannot be reached", problem=str(problem), pause_seconds=pause)
+                await asyncio.sleep(pause)
+            else:
+                pause = IDLE_SECONDS
+                if not worked:
+                    await asyncio.sleep(IDLE_SECONDS)
+
+    async def once(self) -> int:
+        """Bring up to AT_ONCE due accounts in step; returns how many. Raises Unreachable when Keycloak was for one."""
+        jobs = await self.claim()
+        problems = await asyncio.gather(*(self._work(job) for job in jobs))
+        for problem in problems:
+            if problem is not None:
+                raise problem
+        return len(jobs)
+
+    async def claim(self) -> list[Job]:
+        """Take due accounts for a while: changes first, then those that are only looked at again."""
+        now = self.clock.now()
+        due = (
+            sa.select(Account, Employee)
+            .join(Employee, Employee.id == Account.employee_id)
+            .where(Account.due_at <= now, sa.or_(Account.leased_until.is_(None), Account.leased_until < now))
+            .order_by(Account.wanted == Account.done, Account.due_at)
+            .limit(AT_ONCE)
+            .with_for_update(of=Account, skip_locked=True)
+        )
+        jobs = []
+        async with self.sessions() as session, session.begin():
+            for account, employee in (await session.execute(due)).all():
+                account.lease, account.leased_until = ids.uuid7(), now + LEASE
+                jobs.append(_job(account, employee))
+        return jobs
+
+    async def _work(self, job: Job) -> Unreachable | None:
+        try:
+            async with asyncio.timeout(WORK_SECONDS):
+                keycloak_id = await self.accounts.bring_in_step(job.wanted, job.known_id)
+        except (Unreachable, TimeoutError) as problem:
+            await self._give_back(job)
+            return problem if isinstance(problem, Unreachable) else Unreachable(f"no answer in {WORK_SECONDS:.0f} s")
+        except NotPossible as problem:
+            await self._settle(job, problem=str(problem)[:LONGEST_PROBLEM])
+            log.warning("account refused", employee_id=str(job.wanted.employee_id), problem=str(problem))
+            return None
+        await self._settle(job, keycloak_id=keycloak_id)
+        return None
+
+    async def _give_back(self, job: Job) -> None:
+        """Nothing was learnt about the account: it stays due."""
+        free = sa.update(Account).where(Account.lease == job.lease).values(lease=None, leased_until=None)
+        async with self.sessions() as session, session.begin():
+            await session.execute(free)
+
+    async def _settle(self, job: Job, *, keycloak_id: str | None = None, problem: str = "") -> None:
+        """Record what Keycloak has now, or why not. A change that came meanwhile stays due."""
+        employee_id, now = job.wanted.employee_id, self.clock.now()
+        async with self.sessions() as session, session.begin():
+            # the employee's row first, as the handlers do
+            await session.execute(sa.select(EMPLOYEE.c.id).where(EMPLOYEE.c.id == employee_id).with_for_update())
+            account = await session.get_one(Account, employee_id, with_for_update=True)
+            if account.lease != job.lease:
+                # somebody else took over while this was slow; which of the two wrote last is anybody's guess
+                account.due_at = now
+                return
+            account.lease = account.leased_until = None
+            if keycloak_id is not None:
+                account.keycloak_id, account.done, account.failures = keycloak_id, job.change, 0
+                if account.password == job.wanted.password:
+                    account.password = None
+            if account.wanted != job.change:
+                return
+            if problem:
+                account.failures = job.attempt
+            delay = datetime.timedelta(seconds=min(2**job.attempt, LONGEST_DELAY_SECONDS))
+            account.due_at = now + (delay if problem else LOOK_AGAIN)
+            # beside the ORM: the employee's version stays, nobody's edit goes stale because an account was made
+            state = "FAILED" if problem else "IN_STEP"
+            shown = sa.or_(EMPLOYEE.c.account_state != state, EMPLOYEE.c.account_problem != problem)
+            await session.execute(
+                sa.update(EMPLOYEE)
+                .where(EMPLOYEE.c.id == employee_id, shown)
+                .values(account_state=state, account_problem=problem)
+            )
+
+
+def _job(account: Account, employee: Employee) -> Job:
+    assert account.lease is not None
+    wanted = Wanted(
+        employee_id=employee.id,
+        username=employee.username,
+        name=employee.name,
+        email=employee.email,
+        locale=employee.locale,
+        enabled=employee.state == "ACTIVE",
+        password=account.password,
+        password_temporary=account.password_temporary,
+    )
+    return Job(wanted, account.keycloak_id, account.wanted, account.lease, account.failures + 1)
+
+
+async def keep_in_step(runtime: Runtime) -> None:
+    """Background work of the service: runs as long as the process does."""
+    settings = runtime.settings
+    realm = Realm(
+        settings.extras["KEYCLOAK_URL"],
+        settings.shared.issuer.rstrip("/").rsplit("/", 1)[1],
+        client="heyi-identity",
+        secret=settings.client_secret,
+        connections=AT_ONCE,
+    )
+    try:
+        await KeycloakStep(runtime.sessions, realm, runtime.clock).run()
+    finally:
+        await realm.close()

@@ -1,0 +1,143 @@
+"""What must be there before anybody can call: the epoch, the roles of the product, and one administrator.
+
+Run by `migrate` as the owner, again and again: roles follow the release, the administrator is made once and never
+given back what was taken away.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis import contract
+from chassis.runtime import search_vector
+from identity.directory.snapshot import EVERYBODY
+from identity.employee.model import Account, Employee
+from identity.epoch import EPOCH, RAISE
+from identity.grant.model import Grant
+from identity.grant.rules import ADMINISTRATOR
+from identity.role.model import Role
+
+
+def _id(last: int) -> uuid.UUID:
+    return uuid.UUID(f"00000000-0000-7000-8000-{last:012x}")
+
+
+ADMINISTRATOR_ID = _id(1)
+ADMINISTRATORS_GRANT = _id(0xA1)
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A role that comes with the product."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    description: str
+    permissions: Sequence[str]
+
+
+def built_in_roles() -> list[BuiltIn]:
+    """The product's roles as this release knows them; the auditor's follows the contract."""
+    catalogue = contract.load().permissions()
+    return [
+        BuiltIn(_id(0xB1), ADMINISTRATOR, "系统管理员", "Everything, everywhere.", ["*"]),
+        BuiltIn(_id(0xB2), EVERYBODY, "员工", "What every active employee may do without a grant.", EVERYBODY_MAY),
+        BuiltIn(_id(0xB3), "buyer", "采购员", "Sourcing, suppliers and purchase orders.", ["procurement.*"]),
+        BuiltIn(
+            _id(0xB4), "purchasing_manager", "采购经理",
+            "Procurement with a look at the flows and limits that bind it.",
+            ["procurement.*", *_reading("approval.", catalogue)],
+        ),
+        BuiltIn(_id(0xB5), "auditor", "审计员", "Reads everything, changes nothing.", _reading("", catalogue)),
+        BuiltIn(
+            _id(0xB6), "identity_administrator", "组织与权限管理员",
+            "Keeps departments, posts, employees, roles and grants.", ["identity.*"],
+        ),
+        BuiltIn(
+            _id(0xB7), "flow_administrator", "流程管理员", "Draws approval flows and keeps the authority table.",
+            ["approval.*", "identity.role.get", "identity.role.list"],
+        ),
+        BuiltIn(_id(0xB8), "master_data", "物料主数据管理员", "Keeps items, categories and units.", ["inventory.*"]),
+    ]  # fmt: skip
+
+
+# The whole of a requester's day: own requisitions, the orders they led to, and the names that stand on them.
+EVERYBODY_MAY = [
+    "procurement.purchase_requisition.*",
+    *(
+        f"{document}.{verb}"
+        for document in (
+            "identity.company",
+            "identity.department",
+            "identity.employee",
+            "identity.post",
+            "inventory.item",
+            "inventory.item_category",
+            "inventory.unit",
+            "procurement.purchase_order",
+            "procurement.supplier",
+        )
+        for verb in ("get", "list")
+    ),
+]
+
+
+def _reading(begin: str, catalogue: Sequence[str]) -> list[str]:
+    return [name for name in catalogue if name.startswith(begin) and name.endswith((".get", ".list"))]
+
+
+async def seed(connection: AsyncConnection) -> None:
+    """Put the rows in that are missing and bring the product's roles up to this release."""
+    await connection.execute(pg.insert(EPOCH).values(only=True, epoch=1).on_conflict_do_nothing())
+    changed = 0
+    for role in built_in_roles():
+        changed += (await connection.execute(_put_role(role))).rowcount
+    administrator = Employee(id=ADMINISTRATOR_ID, code="ADMIN", name="系统管理员", username="admin", phone="")
+    made = _insert(
+        Employee,
+        id=ADMINISTRATOR_ID,
+        code=administrator.code,
+        name=administrator.name,
+        username=administrator.username,
+        sort_key="xi tong guan li yuan",
+        search=search_vector(administrator),
+    )
+    changed += (await connection.execute(made)).rowcount
+    account = pg.insert(Account.__table__).values(employee_id=ADMINISTRATOR_ID).on_conflict_do_nothing()
+    await connection.execute(account)
+    grant = _insert(
+        Grant, id=ADMINISTRATORS_GRANT, employee_id=ADMINISTRATOR_ID, role_id=_id(0xB1), scope="ALL", department_ids=[]
+    )
+    changed += (await connection.execute(grant)).rowcount
+    if changed:
+        await connection.execute(RAISE)
+
+
+def _put_role(role: BuiltIn) -> Any:
+    table: Any = Role.__table__
+    values = {
+        "code": role.code,
+        "name": role.name,
+        "description": role.description,
+        "permissions": list(role.permissions),
+        "search": search_vector(Role(code=role.code, name=role.name)),
+    }
+    insert = pg.insert(table).values(id=role.id, version=1, state="ACTIVE", built_in=True, **values)
+    fresh = {name: insert.excluded[name] for name in values}
+    differs = sa.or_(*(table.c[name].is_distinct_from(fresh[name]) for name in ("name", "description", "permissions")))
+    return insert.on_conflict_do_update(
+        index_elements=["id"], set_={**fresh, "version": table.c.version + 1}, where=differs
+    )
+
+
+def _insert(model: Any, **values: Any) -> Any:
+    insert = pg.insert(model.__table__).values(version=1, **values)
+    return insert.on_conflict_do_nothing(index_elements=["id"])

@@ -1,0 +1,22 @@
+"""What identity is: its documents, the questions it answers, and the background work that keeps Keycloak in step."""
+
+from chassis.service import Service
+from identity.base import Base
+from identity.company.rpc import Companies
+from identity.department.rpc import Departments
+from identity.directory.rpc import Directory
+from identity.employee.rpc import Employees
+from identity.grant.rpc import Grants
+from identity.keycloak_step import keep_in_step
+from identity.post.rpc import Posts
+from identity.role.rpc import Roles
+from identity.seed import seed
+
+SERVICE = Service(
+    "identity",
+    base=Base,
+    rpcs=[Companies(), Departments(), Posts(), Employees(), Roles(), Grants(), Directory()],
+    background=[keep_in_step],
+    need=("KEYS", "KEYCLOAK_URL"),
+    seed=seed,
+)

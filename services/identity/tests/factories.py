@@ -1,0 +1,131 @@
+"""The people of the test organisation as rows, and documents with the one detail that matters visible."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from stdnum.cn import uscc
+
+from chassis.testing import COMPANY, OTHER_COMPANY, Bench, stable
+from identity.company.model import Company
+from identity.department.model import Department
+from identity.employee.model import Account, Employee
+from identity.post.model import Post
+from identity.role.model import Role
+
+PASSWORD = "Heyi-demo-2026"
+_counter = itertools.count(1)
+
+
+def credit_code(serial: int) -> str:
+    """A credit code whose check digit is right."""
+    begin = f"91310000MA1{serial:06d}"
+    return begin + str(uscc.calc_check_digit(begin))
+
+
+async def settle_in(service: Bench) -> None:
+    """Write the test organisation into the service's tables, ids as everybody knows them."""
+    organisation = service.organisation
+    companies = [
+        _row(
+            Company, id=place.company_id, code=place.code, name=place.name, short_name=place.short_name,
+            credit_code=credit_code(number), base_currency="CNY", time_zone=place.time_zone,
+        )
+        for number, place in enumerate(organisation.companies.values())
+    ]  # fmt: skip
+    departments = [
+        _row(Department, id=u.department_id, company_id=u.company_id, code=u.name.upper(), name=u.name)
+        for u in organisation.departments.values()
+    ]
+    posts = [_row(Post, id=r.post_id, code=r.code, name=r.name, level=r.level) for r in organisation.posts.values()]
+    people = [
+        _row(
+            Employee, id=p.employee_id, code=p.code, name=p.name, username=f"{p.username}.test", sort_key=p.username,
+            home_company_id=p.company_id, department_id=p.department_id, post_id=p.post_id,
+            state="ACTIVE" if p.active else "DISABLED",
+        )
+        for p in organisation.people.values()
+    ]  # fmt: skip
+    async with service.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        for model, rows in ((Company, companies), (Department, departments), (Post, posts), (Employee, people)):
+            await session.execute(sa.insert(model.__table__), rows)
+        accounts = [{"employee_id": row["id"], "wanted": 1, "done": 1} for row in people]
+        later = service.clock.now().replace(year=2099)
+        await session.execute(sa.insert(Account.__table__), [{**row, "due_at": later} for row in accounts])
+        for unit in organisation.departments.values():
+            await session.execute(
+                sa.update(Department.__table__)
+                .where(Department.__table__.c.id == unit.department_id)
+                .values(parent_id=unit.parent_id, head_id=unit.head_id)
+            )
+
+
+def _row(model: Any, **values: Any) -> dict[str, Any]:
+    assert model.__table__ is not None
+    return {"version": 1, **values}
+
+
+def company(**changes: Any) -> dict[str, Any]:
+    number = next(_counter)
+    return {
+        "code": f"C{number:03d}",
+        "name": f"上海合一{number}厂有限公司",
+        "short_name": f"{number}厂",
+        "credit_code": credit_code(1000 + number),
+        "base_currency": "CNY",
+        "time_zone": "Asia/Shanghai",
+        **changes,
+    }
+
+
+def department(**changes: Any) -> dict[str, Any]:
+    number = next(_counter)
+    return {"code": f"D{number:03d}", "name": f"第{number}车间", **changes}
+
+
+def post(**changes: Any) -> dict[str, Any]:
+    number = next(_counter)
+    return {"code": f"P{number:03d}", "name": f"{number}级工程师", "level": 5, **changes}
+
+
+def employee(**changes: Any) -> dict[str, Any]:
+    number = next(_counter)
+    return {
+        "code": f"N{number:04d}",
+        "name": "王小明",
+        "username": f"wang.xiaoming{number}",
+        "email": f"wang{number}@example.com",
+        "home_company_id": str(COMPANY),
+        "department_id": str(stable("workshop")),
+        "post_id": str(stable("worker")),
+        "hire_date": "2026-11-01",
+        **changes,
+    }
+
+
+def role(*permissions: str, **changes: Any) -> dict[str, Any]:
+    number = next(_counter)
+    return {"code": f"role{number}", "name": f"角色{number}", "permissions": list(permissions), **changes}
+
+
+def grant(person: str, role_id: str | uuid.UUID, scope: str = "COMPANY", **changes: Any) -> dict[str, Any]:
+    company_id = {} if scope == "ALL" else {"grant_company_id": str(COMPANY)}
+    return {"employee_id": str(stable(person)), "role_id": str(role_id), "scope": scope, **company_id, **changes}
+
+
+async def role_id(service: Bench, code: str) -> str:
+    """Id of a role of the product."""
+    async with service.runtime.sessions() as session:
+        return str((await session.execute(sa.select(Role.id).where(Role.code == code))).scalar_one())
+
+
+async def epoch(service: Bench) -> int:
+    """The epoch as everybody would read it."""
+    return int((await service.as_service("approval").GetAuthorization()).epoch)
+
+
+__all__ = ["COMPANY", "OTHER_COMPANY", "PASSWORD", "stable"]

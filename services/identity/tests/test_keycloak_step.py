@@ -1,0 +1,303 @@
+"""Against a real Keycloak with the realm of the house."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from keycloak import KeycloakAdmin
+
+from chassis.testing import Bench, eventually
+from identity.employee.model import Account
+from identity.keycloak import Realm, Unreachable, Wanted
+from identity.keycloak_step import LEASE, LOOK_AGAIN, KeycloakStep
+from identity.seed import ADMINISTRATOR_ID
+from identity.tests import factories as make
+from identity.tests.factories import PASSWORD
+from identity.tests.keycloak_bench import KeycloakBench, users_of
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> KeycloakBench:
+    return KeycloakBench.find()
+
+
+@pytest.fixture
+async def realm(keycloak: KeycloakBench) -> AsyncIterator[Realm]:
+    made = keycloak.realm()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def accounts(keycloak: KeycloakBench) -> AsyncIterator[KeycloakAdmin]:
+    """Keycloak's users; those of a test are removed after it."""
+    admin = keycloak.admin()
+    yield admin
+    for user in await admin.a_get_users({"search": "t-", "first": 0, "max": 500}):
+        if user["username"].startswith("t-"):
+            await admin.a_delete_user(user["id"])
+    await admin.connection.aclose()
+
+
+@pytest.fixture
+def step(house: Bench, realm: Realm) -> KeycloakStep:
+    return KeycloakStep(house.runtime.sessions, realm, house.clock)
+
+
+@pytest.fixture
+async def hire(house: Bench, admin: Any) -> Any:
+    """A new employee, whose account nobody made yet."""
+    # the administrator's own account belongs to the realm file
+    async with house.runtime.sessions() as session, session.begin():
+        await session.execute(sa.update(Account).values(due_at=house.clock.now().replace(year=2099)))
+
+    async def hired(**changes: Any) -> Any:
+        username = f"t-{uuid.uuid4().hex[:12]}"
+        return await admin.CreateEmployee(
+            employee=make.employee(username=username, **changes), initial_password=PASSWORD, keep_password=True
+        )
+
+    return hired
+
+
+async def account_of(house: Bench, employee_id: str) -> Account:
+    async with house.runtime.sessions() as session:
+        return (await session.execute(sa.select(Account).where(Account.employee_id == employee_id))).scalar_one()
+
+
+async def test_a_new_employee_signs_in_at_once(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
+) -> None:
+    new = await hire(name="张伟", email="zhang.wei@example.com", locale="en")
+
+    assert await step.once() == 1
+    assert await step.once() == 0
+
+    (user,) = await users_of(accounts, new.id)
+    assert (user["username"], user["firstName"], user["email"]) == (new.username, "张伟", "zhang.wei@example.com")
+    assert user["attributes"]["locale"] == ["en"]
+    shown = await admin.GetEmployee(id=new.id)
+    assert (shown.account_state, shown.account_problem, shown.etag) == (new.IN_STEP, "", new.etag)
+    assert (await account_of(house, new.id)).password is None
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+
+
+async def test_a_disabled_employee_is_out_of_keycloak_within_ten_seconds(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
+) -> None:
+    new = await hire()
+    await step.once()
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+    (user,) = await users_of(accounts, new.id)
+    assert len(await accounts.a_get_sessions(user["id"])) == 1
+    running = asyncio.create_task(step.run())
+
+    await admin.DisableEmployee(id=new.id, reason="left")
+
+    async def out() -> None:
+        (now,) = await users_of(accounts, new.id)
+        assert not now["enabled"]
+        assert await accounts.a_get_sessions(user["id"]) == []
+
+    await eventually(out, seconds=10)
+    assert await keycloak.sign_in(new.username, PASSWORD) == "refused"
+    await admin.EnableEmployee(id=new.id)
+
+    async def back() -> None:
+        assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+
+    await eventually(back, seconds=10)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+class DiesAfterwards:
+    """The process ends right after Keycloak answered, before anything was recorded."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm = realm
+
+    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str:
+        await self.realm.bring_in_step(wanted, known_id)
+        raise asyncio.CancelledError
+
+
+async def test_a_crash_between_making_and_recording_leaves_one_account(
+    house: Bench, hire: Any, realm: Realm, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
+) -> None:
+    new = await hire()
+
+    with pytest.raises(asyncio.CancelledError):
+        await KeycloakStep(house.runtime.sessions, DiesAfterwards(realm), house.clock).once()
+    assert await step.once() == 0  # the dead one's lease is still on
+    house.clock.advance(seconds=LEASE.total_seconds() + 1)
+    assert await step.once() == 1
+
+    (user,) = await users_of(accounts, new.id)
+    account = await account_of(house, new.id)
+    assert (account.keycloak_id, account.done, account.password) == (user["id"], 1, None)
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+
+
+async def test_two_at_work_make_every_account_once(
+    house: Bench, hire: Any, realm: Realm, accounts: KeycloakAdmin
+) -> None:
+    new = [await hire() for _ in range(6)]
+    steps = [KeycloakStep(house.runtime.sessions, realm, house.clock) for _ in range(2)]
+
+    worked = 0
+    while done := sum(await asyncio.gather(*(step.once() for step in steps))):
+        worked += done
+
+    assert worked == len(new)
+    assert [len(await users_of(accounts, employee.id)) for employee in new] == [1] * len(new)
+
+
+async def test_a_keycloak_that_is_down_blocks_nobody(
+    house: Bench, admin: Any, hire: Any, keycloak: KeycloakBench, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    nobody = keycloak.realm(url="http://127.0.0.1:1")
+    new = await hire()
+
+    with pytest.raises(Unreachable):
+        await KeycloakStep(house.runtime.sessions, nobody, house.clock).once()
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.PENDING
+    assert await step.once() == 1
+
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
+    await nobody.close()
+
+
+async def test_a_wrong_secret_is_nobodys_account_problem(
+    house: Bench, admin: Any, hire: Any, keycloak: KeycloakBench
+) -> None:
+    stranger = keycloak.realm(secret="wrong")
+    new = await hire()
+
+    with pytest.raises(Unreachable):
+        await KeycloakStep(house.runtime.sessions, stranger, house.clock).once()
+
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.PENDING
+    await stranger.close()
+
+
+async def test_a_name_that_belongs_to_a_stranger_is_shown_and_tried_again(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire()
+    stranger = await accounts.a_create_user({"username": new.username, "enabled": True})
+
+    await step.once()
+    shown = await admin.GetEmployee(id=new.id)
+    assert shown.account_state == new.FAILED
+    assert new.username in shown.account_problem
+    assert await users_of(accounts, new.id) == []
+
+    await accounts.a_delete_user(stranger)
+    assert await step.once() == 0  # not at once
+    house.clock.advance(seconds=3)
+    assert await step.once() == 1
+    shown = await admin.GetEmployee(id=new.id)
+    assert (shown.account_state, shown.account_problem) == (new.IN_STEP, "")
+
+
+async def test_what_was_changed_in_keycloak_by_hand_is_mended_hours_later(
+    house: Bench, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire(name="张伟")
+    await step.once()
+    (user,) = await users_of(accounts, new.id)
+    await accounts.a_update_user(user["id"], {**user, "enabled": False, "firstName": "Mallory"})
+
+    house.clock.advance(seconds=LOOK_AGAIN.total_seconds() + 1)
+    assert await step.once() == 1
+
+    (mended,) = await users_of(accounts, new.id)
+    assert (mended["enabled"], mended["firstName"]) == (True, "张伟")
+    assert mended["attributes"] == user["attributes"]
+
+
+async def test_an_account_that_was_deleted_by_hand_is_made_again(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire()
+    await step.once()
+    (user,) = await users_of(accounts, new.id)
+    await accounts.a_delete_user(user["id"])
+
+    await admin.UpdateEmployee(employee={"id": new.id, "name": "张大伟"})
+    await step.once()
+
+    (again,) = await users_of(accounts, new.id)
+    assert (again["firstName"], (await account_of(house, new.id)).keycloak_id) == ("张大伟", again["id"])
+
+
+async def test_a_reset_password_must_be_changed_and_ends_the_session(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
+) -> None:
+    new = await hire()
+    await step.once()
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+
+    await admin.ResetPasswordEmployee(id=new.id, new_password="Another-secret-1")
+    await step.once()
+
+    (user,) = await users_of(accounts, new.id)
+    assert await accounts.a_get_sessions(user["id"]) == []
+    assert await keycloak.sign_in(new.username, PASSWORD) == "refused"
+    assert await keycloak.sign_in(new.username, "Another-secret-1") == "new password"
+
+
+async def test_a_change_that_comes_while_one_is_written_stays_due(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    """An older picture must never overwrite a newer one: the second waits for the first's end."""
+    new = await hire()
+    (job,) = await step.claim()
+
+    await admin.DisableEmployee(id=new.id, reason="left")
+    assert await step.claim() == []
+    await step._work(job)
+
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.PENDING
+    assert await step.once() == 1
+    (user,) = await users_of(accounts, new.id)
+    assert not user["enabled"]
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
+
+
+async def test_whoever_lost_the_lease_has_it_looked_at_again(
+    house: Bench, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire()
+    (slow,) = await step.claim()
+    house.clock.advance(seconds=LEASE.total_seconds() + 1)
+    assert await step.once() == 1
+
+    await step._work(slow)
+
+    assert (await account_of(house, new.id)).due_at == house.clock.now()
+    assert len(await users_of(accounts, new.id)) == 1
+
+
+async def test_the_administrator_of_the_realm_file_is_the_one_of_the_seed(
+    house: Bench, admin: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    house.clock.set("2999-01-01T00:00:00+08:00")
+    async with house.runtime.sessions() as session, session.begin():
+        due = sa.update(Account).where(Account.employee_id == ADMINISTRATOR_ID)
+        await session.execute(due.values(due_at=house.clock.now()))
+        others = sa.update(Account).where(Account.employee_id != ADMINISTRATOR_ID)
+        await session.execute(others.values(due_at=house.clock.now().replace(year=3999)))
+
+    assert await step.once() == 1
+
+    (user,) = await users_of(accounts, str(ADMINISTRATOR_ID))
+    assert (user["username"], user["firstName"], user["enabled"]) == ("admin", "系统管理员", True)

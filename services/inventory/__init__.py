@@ -1,0 +1,1 @@
+"""The item master: what the group buys, stocks, makes and sells."""

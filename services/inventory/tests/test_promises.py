@@ -1,0 +1,262 @@
+"""What the runtime promises for every service, shown on the item master: once, audited, refused precisely, undone whole."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis import contract, inbox, query
+from chassis.call import Call
+from chassis.errors import Refused, from_status, to_status
+from chassis.mapping import plan_for
+from chassis.runtime import Envelope
+from chassis.testing import refused, stable
+from inventory.item.model import Item
+from inventory.unit.model import Unit
+
+UNIT = {"code": "PCS", "name": "个", "dimension": "count", "factor": "1"}
+
+
+async def count(service, model) -> int:
+    async with service.runtime.engine.connect() as connection:
+        return (await connection.execute(sa.select(sa.func.count()).select_from(model))).scalar_one()
+
+
+async def test_fifty_calls_with_one_key_make_one_unit(service):
+    admin = service.as_("admin")
+    calls = [admin.CreateUnit(unit=UNIT, key="the-same-key") for _ in range(50)]
+
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    made = {answer.id for answer in answers if not isinstance(answer, Exception)}
+    others = {answer.reason for answer in answers if isinstance(answer, Refused)}
+    assert len(made) == 1
+    assert others <= {"IN_PROGRESS"}
+    assert await count(service, Unit) == 1
+    assert len(await service.events("unit.created")) == 1
+
+
+async def test_a_repeated_call_gets_the_first_answer_and_does_nothing(service):
+    method = contract.load().methods["heyi.inventory.v1.Units/CreateUnit"]
+    token = service.issuer.person(stable("admin"))
+    request = method.request(unit=dict(UNIT))
+
+    first = await service.runtime.invoke(method, request, Envelope(token=token, key="key-of-first"))
+    again = await service.runtime.invoke(method, request, Envelope(token=token, key="key-of-first"))
+
+    assert not first.replayed
+    assert again.replayed
+    assert again.message == first.message
+
+
+async def test_the_key_of_another_request_is_refused(service, as_):
+    await as_("admin").CreateUnit(unit=UNIT, key="key-used-once")
+
+    with refused("IDEMPOTENCY_KEY_REUSED"):
+        await as_("admin").CreateUnit(unit={**UNIT, "name": "另一个"}, key="key-used-once")
+
+
+async def test_two_people_may_use_the_same_key(service, as_):
+    await as_("admin").CreateUnit(unit=UNIT, key="key-of-both")
+    await as_("buyer").CreateUnit(unit={**UNIT, "code": "BOX"}, key="key-of-both")
+
+    assert await count(service, Unit) == 2
+
+
+async def test_a_refused_call_leaves_nothing_but_its_audit_entry(service, as_):
+    with refused("FIELD_READ_ONLY", field="state"):
+        await as_("admin").CreateUnit(unit={**UNIT, "state": "ACTIVE"}, key="key-refused")
+    unit = await as_("admin").CreateUnit(unit=UNIT, key="key-refused")
+
+    assert unit.code == "PCS"
+    assert [(entry.outcome, entry.reason) for entry in await service.audit()] == [
+        ("refused", "INVALID_REQUEST"),
+        ("done", None),
+    ]
+    assert len(await service.events()) == 1
+
+
+async def test_a_write_without_a_key_is_refused(service):
+    method = contract.load().methods["heyi.inventory.v1.Units/CreateUnit"]
+    with refused("IDEMPOTENCY_KEY_MISSING"):
+        await service.runtime.invoke(
+            method, method.request(unit=dict(UNIT)), Envelope(token=service.issuer.person(stable("admin")))
+        )
+
+
+async def test_of_two_who_edit_the_same_version_the_second_is_told(service, as_):
+    unit = await as_("admin").CreateUnit(unit=UNIT)
+    await as_("admin").UpdateUnit(unit={"id": unit.id, "etag": unit.etag, "name": "件"}, update_mask="name")
+
+    with refused("STALE_ETAG") as caught:
+        await as_("buyer").UpdateUnit(unit={"id": unit.id, "etag": unit.etag, "name": "只"}, update_mask="name")
+
+    assert caught.value.facts == {"current_etag": '"2"'}
+
+
+async def test_the_trail_says_who_changed_what(service, as_):
+    unit = await as_("admin").CreateUnit(unit=UNIT)
+    await as_("buyer").UpdateUnit(unit={"id": unit.id, "name": "件"}, update_mask="name")
+
+    history = await as_("admin").ListHistory(service="inventory", document_type="unit", document_id=unit.id)
+
+    newest = history.entries[0]
+    assert newest.actor_id == str(stable("buyer"))
+    assert [(c.field, c.before, c.after) for c in newest.changes] == [("name", '"个"', '"件"')]
+
+
+async def test_nobody_without_the_permission_passes_and_the_refusal_is_on_record(service, as_):
+    with refused("PERMISSION_MISSING"):
+        await as_("stranger").ListUnits()
+
+    (entry,) = await service.audit()
+    assert (entry.reason, entry.facts) == ("PERMISSION_MISSING", {"permission": "inventory.unit.list"})
+
+
+async def test_a_disabled_person_is_refused_while_the_token_still_lives(service, as_):
+    caller = as_("requester")
+    await caller.ListUnits()
+    service.change_person("requester", active=False)
+
+    with refused("NOT_SIGNED_IN"):
+        await caller.ListUnits()
+
+
+async def test_without_a_valid_token_nothing_answers(service):
+    method = contract.load().methods["heyi.inventory.v1.Units/ListUnits"]
+    for token in ("", "not-a-token", service.issuer.person(stable("admin"), aud="another")):
+        with refused("NOT_SIGNED_IN"):
+            await service.runtime.invoke(method, method.request(), Envelope(token=token))
+
+
+async def test_a_caller_who_hangs_up_leaves_a_whole_transaction(service):
+    method = contract.load().methods["heyi.inventory.v1.Units/CreateUnit"]
+    token = service.issuer.person(stable("admin"))
+    for number in range(100):
+        request = method.request(unit={**UNIT, "code": f"U{number:03d}"})
+        call = asyncio.create_task(
+            service.runtime.invoke(method, request, Envelope(token=token, key=f"hang-up-{number:03d}"))
+        )
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    await service.runtime.settle()
+
+    assert await count(service, Unit) == 100
+    assert len(await service.events("unit.created")) == 100
+    assert service.runtime.engine.pool.checkedout() == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason", "field"),
+    [
+        ({"code": ""}, "FIELD_REQUIRED", "unit.code"),
+        ({"name": "x" * 1_000_000}, "FIELD_TOO_LONG", "name"),
+        ({"name": "个\u200b"}, "FIELD_HIDDEN_CHARACTERS", "name"),
+        ({"name": "\u202e个"}, "FIELD_HIDDEN_CHARACTERS", "name"),
+        ({"factor": "NaN"}, "FIELD_DECIMAL", "factor"),
+        ({"factor": "1e400"}, "FIELD_DECIMAL", "factor"),
+        ({"factor": "１２"}, "FIELD_DECIMAL", "factor"),
+        ({"factor": "1.0000000001"}, "FIELD_DECIMAL", "factor"),
+        ({"factor": "12345678901"}, "FIELD_DECIMAL", "factor"),
+        ({"factor": "-1"}, "FIELD_DECIMAL", "factor"),
+        ({"code": "a b"}, "FIELD_FORMAT", "code"),
+        ({"etag": '"1"', "state": "INACTIVE"}, "FIELD_READ_ONLY", "state"),
+        ({"id": "not-an-id"}, "FIELD_FORMAT", "id"),
+    ],
+)
+async def test_bad_input_is_refused_at_its_field_and_changes_nothing(service, as_, sent, reason, field):
+    with refused(reason, field=field.removeprefix("unit.")):
+        await as_("admin").CreateUnit(unit={**UNIT, **sent})
+
+    assert await count(service, Unit) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("state =", "FILTER_SYNTAX"),
+        ('state = "NO_SUCH"', "FIELD_FORMAT"),
+        ("nothing = 1", "FILTER_FIELD"),
+        ("(state = ACTIVE", "FILTER_SYNTAX"),
+        ("state = ACTIVE extra", "FILTER_SYNTAX"),
+        ("factor = 1", "FILTER_FIELD"),
+        ("create_time > yesterday", "FIELD_FORMAT"),
+        ("(" * 40 + "state = ACTIVE" + ")" * 40, "FILTER_SYNTAX"),
+        (" OR ".join(["state = ACTIVE"] * 100), "FILTER_SYNTAX"),
+        ("'; DROP TABLE unit; --", "FILTER_SYNTAX"),
+    ],
+)
+async def test_a_filter_that_cannot_be_read_is_refused(as_, text, reason):
+    with refused(reason):
+        await as_("admin").ListUnits(filter=text)
+
+
+async def test_filters_search_order_and_pages_agree(as_):
+    admin = as_("admin")
+    for code, name in (("KG", "千克"), ("G", "克"), ("M", "米"), ("BOX", "盒")):
+        await admin.CreateUnit(unit={"code": code, "name": name})
+
+    async def codes(**query_of):
+        return [unit.code for unit in (await admin.ListUnits(**query_of)).units]
+
+    assert await codes(order_by="code desc") == ["M", "KG", "G", "BOX"]
+    assert await codes(filter='code = "KG" OR name : "克"') == ["G", "KG"]
+    assert await codes(filter='NOT code = "KG" AND code >= "G"') == ["G", "M"]
+    assert await codes(search="qk") == ["KG"]
+    first = await admin.ListUnits(page_size=3, summarize=True)
+    assert (len(first.units), first.total_size) == (3, 4)
+    second = await admin.ListUnits(page_size=3, page_token=first.next_page_token)
+    assert [unit.code for unit in [*first.units, *second.units]] == ["BOX", "G", "KG", "M"]
+    with refused("PAGE_TOKEN"):
+        await admin.ListUnits(page_token=first.next_page_token, filter='code = "KG"')
+    with refused("PAGE_TOKEN"):
+        await admin.ListUnits(page_token="bm90aGluZw")
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_filter_or_is_refused(text):
+    try:
+        query.where(plan_for(Item), text)
+    except Refused as refusal:
+        assert refusal.reason in {"FILTER_SYNTAX", "FILTER_FIELD", "FIELD_FORMAT"} | {"INVALID_REQUEST"}  # noqa: PT017
+
+
+def test_a_refusal_travels_whole():
+    refusal = Refused.fields([("lines[2].quantity", "FIELD_NOT_POSITIVE", {"value": "0"})])
+
+    arrived = from_status(to_status(refusal))
+
+    assert arrived is not None
+    assert (arrived.reason, arrived.facts, arrived.violations) == (refusal.reason, refusal.facts, refusal.violations)
+
+
+async def test_an_event_is_worked_on_once_however_often_it_comes(service):
+    seen: list[str] = []
+
+    async def react(event, call: Call) -> None:
+        seen.append(event.unit.code)
+
+    from chassis.service import on
+    from heyi.inventory.v1 import units_pb2 as pb
+
+    service.service.reactions["evt.inventory.unit.created"] = [on(pb.UnitCreated, react)]
+    try:
+        event = pb.UnitCreated(unit={"code": "PCS"})
+        key = uuid.uuid4()
+        assert await service.deliver(event, times=5, event_id=key) == [True, False, False, False, False]
+        outcomes = await asyncio.gather(*(service.deliver(event, event_id=uuid.UUID(int=key.int + 1)) for _ in range(8)))
+    finally:
+        del service.service.reactions["evt.inventory.unit.created"]
+
+    assert sorted(sum(outcomes, [])) == [False] * 7 + [True]
+    assert seen == ["PCS", "PCS"]
+
+
+def test_what_failed_rests_longer_each_time():
+    assert [inbox.seconds_before_retry(n) for n in (1, 2, 3, 4, 5, 6, 99)] == [1, 5, 30, 120, 600, 600, 600]

@@ -1,0 +1,1 @@
+"""The order on paper: A4, in the customary Chinese layout."""

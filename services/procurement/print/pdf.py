@@ -1,0 +1,207 @@
+"""The purchase order as HTML, and as PDF: title, buyer and supplier, lines, amounts, capitals, terms, stamps.
+
+Everything that a person typed is escaped. The text is Chinese whatever the caller's language: the order goes to a
+Chinese supplier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import html
+import os
+import pathlib
+import string
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from chassis import money
+from chassis.call import Refused
+from chassis.organisation import Place
+from heyi.procurement.v1 import purchase_orders_pb2 as pb
+from heyi.procurement.v1 import suppliers_pb2
+
+HERE = pathlib.Path(__file__).parent
+AT_ONCE = asyncio.Semaphore(2)
+SECONDS = 9
+# where people open the suite; the code on the paper leads there
+PUBLIC_URL = "HEYI_GATEWAY_PUBLIC_URL"
+INVOICES = {
+    suppliers_pb2.Supplier.VAT_SPECIAL: "增值税专用发票",
+    suppliers_pb2.Supplier.VAT_GENERAL: "增值税普通发票",
+    suppliers_pb2.Supplier.NONE: "不开票",
+}
+STATES = {
+    pb.PurchaseOrder.DRAFT: "草稿，未发出",
+    pb.PurchaseOrder.CHANGE_PENDING: "变更审批中",
+    pb.PurchaseOrder.CANCELLED: "已作废",
+    pb.PurchaseOrder.SHORT_CLOSED: "已短结",
+}
+CURRENCIES = {"CNY": "人民币", "USD": "美元", "EUR": "欧元", "JPY": "日元", "HKD": "港币", "GBP": "英镑"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands on the paper."""
+
+    order: pb.PurchaseOrder
+    company: Place
+    printed_on: datetime.date
+    supplier_code: str = ""
+    supplier_credit_code: str = ""
+    supplier_address: str = ""
+    buyer: str = ""
+    units: Mapping[uuid.UUID, str] = field(default_factory=dict)
+    item_codes: Mapping[uuid.UUID, str] = field(default_factory=dict)
+
+
+async def print_order(page: Page) -> bytes:
+    """The PDF, made by a process of its own."""
+    text = page_html(page)
+    async with AT_ONCE:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "procurement.print",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            pdf, errors = await asyncio.wait_for(process.communicate(text.encode()), SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise Refused("SERVICE_UNAVAILABLE", service="print") from None
+    if process.returncode != 0:
+        raise RuntimeError(f"the print process failed: {errors.decode(errors='replace')[-500:]}")
+    return pdf
+
+
+def page_html(page: Page) -> str:
+    """The whole page; nothing in it is loaded from elsewhere."""
+    order = page.order
+    shown = [line for line in order.lines if not line.cancelled]
+    notice = STATES.get(order.state, "")
+    return string.Template((HERE / "order.html").read_text("utf-8")).substitute(
+        style=(HERE / "order.css").read_text("utf-8"),
+        number=_(order.number),
+        company=_(page.company.name),
+        qr=_qr(page),
+        version=f"第 {order.revision} 次变更" if order.revision else "",
+        order_date=_(order.order_date) or "　",
+        currency=_(f"{CURRENCIES.get(order.currency, '')} {order.currency}"),
+        notice=f'<div class="notice">{notice}</div>' if notice else "",
+        buyer_block=_buyer(page),
+        supplier_block=_supplier(page),
+        rows="".join(_row(number, line, page) for number, line in enumerate(shown, 1)),
+        net_amount=_money(order.net_amount),
+        tax_amount=_money(order.tax_amount),
+        amount=_money(order.amount),
+        capitals=_capitals(order),
+        terms=_terms(order),
+        buyer=_(page.buyer),
+        printed_on=page.printed_on.isoformat(),
+    )
+
+
+def _row(number: int, line: pb.PurchaseOrderLine, page: Page) -> str:
+    code = page.item_codes.get(uuid.UUID(line.item_id), "") if line.item_id else ""
+    unit = page.units.get(uuid.UUID(line.unit_id), "") if line.unit_id else line.unit_text
+    rate = f"{(Decimal(line.tax_rate or 0) * 100).normalize():f}%"
+    day = line.promised_date or line.need_date or page.order.need_date
+    note = f"<div class=note>{_(line.note)}</div>" if line.note else ""
+    cells = [
+        ("c", str(number)),
+        ("", _(code)),
+        ("", _(line.description) + note),
+        ("", _(line.specification)),
+        ("c", _(unit)),
+        ("n", _plain(line.quantity)),
+        ("n", _price(line.unit_price)),
+        ("n", rate),
+        ("n", _price(line.unit_price_with_tax)),
+        ("n", _money(line.amount)),
+        ("c", _(day)),
+    ]
+    return "<tr>" + "".join(f'<td class="{kind}">{text}</td>' for kind, text in cells) + "</tr>"
+
+
+def _buyer(page: Page) -> str:
+    order, company = page.order, page.company
+    return _pairs(
+        ("单位名称", order.buyer_name or company.name),
+        ("统一社会信用代码", order.buyer_credit_code or company.credit_code),
+        ("地址", company.address),
+        ("电话", company.phone),
+        ("采购员", page.buyer),
+        ("送货地点", order.delivery_place),
+    )
+
+
+def _supplier(page: Page) -> str:
+    order = page.order
+    return _pairs(
+        ("单位名称", order.supplier_name),
+        ("统一社会信用代码", page.supplier_credit_code),
+        ("供应商编码", page.supplier_code),
+        ("地址", page.supplier_address),
+        ("联系人", order.contact_name),
+        ("电话", order.contact_phone),
+    )
+
+
+def _pairs(*pairs: tuple[str, str]) -> str:
+    return "".join(f"<div><span>{label}：</span>{_(value)}</div>" for label, value in pairs)
+
+
+def _terms(order: pb.PurchaseOrder) -> str:
+    invoice = INVOICES.get(order.invoice_kind, "")
+    days = f"收到发票后 {order.payment_days} 天付款" if order.payment_days else "按双方约定"
+    terms = [
+        f"交货地点：{order.delivery_place}；交货日期以各行所列为准。",
+        f"付款条件：{order.payment_terms or days}。",
+        f"发票：{invoice or '按双方约定'}；抬头 {order.buyer_name}，税号 {order.buyer_credit_code}。",
+        "供方收到本订单后请于两个工作日内确认数量与交期；逾期未回复视为接受。",
+    ]
+    if order.supplier_reference:
+        terms.append(f"供方订单号：{order.supplier_reference}。")
+    if order.note:
+        terms.append(f"备注：{order.note}")
+    return "".join(f"<li>{_(term)}</li>" for term in terms)
+
+
+def _capitals(order: pb.PurchaseOrder) -> str:
+    name = CURRENCIES.get(order.currency, order.currency)
+    return f"{_(name)}大写：<b>{_(money.in_capitals(Decimal(order.amount or 0)))}</b>"
+
+
+def _qr(page: Page) -> str:
+    import segno
+
+    base = os.environ.get(PUBLIC_URL, "").rstrip("/")
+    link = f"{base}/procurement/purchase-orders/{page.order.id}?company={page.order.company_id}"
+    return str(segno.make(link, error="m").svg_inline(scale=2, border=0, omitsize=False))
+
+
+def _(text: object) -> str:
+    return html.escape(str(text or ""))
+
+
+def _plain(number: str) -> str:
+    return f"{Decimal(number or 0).normalize():,f}"
+
+
+def _price(number: str) -> str:
+    """A price with two digits at least, more only where it has them."""
+    if not number:
+        return ""
+    whole, _point, digits = f"{Decimal(number):,f}".partition(".")
+    return f"{whole}.{digits.rstrip('0').ljust(2, '0')}"
+
+
+def _money(number: str) -> str:
+    return f"{Decimal(number or 0):,.2f}"

@@ -1,0 +1,26 @@
+"""Procurement: what it serves and what it reacts to."""
+
+from __future__ import annotations
+
+from chassis.service import Service
+from procurement.base import Base
+from procurement.purchase_order.rpc import PurchaseOrders
+from procurement.purchase_requisition.rpc import PurchaseRequisitions
+from procurement.reactions import REACTIONS
+from procurement.sourcing_task.rpc import SourcingTasks
+from procurement.supplier.rpc import Suppliers
+from procurement.supplier_item.rpc import SupplierItems
+
+SERVICE = Service(
+    "procurement",
+    base=Base,
+    rpcs=[Suppliers(), SupplierItems(), PurchaseRequisitions(), PurchaseOrders(), SourcingTasks()],
+    reactions=REACTIONS,
+    series={
+        "supplier": "SUP-{000000}",
+        "purchase_requisition": "PR-{yyyy}-{000000}",
+        "purchase_order": "PO-{yyyy}-{000000}",
+    },
+    # the keys of the account numbers
+    need=("KEYS",),
+)
