@@ -26,7 +26,8 @@ AT_ONCE = 128
 CHANNEL_OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # the snapshot of a large group is the largest answer: about 750 bytes for each person
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]

@@ -55,7 +55,7 @@ def service_base(service: str) -> type[DeclarativeBase]:
             str: sa.Text(),
             datetime.datetime: utc(),
             decimal.Decimal: sa.Numeric(18, 2),
-            dict[str, Any]: pg.JSONB(),
+            dict[str, Any]: pg.JSONB(none_as_null=True),
             list[str]: pg.ARRAY(sa.Text()),
             list[uuid.UUID]: pg.ARRAY(sa.Uuid()),
         }
@@ -87,7 +87,7 @@ class Document:
     version: Mapped[int] = mapped_column(sa.Integer, nullable=False)
     created_at: Mapped[datetime.datetime] = mapped_column(server_default=sa.func.clock_timestamp(), index=True)
     updated_at: Mapped[datetime.datetime] = mapped_column(server_default=sa.func.clock_timestamp())
-    custom_fields: Mapped[dict[str, Any] | None] = mapped_column(pg.JSONB)
+    custom_fields: Mapped[dict[str, Any] | None] = mapped_column(pg.JSONB(none_as_null=True))
 
     @declared_attr.directive
     @classmethod

@@ -28,6 +28,7 @@ from heyi.options.v1 import options_pb2
 
 REQUIRED = field_behavior_pb2.REQUIRED
 OUTPUT_ONLY = field_behavior_pb2.OUTPUT_ONLY
+INPUT_ONLY = field_behavior_pb2.INPUT_ONLY
 IMMUTABLE = field_behavior_pb2.IMMUTABLE
 # a client may name a document and its lines, and must say which version it read
 CALLER_MAY_SEND = {"id", "etag"}
@@ -100,10 +101,11 @@ def _compile(model: Any) -> Plan:
     for field in contract.fields(message.DESCRIPTOR):
         spec = contract.spec_of(field)
         attribute = RENAMED.get(field.name, field.name)
-        if field.name in BY_RUNTIME or spec.computed or field.name in model.__unmapped__:
+        behaviours = contract.behaviours_of(field)
+        unmapped = field.name in model.__unmapped__ or INPUT_ONLY in behaviours
+        if field.name in BY_RUNTIME or spec.computed or unmapped:
             continue
         base: dict[str, Any] = {"name": field.name, "attribute": attribute, "descriptor": field, "spec": spec}
-        behaviours = contract.behaviours_of(field)
         if attribute in relations:
             part = plan_for(relations[attribute].mapper.class_)
             plans[field.name] = FieldPlan(**base, behaviours=behaviours, read=_no_read, write=None, part=part)
@@ -207,7 +209,9 @@ def _read(plan: Plan, message: Any, chosen: set[str] | None, path: str, violatio
         known = plan.fields.get(name)
         where = f"{path}{name}"
         if known is None or not known.writable:
-            if chosen is None and name not in CALLER_MAY_SEND and _is_set(message, field):
+            if INPUT_ONLY in contract.behaviours_of(field):
+                _check_text(field, contract.spec_of(field), str(getattr(message, name)), where, violations)
+            elif chosen is None and name not in CALLER_MAY_SEND and _is_set(message, field):
                 violations.append((where, "FIELD_READ_ONLY", {}))
             elif name == "id" and message.id and chosen is None:
                 values["id"] = _uuid(message.id, where, violations)

@@ -101,7 +101,8 @@ class Rights:
             if place.company_id != person.company_id
             and any(right.holds(place.company_id, self.organisation.today(place.company_id)) for right in rights)
         ]
-        own = [person.company_id] if person.company_id else []
+        home = person.company_id
+        own = [home] if home is not None and home in self.organisation.companies else []
         return [*own, *(place.company_id for place in sorted(others, key=lambda place: place.code))]
 
     def acts_for(self, employee_id: uuid.UUID, company_id: uuid.UUID) -> bool:

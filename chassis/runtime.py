@@ -283,15 +283,18 @@ class Runtime:
         """What a constraint of the database says, in the contract's words."""
         cause = getattr(error.orig, "__cause__", None)
         name = str(getattr(cause, "constraint_name", "") or "")
-        detail = re.search(r"\((?P<columns>[^)]*)\)=\((?P<values>[^)]*)\)", str(getattr(cause, "detail", "") or ""))
-        for mapper in self.service.base.registry.mappers:
-            model: Any = mapper.class_
+        # row-level security keeps the values out of the detail
+        detail = re.search(r"\)=\((?P<values>[^)]*)\)", str(getattr(cause, "detail", "") or ""))
+        values = detail["values"] if detail else ""
+        models: list[Any] = [mapper.class_ for mapper in self.service.base.registry.mappers]
+        for model in models:
             if name in getattr(model, "__refusals__", {}):
-                return Refused(model.__refusals__[name], value=detail["values"] if detail else "")
-            if model.__table__.name in name and detail:
-                reason = "ALREADY_EXISTS" if state == UNIQUE else "FIELD_NO_SUCH_DOCUMENT"
-                column = detail["columns"].split(",")[-1].strip()
-                return Refused(reason, field=column, value=detail["values"].split(",")[-1].strip())
+                return Refused(model.__refusals__[name], value=values)
+        for table in {model.__table__: None for model in models}:
+            for rule in (*table.constraints, *table.indexes):
+                if rule.name == name:
+                    reason = "ALREADY_EXISTS" if state == UNIQUE else "FIELD_NO_SUCH_DOCUMENT"
+                    return Refused(reason, field=list(rule.columns)[-1].name, value=values.split(",")[-1].strip())
         return error
 
     async def _audit_refusal(self, method: contract.Method, actor: Actor, company: uuid.UUID, refusal: Refused) -> None:

@@ -38,7 +38,7 @@ GET_AUTHORIZATION = "heyi.identity.v1.Directory/GetAuthorization"
 STOP_SECONDS = 25
 SERVER_OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 32 * 1024 * 1024),
     ("grpc.max_metadata_size", 16384),
     ("grpc.max_concurrent_streams", 200),
     ("grpc.keepalive_time_ms", 60_000),

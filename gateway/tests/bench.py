@@ -48,7 +48,9 @@ from gateway.settings import AUTHORIZATION_METHOD, GatewaySettings
 
 COMPANY, OTHER_COMPANY = "01900000-0000-7000-8000-00000000c001", "01900000-0000-7000-8000-00000000c002"
 DEPARTMENT, OTHER_DEPARTMENT = "01900000-0000-7000-8000-00000000d001", "01900000-0000-7000-8000-00000000d002"
-PEOPLE = {name: f"01900000-0000-7000-8000-0000000000{number:02x}" for number, name in enumerate(("ann", "bob", "cat"), 1)}
+PEOPLE = {
+    name: f"01900000-0000-7000-8000-0000000000{number:02x}" for number, name in enumerate(("ann", "bob", "cat"), 1)
+}
 SECRET = "a secret of the gateway's client"
 
 
@@ -295,7 +297,9 @@ class Bench:
         assert out.status_code == 302, out.text
         journey = out.headers["set-cookie"].split(";")[0]
         provider = await self.http.get(out.headers["location"])
-        back = await self.http.get(provider.headers["location"], headers={"cookie": "; ".join(filter(None, [journey, cookie]))})
+        back = await self.http.get(
+            provider.headers["location"], headers={"cookie": "; ".join(filter(None, [journey, cookie]))}
+        )
         assert back.status_code == 303, back.text
         self.landed = back.headers["location"]
         return next(c.split(";")[0] for c in back.headers.get_list("set-cookie") if "Max-Age=0" not in c)
@@ -329,7 +333,9 @@ def same_origin(bench: Bench, cookie: str) -> dict[str, str]:
 
 async def prepare_database(server: str, name: str) -> tuple[str, str]:
     """A database with the gateway's tables; the app's and the owner's address."""
-    admin = create_async_engine(server.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT")
+    admin = create_async_engine(
+        server.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
+    )
     async with admin.connect() as connection:
         for role in ("gateway_owner", "gateway_app"):
             found = await connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role})

@@ -80,10 +80,8 @@ async def test_files_pass_through(bench: Bench) -> None:
     assert bench.services.calls[-1][2]["heyi-company"] == COMPANY
 
 
-@pytest.mark.parametrize(
-    ("locale", "sentence"), [("zh-CN", "采购订单"), ("en", "line")]
-)
-async def test_refusals_speak_the_callers_language(bench: Bench, locale: str, sentence: str) -> None:
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+async def test_refusals_speak_the_callers_language(bench: Bench, locale: str) -> None:
     def refuse(*_: object) -> None:
         raise Refused.fields([("lines[3].unit_id", "FIELD_REQUIRED", {})])
 
@@ -171,9 +169,11 @@ async def test_writes_need_a_key_and_json(bench: Bench) -> None:
     json = {"content-type": "application/json"}
     reply = await bench.http.post(ORDERS, content=b"{}", headers={**bench.bearer(), **json})
     assert reason_of(reply) == "IDEMPOTENCY_KEY_MISSING"
-    reply = await bench.http.post(ORDERS, content=b"a=b", headers={**bench.bearer(), **KEY, "content-type": "text/plain"})
+    reply = await bench.http.post(
+        ORDERS, content=b"a=b", headers={**bench.bearer(), **KEY, "content-type": "text/plain"}
+    )
     assert reason_of(reply) == "MALFORMED_REQUEST"
-    reply = await bench.http.get(ORDERS, headers={**bench.bearer(), "x-company": "not-an-id\x7f"})
+    reply = await bench.http.get(ORDERS, headers={**bench.bearer(), "x-company": "not-an-id"})
     assert reason_of(reply) == "COMPANY_NOT_ALLOWED"
 
 
@@ -240,5 +240,7 @@ async def test_only_our_own_pages_may_write_with_a_cookie(bench: Bench) -> None:
     ):
         reply = await bench.http.post(path, content=b"{}", headers={**good, **change})
         assert (reply.status_code, reason_of(reply)) == (403, "CROSS_SITE_REQUEST"), change
-    reply = await bench.http.post(path, content=b"{}", headers={**bench.bearer(), **KEY, "sec-fetch-site": "cross-site"})
+    reply = await bench.http.post(
+        path, content=b"{}", headers={**bench.bearer(), **KEY, "sec-fetch-site": "cross-site"}
+    )
     assert reply.status_code == 200

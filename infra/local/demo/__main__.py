@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx2
 
 from infra.local.demo import records, story
-from infra.local.demo.door import CannotGoOnError, Door, RefusedHereError
+from infra.local.demo.cast import Cast
+from infra.local.demo.door import CannotGoOnError, RefusedHereError
 from infra.local.demo.load import Loader
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,10 +27,12 @@ EXPECTED = (RefusedHereError, CannotGoOnError, httpx2.HTTPError)
 
 async def fill(address: str) -> None:
     """Everything, in order."""
-    async with Door(address) as door:
-        await door.sign_in("admin", records.PASSWORD)
-        await Loader(door).run()
-        await story.tell(door)
+    cast = Cast(address)
+    try:
+        await Loader(cast).run()
+        await story.tell(cast)
+    finally:
+        await cast.leave()
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.cookies import SimpleCookie
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -27,6 +27,7 @@ PASSING = {
     "FIELD_NO_SUCH_DOCUMENT",
     "IN_PROGRESS",
     "NOT_SIGNED_IN",
+    "PERMISSION_MISSING",
     "SERVICE_UNAVAILABLE",
     "TOO_MANY_REQUESTS",
 }
@@ -69,13 +70,10 @@ class Door:
         jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx2.AsyncClient(timeout=30, cookies=jar, follow_redirects=False, trust_env=False)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
         await self._http.aclose()
 
-    async def sign_in(self, username: str, password: str) -> Self:
+    async def sign_in(self, username: str, password: str) -> None:
         """Go the browser's way: gateway, Keycloak's page, back with a code, session."""
         address, form = f"{self.address}/auth/login?next=/&locale=en", None
         for _ in range(STEPS_TO_SIGN_IN):
@@ -83,7 +81,7 @@ class Door:
             if answer.is_redirect:
                 address, form = urljoin(address, answer.headers["location"]), None
                 if _site(address) == _site(self.address) and urlsplit(address).path == "/":
-                    return self
+                    return
                 continue
             page = FORM.search(answer.text)
             if form is not None or page is None or answer.status_code != 200:

@@ -10,7 +10,7 @@ import csv
 import functools
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,6 @@ class Record:
     key: str
     fields: Mapping[str, Any]
     company: str = ""
-    # fields of the request beside the document's own
-    beside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -122,9 +120,10 @@ def employees() -> list[Record]:
                 "post_id": id_of("identity.post", row["post"]),
                 "hire_date": row["hire_date"],
                 "locale": "zh-CN",
+                "initial_password": PASSWORD,
+                "keep_password": True,
             },
             company=company_of[row["department"]],
-            beside={"initial_password": PASSWORD, "keep_password": True},
         )
         for number, row in enumerate(rows("employees"), 2001)
     ]

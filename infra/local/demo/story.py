@@ -11,13 +11,13 @@ import datetime
 import time
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from infra.local.demo import records
+from infra.local.demo.cast import Cast
 from infra.local.demo.door import CannotGoOnError, Door, RefusedHereError
 from infra.local.demo.load import say, side_by_side
-from infra.local.demo.records import CURRENCY, PASSWORD, TIME_ZONE, id_of, reference
+from infra.local.demo.records import CURRENCY, TIME_ZONE, id_of, reference
 
 DOCUMENT = "procurement.purchase_requisition"
 PATH = "/v1/procurement/purchase-requisitions"
@@ -26,39 +26,17 @@ DECISIONS = ("approve", "reject", "return")
 WAIT_SECONDS = 20.0
 
 
-@dataclass
-class Cast:
-    """The people who act; each signs in when first needed."""
-
-    admin: Door
-    doors: dict[str, Door] = field(default_factory=dict)
-    signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def door(self, username: str) -> Door:
-        async with self.signing_in:
-            if username not in self.doors:
-                self.doors[username] = await Door(self.admin.address).sign_in(username, PASSWORD)
-        return self.doors[username]
-
-    async def leave(self) -> None:
-        for door in self.doors.values():
-            await door.__aexit__()
-
-
-async def tell(admin: Door) -> None:
+async def tell(cast: Cast) -> None:
     """Every requisition of the story, side by side: none needs another."""
-    began, cast = time.monotonic(), Cast(admin)
-    try:
-        await side_by_side(_play(plot, cast) for plot in records.tables("story"))
-    finally:
-        await cast.leave()
+    began = time.monotonic()
+    await side_by_side(_play(plot, cast) for plot in records.tables("story"))
     say("Requisitions", len(records.tables("story")), "as told", began)
 
 
 async def _play(plot: Mapping[str, Any], cast: Cast) -> None:
     company = company_of(plot["requester"])
     key = id_of(DOCUMENT, plot["key"])
-    requisition = await _find(cast.admin, key, company)
+    requisition = await _find(await cast.door(), key, company)
     if requisition is None:
         # not there, or a draft that only its owner sees
         own = await cast.door(plot["requester"])
@@ -79,15 +57,15 @@ async def _play(plot: Mapping[str, Any], cast: Cast) -> None:
 
 async def _decide(action: str, how: Mapping[str, str], key: str, company: str, cast: Cast) -> None:
     """Wait until it is the person's turn, then decide; nothing to do when the turn has passed."""
-    person = id_of("identity.employee", how["by"])
+    person, admin = id_of("identity.employee", how["by"]), await cast.door()
 
     async def turn() -> Any:
-        requisition = await cast.admin.get(f"{PATH}/{key}", company=company)
+        requisition = await admin.get(f"{PATH}/{key}", company=company)
         if requisition["state"] != "SUBMITTED":
             return "over"
         if not requisition["caseId"]:
             return None
-        case = await cast.admin.get(f"/v1/approval/cases/{requisition['caseId']}", company=company)
+        case = await admin.get(f"/v1/approval/cases/{requisition['caseId']}", company=company)
         mine = [task for task in case["tasks"] if task["assigneeId"] == person]
         return next((task for task in mine if task["state"] == "OPEN"), "over" if mine else None)
 
@@ -101,19 +79,20 @@ async def _decide(action: str, how: Mapping[str, str], key: str, company: str, c
 
 async def _moved_on(key: str, company: str, task_id: str, cast: Cast) -> Any:
     """Whether the requisition knows of the decision: another turn, or another state."""
-    requisition = await cast.admin.get(f"{PATH}/{key}", company=company)
+    admin = await cast.door()
+    requisition = await admin.get(f"{PATH}/{key}", company=company)
     if requisition["state"] != "SUBMITTED":
         return "over"
-    case = await cast.admin.get(f"/v1/approval/cases/{requisition['caseId']}", company=company)
+    case = await admin.get(f"/v1/approval/cases/{requisition['caseId']}", company=company)
     return next((t for t in case["tasks"] if t["state"] == "OPEN" and t["id"] != task_id), None)
 
 
 async def _order(action: str, how: Mapping[str, str], key: str, company: str, cast: Cast) -> None:
     """Release or confirm the orders that the requisition led to."""
-    wanted = {"release": "DRAFT", "confirm": "RELEASED"}[action]
+    wanted, admin = {"release": "DRAFT", "confirm": "RELEASED"}[action], await cast.door()
 
     async def ordered() -> Any:
-        requisition = await cast.admin.get(f"{PATH}/{key}", company=company)
+        requisition = await admin.get(f"{PATH}/{key}", company=company)
         lines = requisition["lines"]
         settled = requisition["state"] in ("APPROVED", "ORDERED") and all(line["state"] != "OPEN" for line in lines)
         return {line["orderId"] for line in lines if line["orderId"]} if settled else None
@@ -121,7 +100,7 @@ async def _order(action: str, how: Mapping[str, str], key: str, company: str, ca
     # one order is confirmed, so that every state is seen
     chosen = sorted(await _eventually(ordered, f"{key} leads to no order"))[: None if action == "release" else 1]
     for order_id in chosen:
-        order = await cast.admin.get(f"{ORDERS}/{order_id}", company=company)
+        order = await admin.get(f"{ORDERS}/{order_id}", company=company)
         if order["state"] == wanted:
             door = await cast.door(how["by"])
             body = {} if action == "release" else _promises(order, how["reference"])

@@ -22,6 +22,7 @@ class FlowDefinition(Searchable, Document, Base):
     __message__ = pb.FlowDefinition
     __transitions__ = TRANSITIONS
     __search__ = ("code", "name")
+    __refusals__ = {"uq_flow_definition_company_id_code": "ALREADY_EXISTS"}
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="DRAFT")

@@ -14,7 +14,7 @@ from chassis.policy import Rights
 from heyi.identity.v1 import directory_pb2 as pb
 from identity import catalogue, epoch
 from identity.company.model import Company
-from identity.directory import rules, snapshot
+from identity.directory import snapshot
 from identity.employee.model import Employee
 from identity.preference import rules as preference_rules
 from identity.preference.model import Preference
@@ -33,18 +33,18 @@ class Directory:
         assert call.actor.employee_id is not None
         organisation, me = call.organisation, call.actor.employee_id
         employee = await call.load(Employee, me)
-        allowed = Rights(organisation).companies_of(me)
+        rights = Rights(organisation)
+        allowed = rights.companies_of(me)
         companies = await call.db.scalars(sa.select(Company).where(Company.id.in_(allowed), Company.state == "ACTIVE"))
         by_id = {company.id: company for company in companies}
         chosen = _chosen(call.company_id, [company_id for company_id in allowed if company_id in by_id])
         unit, post = organisation.departments.get(employee.department_id), organisation.posts.get(employee.post_id)
-        held = rules.permissions(
-            organisation.rights.get(me, ()), catalogue.descriptions(), company_id=chosen, today=call.today()
-        )
         return pb.Me(
             employee=call.reply(employee),
             companies=[call.reply(by_id[company_id]) for company_id in allowed if company_id in by_id],
-            permissions=[pb.Permission(name=name, scope=scope) for name, scope in held.items()],
+            permissions=[
+                pb.Permission(name=name, scope=scope) for name, scope in rights.permissions_of(me, chosen).items()
+            ],
             company_id=str(chosen) if chosen in by_id else "",
             today_date=call.today().isoformat(),
             department_name=unit.name if unit else "",

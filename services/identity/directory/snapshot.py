@@ -1,4 +1,4 @@
-"""The organisation and everybody's rights as one answer: six statements, whatever the size of the group."""
+"""The organisation and everybody's rights as one answer: six statements, whatever the size."""
 
 from __future__ import annotations
 

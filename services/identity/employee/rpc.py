@@ -31,9 +31,9 @@ class Employees:
         employee = await call.create(Employee, request.employee)
         rules.check(employee)
         account = Account(employee=employee, wanted=1, due_at=call.now())
-        if request.initial_password:
-            rules.password(request.initial_password, username=employee.username, field="initial_password")
-            account.password, account.password_temporary = request.initial_password, not request.keep_password
+        if password := request.employee.initial_password:
+            rules.password(password, username=employee.username, field="initial_password")
+            account.password, account.password_temporary = password, not request.employee.keep_password
         call.db.add(account)
         await _check(employee, call)
         return call.announce(pb.EmployeeCreated, employee)

@@ -20,7 +20,7 @@ async def account_of(house: Bench, employee_id: str) -> Account:
 
 async def test_an_employee_joins_and_the_account_is_due(house: Bench, admin: Any) -> None:
     made = await admin.CreateEmployee(
-        employee=make.employee(username="Zhang.Wei", name="张伟"), initial_password=PASSWORD, keep_password=True
+        employee=make.employee(username="Zhang.Wei", name="张伟", initial_password=PASSWORD, keep_password=True)
     )
 
     assert (made.username, made.sort_key, made.locale) == ("zhang.wei", "zhang wei", "zh-CN")
@@ -31,7 +31,7 @@ async def test_an_employee_joins_and_the_account_is_due(house: Bench, admin: Any
 
 
 async def test_a_password_is_ciphertext_at_rest_and_in_no_event_audit_or_reply(house: Bench, admin: Any) -> None:
-    made = await admin.CreateEmployee(employee=make.employee(), initial_password=PASSWORD)
+    made = await admin.CreateEmployee(employee=make.employee(initial_password=PASSWORD))
 
     async with house.runtime.engine.connect() as connection:
         stored = (await connection.execute(sa.text("SELECT password FROM account WHERE password IS NOT NULL"))).scalar()
@@ -71,7 +71,7 @@ async def test_what_is_wrong_is_refused_at_its_field(
 @pytest.mark.parametrize("password", ["short", "Wang.Xiaoming-2026"])
 async def test_a_weak_password_is_refused_at_once(house: Bench, admin: Any, password: str) -> None:
     with refused("EMPLOYEE_PASSWORD_WEAK", field="initial_password"):
-        await admin.CreateEmployee(employee=make.employee(username="wang.xiaoming"), initial_password=password)
+        await admin.CreateEmployee(employee=make.employee(username="wang.xiaoming", initial_password=password))
 
 
 async def test_a_username_stands_for_one_employee(house: Bench, admin: Any) -> None:

@@ -60,7 +60,7 @@ async def hire(house: Bench, admin: Any) -> Any:
     async def hired(**changes: Any) -> Any:
         username = f"t-{uuid.uuid4().hex[:12]}"
         return await admin.CreateEmployee(
-            employee=make.employee(username=username, **changes), initial_password=PASSWORD, keep_password=True
+            employee=make.employee(username=username, initial_password=PASSWORD, keep_password=True, **changes)
         )
 
     return hired

@@ -1,0 +1,63 @@
+/** A refused call: the rule, its facts, the sentence in the reader's language, and the fields at fault. */
+export interface FieldViolation {
+  field: string;
+  description: string;
+  reason?: string;
+}
+
+interface Detail {
+  "@type"?: string;
+  reason?: string;
+  metadata?: Record<string, string>;
+  fieldViolations?: FieldViolation[];
+  links?: { description?: string }[];
+  requestId?: string;
+}
+
+interface ErrorBody {
+  error?: { status?: string; message?: string; help?: string; details?: Detail[] };
+}
+
+export class ApiError extends Error {
+  readonly http: number;
+  readonly status: string;
+  readonly reason: string;
+  readonly facts: Record<string, string>;
+  readonly violations: FieldViolation[];
+  readonly help: string;
+  readonly requestId: string;
+
+  constructor(http: number, body: ErrorBody) {
+    super(body.error?.message ?? "");
+    const details = body.error?.details ?? [];
+    const info = details.find((detail) => detail.reason);
+    this.http = http;
+    this.status = body.error?.status ?? "";
+    this.reason = info?.reason ?? "";
+    this.facts = info?.metadata ?? {};
+    this.violations = details.flatMap((detail) => detail.fieldViolations ?? []);
+    this.help = body.error?.help ?? details.flatMap((detail) => detail.links ?? [])[0]?.description ?? "";
+    this.requestId = details.find((detail) => detail.requestId)?.requestId ?? "";
+  }
+
+  get stale(): boolean {
+    return this.reason === "STALE_ETAG";
+  }
+
+  get forbidden(): boolean {
+    return this.http === 403;
+  }
+
+  get missing(): boolean {
+    return this.http === 404;
+  }
+}
+
+/** The network failed: nothing is known about the outcome, so the same key is sent again. */
+export class Unreachable extends Error {}
+
+/** Field errors by path, for forms. */
+export function violationsByField(error: unknown): Record<string, string> {
+  if (!(error instanceof ApiError)) return {};
+  return Object.fromEntries(error.violations.map((one) => [one.field, one.description]));
+}

@@ -1,0 +1,91 @@
+/** Calls to the gateway: company, language, CSRF and idempotency on every one of them. */
+import { context, goToSignIn } from "./context";
+import { ApiError, Unreachable } from "./errors";
+import { answered, keyFor } from "./idempotency";
+
+export type Query = Record<string, string | number | boolean | string[] | undefined>;
+
+export interface CallOptions {
+  body?: unknown;
+  query?: Query;
+  signal?: AbortSignal;
+}
+
+/** Fill `{id}` or `{purchase_order.id}` in a path of the contract. */
+export function fillPath(path: string, values: Record<string, string>): string {
+  return path.replace(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(values[name.split(".").at(-1) ?? name] ?? ""));
+}
+
+export function queryText(query: Query = {}): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === "" || value === false) continue;
+    for (const one of Array.isArray(value) ? value : [value]) params.append(name, String(one));
+  }
+  const text = params.toString();
+  return text ? `?${text}` : "";
+}
+
+async function send(verb: string, url: string, options: CallOptions): Promise<Response> {
+  const unsafe = verb !== "GET";
+  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale };
+  if (context.company) headers["X-Company"] = context.company;
+  const key = unsafe ? keyFor(verb, url, body) : undefined;
+  if (unsafe) headers["X-CSRF"] = "1";
+  if (key) headers["Idempotency-Key"] = key;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response: Response;
+  try {
+    response = await fetch(url, { method: verb, headers, body, signal: options.signal, credentials: "same-origin" });
+  } catch (problem) {
+    if (options.signal?.aborted) throw problem;
+    throw new Unreachable(String(problem));
+  }
+  return response;
+}
+
+/** The outcome is known: the next attempt is another intention and gets a key of its own. */
+function settle(verb: string, url: string, options: CallOptions): void {
+  if (verb !== "GET") answered(verb, url, options.body === undefined ? undefined : JSON.stringify(options.body));
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const type = response.headers.get("Content-Type") ?? "";
+  return new ApiError(response.status, type.includes("json") ? await response.json() : {});
+}
+
+export async function call<T>(verb: string, path: string, options: CallOptions = {}): Promise<T> {
+  const url = `${path}${queryText(options.query)}`;
+  const response = await send(verb, url, options);
+  if (response.status === 401) goToSignIn();
+  if (!response.ok) {
+    const error = await refusal(response);
+    if (response.status < 500 && error.reason !== "IN_PROGRESS") settle(verb, url, options);
+    throw error;
+  }
+  settle(verb, url, options);
+  return response.status === 204 ? ({} as T) : await response.json();
+}
+
+/** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */
+export async function download(path: string, query: Query, onBytes: (bytes: number) => void): Promise<void> {
+  const response = await send("GET", `${path}${queryText(query)}`, {});
+  if (response.status === 401) goToSignIn();
+  if (!response.ok) throw await refusal(response);
+  const parts: BlobPart[] = [];
+  let bytes = 0;
+  const reader = response.body!.getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    parts.push(chunk.value);
+    bytes += chunk.value.length;
+    onBytes(bytes);
+  }
+  const disposition = response.headers.get("Content-Disposition") ?? "";
+  const name = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1] ?? /filename="?([^";]+)/i.exec(disposition)?.[1];
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts, { type: response.headers.get("Content-Type") ?? "" }));
+  link.download = name ? decodeURIComponent(name) : "export.xlsx";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,0 +1,89 @@
+/**
+ * Live changes. One tab of the browser holds the stream of a company (Web Locks) and tells the others (BroadcastChannel):
+ * a stream per tab would use up the browser's connections to the host.
+ */
+import type { QueryClient } from "@tanstack/react-query";
+import { goToSignIn } from "./context";
+
+interface Change {
+  type: string;
+  document: string;
+  id: string;
+  version: number;
+}
+
+type Message = { kind: "change"; change: Change } | { kind: "reset" } | { kind: "signed_out" };
+
+/** Records that change together with another without an event of their own. */
+const FOLLOWERS: Record<string, string[]> = {
+  "approval.case": ["approval.task", "approval.opinion", "procurement.purchase_requisition"],
+  "approval.notice": ["approval.task"],
+  "procurement.purchase_order": ["procurement.sourcing_task"],
+};
+
+const GATHER_MS = 120;
+const RETRY_MS = 5_000;
+
+export function followChanges(client: QueryClient, company: string): () => void {
+  const channel = new BroadcastChannel(`heyi.live.${company}`);
+  const stop = new AbortController();
+  const changed = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const refresh = () => {
+    timer = undefined;
+    const names = new Set(changed);
+    changed.clear();
+    void client.invalidateQueries({ predicate: ({ queryKey }) => names.has(String(queryKey[0])) });
+  };
+  const act = (message: Message) => {
+    if (message.kind === "signed_out") return goToSignIn();
+    if (message.kind === "reset") return void client.invalidateQueries();
+    for (const name of [message.change.document, ...(FOLLOWERS[message.change.document] ?? [])]) changed.add(name);
+    timer ??= setTimeout(refresh, GATHER_MS);
+  };
+  const tell = (message: Message) => {
+    act(message);
+    channel.postMessage(message);
+  };
+  channel.onmessage = ({ data }: MessageEvent<Message>) => act(data);
+
+  void navigator.locks
+    .request(`heyi.live.${company}`, { signal: stop.signal }, () => holdStream(company, tell, stop.signal))
+    .catch((problem: unknown) => {
+      if (!stop.signal.aborted) throw problem;
+    });
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+    channel.close();
+  };
+}
+
+/** Keep the stream open until the tab leaves the company; the browser resumes it by its last event id. */
+function holdStream(company: string, tell: (message: Message) => void, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    let source: EventSource;
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    const open = () => {
+      source = new EventSource(`/v1/events?company=${encodeURIComponent(company)}`);
+      source.addEventListener("change", ({ data }: MessageEvent<string>) => tell({ kind: "change", change: JSON.parse(data) }));
+      source.addEventListener("reset", () => tell({ kind: "reset" }));
+      source.addEventListener("signed_out", () => tell({ kind: "signed_out" }));
+      // The browser gives up for good where the answer was an error; what was missed meanwhile is unknown.
+      source.onerror = () => {
+        if (source.readyState !== EventSource.CLOSED || signal.aborted) return;
+        retry = setTimeout(() => {
+          tell({ kind: "reset" });
+          open();
+        }, RETRY_MS);
+      };
+    };
+    open();
+    signal.addEventListener("abort", () => {
+      clearTimeout(retry);
+      source.close();
+      resolve();
+    });
+  });
+}

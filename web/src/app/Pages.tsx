@@ -1,0 +1,66 @@
+import { Result, Skeleton } from "antd";
+import { lazy, Suspense, type ComponentType } from "react";
+import { useTranslation } from "react-i18next";
+import { Route, Routes, useParams } from "react-router";
+import type { DocumentMeta } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
+import { AppLink } from "./links";
+
+type Page = ComponentType<{ document: DocumentMeta }>;
+type Kind = "list" | "form" | "detail";
+
+const GENERIC: Record<Kind, Page> = {
+  list: lazy(() => import("@/documents/GenericList")),
+  form: lazy(() => import("@/documents/GenericForm")),
+  detail: lazy(() => import("@/documents/GenericDetail")),
+};
+
+const TaskInbox = lazy(() => import("@/pages/TaskInbox"));
+const FlowEditor = lazy(() => import("@/pages/FlowEditor"));
+
+/** Documents whose work deserves a page of its own; every other document has the generic ones. */
+const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
+  "procurement.purchase_requisition": { form: lazy(() => import("@/pages/RequisitionForm")), detail: lazy(() => import("@/pages/RequisitionPage")) },
+  "procurement.purchase_order": { detail: lazy(() => import("@/pages/OrderPage")) },
+  "procurement.sourcing_task": { list: lazy(() => import("@/pages/SourcingPool")) },
+  "approval.task": { list: TaskInbox, detail: TaskInbox },
+  "approval.flow_definition": { form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
+  "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
+  "identity.employee": { form: lazy(() => import("@/pages/EmployeeForm")) },
+  "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
+};
+
+const Portal = lazy(() => import("@/pages/Portal"));
+const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
+
+/** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
+export function Pages() {
+  return (
+    <Suspense fallback={<Skeleton active className="page late" />}>
+      <Routes>
+        <Route path="/" element={<Portal />} />
+        <Route path="/platform/parked-events" element={<ParkedEvents />} />
+        <Route path="/:service/:collection" element={<DocumentPage kind="list" />} />
+        <Route path="/:service/:collection/new" element={<DocumentPage kind="form" />} />
+        <Route path="/:service/:collection/:id" element={<DocumentPage kind="detail" />} />
+        <Route path="/:service/:collection/:id/edit" element={<DocumentPage kind="form" />} />
+        <Route path="*" element={<NoSuchPage />} />
+      </Routes>
+    </Suspense>
+  );
+}
+
+function DocumentPage({ kind }: { kind: Kind }) {
+  const meta = useMeta();
+  const { service, collection } = useParams();
+  const route = `/${service}/${collection}`;
+  const document = Object.values(meta.documents).find((one) => one.route === route);
+  if (!document) return <NoSuchPage />;
+  const PageOf = SPECIAL[document.key]?.[kind] ?? GENERIC[kind];
+  return <PageOf key={document.key} document={document} />;
+}
+
+function NoSuchPage() {
+  const { t } = useTranslation();
+  return <Result status="info" title={t("error.noSuchPage")} extra={<AppLink to="/">{t("error.home")}</AppLink>} />;
+}

@@ -1,0 +1,68 @@
+/** What the menu offers: the documents of the contract that the person may list, by service. */
+import {
+  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CheckSquareOutlined, ContainerOutlined, DeploymentUnitOutlined,
+  FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, SafetyCertificateOutlined, ShopOutlined,
+  ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+} from "@ant-design/icons";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useCan, useHolds } from "@/api/me";
+import { useMeta } from "@/contract/useMeta";
+
+const ICONS: Record<string, ReactNode> = {
+  "approval.task": <CheckSquareOutlined />,
+  "approval.case": <AuditOutlined />,
+  "approval.flow_definition": <BranchesOutlined />,
+  "approval.authority_limit": <SafetyCertificateOutlined />,
+  "procurement.purchase_requisition": <ShoppingOutlined />,
+  "procurement.purchase_order": <ShoppingCartOutlined />,
+  "procurement.sourcing_task": <SolutionOutlined />,
+  "procurement.supplier": <ShopOutlined />,
+  "procurement.supplier_item": <TagsOutlined />,
+  "inventory.item": <ContainerOutlined />,
+  "inventory.item_category": <FolderOutlined />,
+  "inventory.unit": <DeploymentUnitOutlined />,
+  "identity.company": <BankOutlined />,
+  "identity.department": <ApartmentOutlined />,
+  "identity.post": <IdcardOutlined />,
+  "identity.employee": <TeamOutlined />,
+  "identity.role": <KeyOutlined />,
+  "identity.grant": <PartitionOutlined />,
+};
+
+export interface Place {
+  key: string;
+  to: string;
+  title: string;
+  icon: ReactNode;
+}
+
+export interface PlaceGroup {
+  key: string;
+  title: string;
+  places: Place[];
+}
+
+export function iconOf(document: string): ReactNode {
+  return ICONS[document] ?? <FileTextOutlined />;
+}
+
+export function usePlaces(): PlaceGroup[] {
+  const meta = useMeta();
+  const can = useCan();
+  const { t } = useTranslation();
+  const parked = useHolds("platform.parked_event.list");
+  const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
+  const groups = meta.services.map(({ name, title }) => ({
+    key: name,
+    title,
+    places: documents
+      .filter((document) => document.service === name)
+      .map((document) => ({ key: document.key, to: document.route, title: document.plural, icon: iconOf(document.key) })),
+  }));
+  if (parked) {
+    const place = { key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> };
+    groups.push({ key: "platform", title: t("frame.operations"), places: [place] });
+  }
+  return groups.filter(({ places }) => places.length > 0);
+}

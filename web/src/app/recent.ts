@@ -1,0 +1,33 @@
+/** The documents that the person opened last on this device. */
+import { useEffect, useSyncExternalStore } from "react";
+
+export interface Recent {
+  to: string;
+  title: string;
+  document: string;
+}
+
+const STORED = "heyi.recent";
+const LONGEST = 6;
+const listeners = new Set<() => void>();
+let recents: Recent[] = JSON.parse(localStorage.getItem(STORED) ?? "[]") as Recent[];
+
+export function useRecents(): Recent[] {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => recents,
+  );
+}
+
+export function useRemember(entry: Recent | undefined): void {
+  const { to, title, document } = entry ?? { to: "", title: "", document: "" };
+  useEffect(() => {
+    if (!to || !title) return;
+    recents = [{ to, title, document }, ...recents.filter((one) => one.to !== to)].slice(0, LONGEST);
+    localStorage.setItem(STORED, JSON.stringify(recents));
+    for (const listener of listeners) listener();
+  }, [to, title, document]);
+}

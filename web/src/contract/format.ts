@@ -1,0 +1,29 @@
+/** How values look: dates as `2026-11-23`, times in the reader's zone, amounts grouped. */
+import dayjs from "dayjs";
+import relativeTime from "dayjs/plugin/relativeTime";
+import type { Field } from "./meta";
+import { group, toPercent } from "./decimal";
+
+dayjs.extend(relativeTime);
+
+export function timeText(value: unknown): string {
+  return value ? dayjs(String(value)).format("YYYY-MM-DD HH:mm") : "";
+}
+
+export function ago(value: unknown): string {
+  return value ? dayjs(String(value)).fromNow() : "";
+}
+
+/** Rates are typed and read in per cent. */
+export function isRate(field: { name: string }): boolean {
+  return /taxRate$/i.test(field.name);
+}
+
+export function decimalText(field: Pick<Field, "name" | "decimal">, value: string): string {
+  if (value === "") return "";
+  if (isRate(field)) return `${toPercent(value)}%`;
+  const scale = field.decimal?.scale ?? 2;
+  if (/percent$/i.test(field.name)) return `${group(value, 0, scale)}%`;
+  if (scale <= 2) return group(value, scale);
+  return /price/i.test(field.name) ? group(value, 2, scale) : group(value, 0, scale);
+}

@@ -1,0 +1,138 @@
+/** The shape of `/v1/meta`: everything the pages know about documents comes from here, nothing is repeated in code. */
+export type FieldType =
+  | "string" | "text" | "decimal" | "date" | "time" | "bool" | "int" | "enum" | "reference" | "message" | "struct" | "map";
+
+export interface Field {
+  name: string;
+  protoName: string;
+  label: string;
+  type: FieldType;
+  repeated?: boolean;
+  required?: boolean;
+  readOnly?: boolean;
+  immutable?: boolean;
+  inputOnly?: boolean;
+  computed?: boolean;
+  filter?: boolean;
+  sort?: boolean;
+  column?: boolean;
+  total?: boolean;
+  sensitive?: boolean;
+  format?: string;
+  maxLength?: number;
+  maxItems?: number;
+  decimal?: { precision: number; scale: number; signed?: boolean };
+  references?: string;
+  enum?: string;
+  message?: string;
+  description?: string;
+}
+
+export interface Method {
+  verb: string;
+  path: string;
+  permission?: string;
+  label?: string;
+  confirm?: string;
+  requestFields?: Field[];
+  collection?: boolean;
+  idempotencyKey?: boolean;
+  read?: boolean;
+  file?: boolean;
+}
+
+export interface DocumentMeta {
+  key: string;
+  service: string;
+  name: string;
+  message: string;
+  title: string;
+  plural: string;
+  path: string;
+  route: string;
+  resourceField: string;
+  listField: string;
+  titleFields: string[];
+  defaultOrder: string;
+  hidden: boolean;
+  help?: string;
+  fields: Field[];
+  methods: Record<string, Method>;
+}
+
+export interface EnumValue {
+  name: string;
+  label: string;
+  description?: string;
+}
+
+export interface PermissionMeta {
+  name: string;
+  label: string;
+  service: string;
+  document: string;
+}
+
+export interface Meta {
+  locale: string;
+  services: { name: string; title: string }[];
+  documents: Record<string, DocumentMeta>;
+  messages: Record<string, { title: string; fields: Field[] }>;
+  enums: Record<string, EnumValue[]>;
+  texts: Record<string, string>;
+  refusals: Record<string, { message: string; remedy?: string }>;
+  permissions: PermissionMeta[];
+}
+
+/** One record as the gateway answers it. */
+export type Row = Record<string, unknown> & { id: string; etag?: string; allowedActions?: string[] };
+
+/** Put each document's own key on it, once, when the answer arrives. */
+export function withKeys(meta: Meta): Meta {
+  for (const [key, document] of Object.entries(meta.documents)) document.key = key;
+  return meta;
+}
+
+export function camel(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The method behind an allowed action (`short_close`) or a verb (`shortClose`). */
+export function methodOf(document: DocumentMeta, action: string): Method | undefined {
+  return document.methods[action] ?? document.methods[camel(action)];
+}
+
+export function fieldOf(document: DocumentMeta, name: string): Field | undefined {
+  return document.fields.find((field) => field.name === name || field.protoName === name);
+}
+
+/** Fields of a nested message; a document inside another is named by its key. */
+export function membersOf(meta: Meta, name: string | undefined): Field[] {
+  return (name ? (meta.messages[name] ?? meta.documents[name]) : undefined)?.fields ?? [];
+}
+
+/** Values a person can choose; the unspecified one is never among them. */
+export function enumValues(meta: Meta, name: string | undefined): EnumValue[] {
+  return (name ? (meta.enums[name] ?? []) : []).filter((value) => !value.name.endsWith("UNSPECIFIED"));
+}
+
+export function enumLabel(meta: Meta, name: string | undefined, value: unknown): string {
+  if (!value || String(value).endsWith("UNSPECIFIED")) return "";
+  return (name ? meta.enums[name] : undefined)?.find((one) => one.name === value)?.label ?? String(value);
+}
+
+/** A sentence of the catalogs with its `{facts}` filled in. */
+export function textOf(meta: Meta, key: string, facts: Record<string, string> = {}): string {
+  return (meta.texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? facts[camel(name)] ?? "");
+}
+
+/** Service bookkeeping that no form or detail page shows as a field. */
+const BOOKKEEPING = new Set(["id", "etag", "allowedActions", "customFields", "contentHash", "sortKey", "pinyinInitials"]);
+
+export function shownFields(fields: Field[]): Field[] {
+  return fields.filter((field) => !BOOKKEEPING.has(field.name));
+}
+
+export function writableFields(fields: Field[], creating: boolean): Field[] {
+  return shownFields(fields).filter((field) => !field.readOnly && !field.computed && (creating || !field.immutable));
+}

@@ -1,0 +1,148 @@
+/** Records that special pages know by name; everything else about them comes from the contract at run time. */
+import type { Row } from "./meta";
+
+export interface ApprovalStep {
+  nodeId: string;
+  nodeName: string;
+  kind: string;
+  vote: string;
+  employeeIds: string[];
+  reason: string;
+  reasonFacts: Record<string, string>;
+  path: string;
+}
+
+export interface ApprovalPreview {
+  flowName: string;
+  flowVersion: number;
+  steps: ApprovalStep[];
+  problem: string;
+}
+
+export interface Task extends Row {
+  state: string;
+  caseId: string;
+  nodeName: string;
+  assigneeId: string;
+  reason: string;
+  reasonFacts: Record<string, string>;
+  vote: string;
+  openTime: string;
+  doneTime: string | null;
+  documentType: string;
+  documentId: string;
+  documentNumber: string;
+  title: string;
+  requesterId: string;
+  amount: string;
+  currency: string;
+  contentHash: string;
+  urgeTime: string | null;
+}
+
+export interface Opinion extends Row {
+  authorId: string;
+  kind: string;
+  text: string;
+  nodeName: string;
+  createTime: string;
+}
+
+export interface Case extends Row {
+  state: string;
+  flowName: string;
+  flowVersion: number;
+  requesterId: string;
+  waitingOnIds: string[];
+  waitingSinceTime: string | null;
+  tasks: Task[];
+  opinions: Opinion[];
+  upcoming: ApprovalStep[];
+  parkReason: string;
+  parkFacts: Record<string, string>;
+}
+
+export interface RequisitionLine {
+  id?: string;
+  lineNumber?: number;
+  kind?: string;
+  itemId?: string;
+  description?: string;
+  specification?: string;
+  unitId?: string;
+  unitText?: string;
+  quantity?: string;
+  unitPrice?: string;
+  taxRate?: string;
+  amount?: string;
+  state?: string;
+  orderId?: string;
+  orderNumber?: string;
+  lastUnitPrice?: string;
+  lastPriceDate?: string;
+  lastSupplierId?: string;
+}
+
+export interface Requisition extends Row {
+  number: string;
+  state: string;
+  title: string;
+  purpose: string;
+  currency: string;
+  amount: string;
+  caseId: string;
+  outcomeNote: string;
+  waitingOnIds: string[];
+  waitingSinceTime: string | null;
+  updateTime: string;
+  lines: RequisitionLine[];
+}
+
+export interface OrderLine {
+  id: string;
+  lineNumber: number;
+  itemId: string;
+  description: string;
+  specification: string;
+  unitId: string;
+  unitText: string;
+  quantity: string;
+  unitPrice: string;
+  needDate: string;
+  promisedDate: string;
+  cancelled: boolean;
+  sources: { requisitionId: string; requisitionNumber: string; requisitionLineNumber: number; requesterId: string; quantity: string }[];
+}
+
+export interface PurchaseOrder extends Row {
+  number: string;
+  state: string;
+  supplierId: string;
+  supplierName: string;
+  supplierReference: string;
+  currency: string;
+  amount: string;
+  needDate: string;
+  paymentTerms: string;
+  overdue: boolean;
+  revision: number;
+  lines: OrderLine[];
+  pendingChange: { reason: string; amountBefore: string; amountAfter: string; askTime: string; askedById: string } | null;
+}
+
+export interface SourcingTask extends Row {
+  state: string;
+  requisitionId: string;
+  requisitionNumber: string;
+  description: string;
+  itemId: string;
+  unitId: string;
+  quantity: string;
+  unitPrice: string;
+  taxRate: string;
+  currency: string;
+  deliveryPlace: string;
+  supplierId: string;
+  suggestedSupplierId: string;
+  suggestedUnitPrice: string;
+}

@@ -1,0 +1,89 @@
+import { Alert, Button, Skeleton } from "antd";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useAction, useDocument } from "@/api/documents";
+import { notifySuccess } from "@/app/notify";
+import { ago, timeText } from "@/contract/format";
+import { enumLabel, methodOf, textOf } from "@/contract/meta";
+import type { ApprovalStep, Case } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { Reference, References } from "./Reference";
+
+const GOOD = new Set(["APPROVE", "SUBMIT"]);
+const BAD = new Set(["REJECT", "RETURN", "WITHDRAW"]);
+
+/** Where a request is, with whom, since when; what was said; what comes next. */
+export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?: boolean }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const document = useDocumentMeta("approval.case");
+  const { data } = useDocument<Case>(document, caseId);
+  const act = useAction(document);
+  const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
+  if (!data) return <section className="card"><Skeleton active title={false} /></section>;
+  const allowed = tools ? (data.allowedActions ?? []) : [];
+  const button = (action: string) =>
+    allowed.includes(action) && (
+      <Button
+        size="small" danger={action === "withdraw"} loading={act.isPending && act.variables.action === action}
+        onClick={() => act.mutate({ action, id: data.id, body: { etag: data.etag } }, { onSuccess: () => notifySuccess(t("action.done", { action: methodOf(document, action)?.label })) })}
+      >
+        {methodOf(document, action)?.label}
+      </Button>
+    );
+  return (
+    <section className="card" aria-label={t("timeline.title")}>
+      <h2>{t("timeline.title")} <span className="count">{data.flowName}</span></h2>
+      {data.state === "PARKED" && <Alert type="error" showIcon className="note" title={t("timeline.parked")} description={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
+      <ol className="timeline">
+        {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
+          <Moment key={opinion.id} tone={GOOD.has(opinion.kind) ? "done" : BAD.has(opinion.kind) ? "wrong" : "quiet"}>
+            <p>
+              <Reference document="identity.employee" id={opinion.authorId} plain /> <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
+              <time dateTime={opinion.createTime}>{timeText(opinion.createTime)}</time>
+            </p>
+            {opinion.nodeName && <small>{opinion.nodeName}</small>}
+            {opinion.text && <blockquote>{opinion.text}</blockquote>}
+          </Moment>
+        ))}
+        {data.tasks.filter(({ state }) => state === "OPEN").map((task) => (
+          <Moment key={task.id} tone="waits">
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong><span>{t("timeline.since", { ago: ago(task.openTime) })}</span></p>
+            <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+          </Moment>
+        ))}
+        {data.upcoming.map((step, index) => (
+          <Moment key={`${step.nodeId}${index}`} tone="ahead"><StepText step={step} /></Moment>
+        ))}
+      </ol>
+      {allowed.length > 0 && <div className="timeline-tools">{button("urge")}{button("withdraw")}</div>}
+    </section>
+  );
+}
+
+function refusalText(sentence: string, facts: Record<string, string>): string {
+  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? "");
+}
+
+export function Moment({ tone, children }: { tone: string; children: ReactNode }) {
+  return (
+    <li className={tone}>
+      <i className={`dot ${tone}`} aria-hidden="true" />
+      <div>{children}</div>
+    </li>
+  );
+}
+
+/** One step of a way through a flow: who, how many of them, why these. */
+export function StepText({ step }: { step: ApprovalStep }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const several = step.employeeIds.length > 1;
+  const vote = step.kind === "copy" ? t("timeline.copy") : several ? (step.vote === "any" ? t("timeline.any") : t("timeline.all")) : "";
+  return (
+    <>
+      <p><References document="identity.employee" ids={step.employeeIds} plain /> {vote && <span className="vote">{vote}</span>}</p>
+      <small>{[step.nodeName, textOf(meta, step.reason, step.reasonFacts)].filter(Boolean).join(" · ")}</small>
+    </>
+  );
+}

@@ -1,0 +1,46 @@
+import { CheckOutlined } from "@ant-design/icons";
+import { useTranslation } from "react-i18next";
+import { decimalText, timeText } from "@/contract/format";
+import { enumLabel, type Field } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
+import { Reference, References } from "./Reference";
+import { hasMeaning, StateTag } from "./StateTag";
+
+/** A field that names a type of document by its key. */
+const DOCUMENT_TYPE = "documentType";
+
+/** One value as people read it. */
+export function FieldValue({ field, value, plain = false }: { field: Field; value: unknown; plain?: boolean }) {
+  const meta = useMeta();
+  const { t } = useTranslation();
+  if (value === undefined || value === null || value === "") return null;
+  if (Array.isArray(value)) {
+    if (field.references) return <References document={field.references} ids={value as string[]} plain={plain} />;
+    if (field.type === "message") return <span>{t("detail.members", { count: value.length })}</span>;
+    return <span>{value.join(t("list.comma"))}</span>;
+  }
+  if (field.name === DOCUMENT_TYPE) return <span>{meta.documents[String(value)]?.title ?? String(value)}</span>;
+  switch (field.type) {
+    case "enum":
+      return hasMeaning(field.enum) ? <StateTag enumName={field.enum} value={value} /> : <span>{enumLabel(meta, field.enum, value)}</span>;
+    case "reference":
+      return <Reference document={field.references!} id={String(value)} plain={plain} />;
+    case "decimal":
+      return <span className="figure">{decimalText(field, String(value))}</span>;
+    case "time":
+      return <time dateTime={String(value)}>{timeText(value)}</time>;
+    case "bool":
+      return value ? <CheckOutlined aria-label={t("value.yes")} /> : <span className="quiet">{t("value.no")}</span>;
+    case "int":
+      return <span className="figure">{String(value)}</span>;
+    case "struct":
+    case "message":
+      return <code className="json">{JSON.stringify(value)}</code>;
+    default:
+      return <span className={field.format === "MULTILINE" ? "prose" : undefined}>{String(value)}</span>;
+  }
+}
+
+export function isFigure(field: Field): boolean {
+  return (field.type === "decimal" || field.type === "int") && !field.repeated;
+}

@@ -1,0 +1,136 @@
+import { Skeleton } from "antd";
+import { useMemo, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useParams } from "react-router";
+import { useDocument } from "@/api/documents";
+import { nameOf, titleOf } from "@/api/references";
+import { AppLink, routeOf } from "@/app/links";
+import { useRemember } from "@/app/recent";
+import { decimalText } from "@/contract/format";
+import { fieldOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
+import { ActionBar } from "./ActionBar";
+import { CaseTimeline } from "./CaseTimeline";
+import { FieldValue } from "./FieldValue";
+import { History } from "./History";
+import { LinesTable } from "./LinesTable";
+import { PageProblem } from "./PageProblem";
+import { Reference } from "./Reference";
+import { RelatedDocuments } from "./RelatedDocuments";
+import { StateLine } from "./StateLine";
+import { StateTag } from "./StateTag";
+
+interface Props {
+  document: DocumentMeta;
+  /** Actions with a page or dialog of their own. */
+  own?: (row: Row) => Record<string, () => void>;
+  next?: (action: string, answer: Row) => string | undefined;
+  tools?: (row: Row) => ReactNode;
+  /** Above the fields. */
+  notes?: (row: Row) => ReactNode;
+  /** Below the fields. */
+  more?: (row: Row) => ReactNode;
+  side?: (row: Row) => ReactNode;
+  /** Fields that the page shows in its own place. */
+  without?: string[];
+}
+
+/** The page of any document: what it is, what may be done, its fields and lines, where it came from and who changed it. */
+export default function GenericDetail({ document, ...rest }: Props) {
+  const { id } = useParams();
+  const { data, error, refetch } = useDocument(document, id);
+  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (!data) return <Skeleton active className="page" />;
+  return <DetailPage document={document} row={data} {...rest} />;
+}
+
+const IN_HEADER = ["number", "state", "amount", "currency", "title"];
+
+export function DetailPage({ document, row, own, next, tools, notes, more, side, without = [] }: Props & { row: Row }) {
+  const fields = shownFields(document.fields).filter(({ name, inputOnly }) => !inputOnly && !IN_HEADER.includes(name) && !without.includes(name));
+  useRemember(useMemo(() => ({ to: routeOf(document, row.id), title: nameOf(document, row), document: document.key }), [document, row]));
+  const caseId = document.key === "approval.case" ? row.id : (row.caseId as string | undefined);
+  const linked = document.methods.listLinks !== undefined;
+  return (
+    <section className="page">
+      <DocumentHead document={document} row={row} actions={<ActionBar document={document} row={row} own={own?.(row)} next={next} />} tools={tools?.(row)} />
+      <StateLine document={document} row={row} />
+      {notes?.(row)}
+      <div className={caseId || linked || side ? "with-side" : ""}>
+        <div className="main-column">
+          <FactsCard fields={fields.filter(({ type }) => type !== "message")} row={row} />
+          {fields.filter(({ type }) => type === "message").map((field) => <MessageCard key={field.name} field={field} value={row[field.name]} currency={row.currency as string} />)}
+          {more?.(row)}
+          <History document={document} id={row.id} />
+        </div>
+        {(caseId || linked || side) && (
+          <aside className="side-column">
+            {side?.(row)}
+            {caseId && <CaseTimeline caseId={caseId} />}
+            {linked && <RelatedDocuments document={document} id={row.id} />}
+          </aside>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** Type, number, state, owner, amount, and what may be done. */
+export function DocumentHead({ document, row, actions, tools }: { document: DocumentMeta; row: Row; actions?: ReactNode; tools?: ReactNode }) {
+  const state = fieldOf(document, "state");
+  const amount = fieldOf(document, "amount");
+  const number = String(row.number || row.documentNumber || row.code || "");
+  const name = String(row.title ?? row.name ?? row.supplierName ?? "");
+  return (
+    <header className="document-head">
+      <div className="document-title">
+        <AppLink to={document.route} className="quiet-link">{document.title}</AppLink>
+        <h1>{number && <span className="number">{number}</span>} {name || (number ? "" : titleOf(document, row))}</h1>
+        <div className="document-facts">
+          {state && <StateTag enumName={state.enum} value={row.state} />}
+          {typeof row.ownerId === "string" && row.ownerId && <Reference document="identity.employee" id={row.ownerId} plain />}
+        </div>
+      </div>
+      {amount && Boolean(row.amount) && <div className="head-amount"><span className="figure">{decimalText(amount, String(row.amount))}</span> <small>{String(row.currency ?? "")}</small></div>}
+      <div className="page-tools">{tools}{actions}</div>
+    </header>
+  );
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === "" || value === false || (Array.isArray(value) && value.length === 0) || (typeof value === "string" && value.endsWith("UNSPECIFIED"));
+}
+
+/** Fields that have a value, label above value. */
+export function FactsCard({ fields, row, title }: { fields: Field[]; row: Record<string, unknown>; title?: string }) {
+  const shown = fields.filter((field) => !isEmpty(row[field.name]));
+  if (shown.length === 0) return null;
+  return (
+    <section className="card">
+      {title && <h2>{title}</h2>}
+      <dl className="facts">
+        {shown.map((field) => (
+          <div key={field.name} className={field.format === "MULTILINE" || field.type === "struct" ? "long" : undefined}>
+            <dt>{field.label}</dt>
+            <dd><FieldValue field={field} value={row[field.name]} /></dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function MessageCard({ field, value, currency }: { field: Field; value: unknown; currency?: string }) {
+  const meta = useMeta();
+  const { t } = useTranslation();
+  const members = shownFieldsmembersOf(meta, field.message);
+  if (isEmpty(value)) return null;
+  if (!field.repeated) return <FactsCard title={field.label} fields={members} row={value as Record<string, unknown>} />;
+  const rows = value as Row[];
+  return (
+    <section className="card">
+      <h2>{field.label} <span className="count">{t("list.count", { count: rows.length })}</span></h2>
+      <LinesTable label={field.label} fields={members} rows={rows} currency={currency} />
+    </section>
+  );
+}

@@ -1,0 +1,82 @@
+import { PlusOutlined, SettingOutlined } from "@ant-design/icons";
+import { Button, Checkbox, Empty, Popover } from "antd";
+import { useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useListPages } from "@/api/documents";
+import { useCan } from "@/api/me";
+import { AppLink, useGo } from "@/app/links";
+import type { DocumentMeta, Field, Row } from "@/contract/meta";
+import { DocumentTable, type Cells } from "./DocumentTable";
+import { ExportButton } from "./ExportButton";
+import { FilterBar } from "./FilterBar";
+import { useColumns, useListState } from "./listState";
+import { SelectionBar } from "./SelectionBar";
+
+interface Props {
+  document: DocumentMeta;
+  cells?: Cells;
+  /** Buttons beside the primary one. */
+  tools?: ReactNode;
+  title?: string;
+}
+
+/** The list of any document: search, filters, columns, totals, export, keys, selection. */
+export default function GenericList({ document, cells, tools, title }: Props) {
+  const { t } = useTranslation();
+  const can = useCan();
+  const go = useGo();
+  const state = useListState(document);
+  const { columns, choices, choose } = useColumns(document);
+  const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
+  const pages = useListPages(document, { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra });
+  const creatable = can(document.methods.create);
+  const empty = (
+    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.emptyOf", { title: document.plural })}>
+      {!state.filtered && creatable && <AppLink to={`${document.route}/new`}>{t("list.new", { title: document.title })}</AppLink>}
+    </Empty>
+  );
+  return (
+    <section className="page">
+      <header className="page-head">
+        <h1>{title ?? document.plural} <ListCount pages={pages} /></h1>
+        <div className="page-tools">
+          <ColumnChoice columns={columns} choices={choices} choose={choose} />
+          <ExportButton document={document} state={state} columns={columns} />
+          {tools}
+          {creatable && (
+            <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new`)}>{t("list.new", { title: document.title })}</Button>
+          )}
+        </div>
+      </header>
+      <FilterBar document={document} state={state} />
+      {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
+      <DocumentTable
+        document={document} columns={columns} pages={pages} state={state} cells={cells} empty={empty}
+        selected={selected.ids} onSelect={(ids, rows) => setSelected({ ids, rows })}
+      />
+    </section>
+  );
+}
+
+export function ListCount({ pages }: { pages: ReturnType<typeof useListPages> }) {
+  const { t } = useTranslation();
+  const first = pages.data?.pages[0];
+  if (!first) return null;
+  return <span className="count" aria-live="polite">{first.totalSizeCapped ? t("list.countCapped", { count: first.totalSize }) : t("list.count", { count: first.totalSize })}</span>;
+}
+
+function ColumnChoice({ columns, choices, choose }: { columns: Field[]; choices: Field[]; choose: (names: string[]) => void }) {
+  const { t } = useTranslation();
+  const names = columns.map(({ name }) => name);
+  const content = (
+    <Checkbox.Group
+      className="column-choice" value={names} options={choices.map(({ name, label }) => ({ value: name, label }))}
+      onChange={(chosen) => chosen.length > 0 && choose(choices.map(({ name }) => name).filter((name) => chosen.includes(name)))}
+    />
+  );
+  return (
+    <Popover trigger="click" placement="bottomRight" content={content} arrow={false}>
+      <Button icon={<SettingOutlined />}>{t("list.columns")}</Button>
+    </Popover>
+  );
+}

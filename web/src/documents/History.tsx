@@ -1,0 +1,100 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Button, Collapse, Empty, Skeleton } from "antd";
+import { useTranslation } from "react-i18next";
+import { context } from "@/api/context";
+import { call } from "@/api/http";
+import { sentenceOf } from "@/app/notify";
+import { timeText } from "@/contract/format";
+import { fieldOf, type DocumentMeta } from "@/contract/meta";
+import { FieldValue } from "./FieldValue";
+import { Reference } from "./Reference";
+
+interface HistoryEntry {
+  id: string;
+  createTime: string;
+  actorId: string;
+  service: string;
+  method: string;
+  changes: { field: string; before: string; after: string }[];
+}
+
+interface HistoryPage {
+  entries: HistoryEntry[];
+  nextPageToken: string;
+}
+
+export function useHistory(document: DocumentMeta, id: string) {
+  return useInfiniteQuery({
+    queryKey: [document.key, "history", context.company, id],
+    queryFn: ({ pageParam }) => call<HistoryPage>("GET", `/v1/${document.service}/records/${document.name}/${id}/history`, { query: { pageSize: 50, pageToken: pageParam || undefined } }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextPageToken || undefined,
+    retry: false,
+  });
+}
+
+/** Who changed what, before and after. */
+export function History({ document, id }: { document: DocumentMeta; id: string }) {
+  const { t } = useTranslation();
+  return <Collapse className="history" size="small" items={[{ key: "history", label: <h2>{t("history.title")}</h2>, children: <HistoryEntries document={document} id={id} /> }]} />;
+}
+
+function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }) {
+  const { t } = useTranslation();
+  const history = useHistory(document, id);
+  if (history.error) return <p className="field-error">{sentenceOf(history.error).title}</p>;
+  if (!history.data) return <Skeleton active title={false} />;
+  const entries = history.data.pages.flatMap((page) => page.entries);
+  if (entries.length === 0) return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("history.none")} />;
+  return (
+    <>
+      <ol className="history-list">
+        {entries.map((entry) => (
+          <li key={entry.id}>
+            <p>
+              {entry.actorId ? <Reference document="identity.employee" id={entry.actorId} plain /> : entry.service}
+              <strong>{actionLabel(document, entry.method)}</strong>
+              <time dateTime={entry.createTime}>{timeText(entry.createTime)}</time>
+            </p>
+            {entry.changes.length > 0 && (
+              <table>
+                <thead>
+                  <tr><th scope="col">{t("history.field")}</th><th scope="col">{t("history.before")}</th><th scope="col">{t("history.after")}</th></tr>
+                </thead>
+                <tbody>
+                  {entry.changes.map(({ field, before, after }) => (
+                    <tr key={field}>
+                      <th scope="row">{fieldOf(document, field)?.label ?? field}</th>
+                      <td><Side document={document} field={field} json={before} /></td>
+                      <td><Side document={document} field={field} json={after} /></td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            )}
+          </li>
+        ))}
+      </ol>
+      {history.hasNextPage && <Button onClick={() => void history.fetchNextPage()} loading={history.isFetchingNextPage}>{t("history.older")}</Button>}
+    </>
+  );
+}
+
+function Side({ document, field: name, json }: { document: DocumentMeta; field: string; json: string }) {
+  const field = fieldOf(document, name);
+  const value = parsed(json);
+  if (field && field.type !== "message" && field.type !== "struct") return <FieldValue field={field} value={value} plain />;
+  return <>{value === null || value === undefined ? "" : typeof value === "object" ? <code className="json">{JSON.stringify(value)}</code> : String(value)}</>;
+}
+
+/** The record keeps JSON; a value that was masked is a plain word. */
+function parsed(json: string): unknown {
+  return /^(["[{\d-]|true$|false$|null$)/.test(json) ? JSON.parse(json) : json;
+}
+
+/** `ReleasePurchaseOrder` as the button is labelled. */
+function actionLabel(document: DocumentMeta, method: string): string {
+  const verb = (method.split("/").at(-1) ?? method).replace(document.message, "");
+  const name = verb.charAt(0).toLowerCase() + verb.slice(1);
+  return document.methods[name]?.label ?? method;
+}

@@ -1,0 +1,116 @@
+/**
+ * The life of a form: values with a local draft behind them, errors at their fields, a save that sends only what
+ * changed, and the way out of a conflict.
+ */
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { documentKey, fetchDocument, useSave } from "@/api/documents";
+import { ApiError, violationsByField } from "@/api/errors";
+import { useMe } from "@/api/me";
+import type { Query } from "@/api/http";
+import type { DocumentMeta, Row } from "@/contract/meta";
+import { writableFields } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
+import { adopt, changedFields, formErrors, merge, sendable, withoutErrors, type Conflict, type Values } from "./formValues";
+
+interface Draft {
+  values: Values;
+  time: string;
+}
+
+const PAUSE_MS = 500;
+
+export function useEditing(document: DocumentMeta, row: Row | undefined, initial: Values) {
+  const meta = useMeta();
+  const me = useMe();
+  const client = useQueryClient();
+  const save = useSave(document);
+  const [base, setBase] = useState<Values>(row ?? initial);
+  const [saved, setSaved] = useState<Row | undefined>(row);
+  const [values, setValues] = useState<Values>(row ?? initial);
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [conflict, setConflict] = useState<Conflict>();
+  const [refusal, setRefusal] = useState<unknown>();
+  const slot = `heyi.draft.${me.employee.id}.${document.key}.${saved?.id ?? "new"}`;
+  const [draft, setDraft] = useState<Draft | undefined>(() => JSON.parse(localStorage.getItem(slot) ?? "null") as Draft | null ?? undefined);
+  const fields = useMemo(() => writableFields(document.fields, !saved), [document, saved]);
+  const dirty = useMemo(
+    () => Object.keys(changedFields(sendable(meta, document.fields, base, !saved), sendable(meta, document.fields, values, !saved))).length > 0,
+    [meta, document, saved, base, values],
+  );
+
+  const latest = useRef({ values, dirty, slot });
+  latest.current = { values, dirty, slot };
+  useEffect(() => {
+    if (!dirty) return;
+    const timer = setTimeout(() => localStorage.setItem(slot, JSON.stringify({ values, time: new Date().toISOString() } satisfies Draft)), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [dirty, slot, values]);
+
+  const set = useCallback((name: string, value: unknown) => {
+    setValues((before) => ({ ...before, [name]: value }));
+    setErrors((before) => withoutErrors(before, name));
+  }, []);
+
+  const accept = useCallback((answer: Row, sent?: Values) => {
+    setValues((before) => adopt(before, sent ?? before, answer, document.fields));
+    localStorage.removeItem(latest.current.slot);
+    setDraft(undefined);
+    setSaved(answer);
+    setBase(answer);
+    setErrors({});
+    setRefusal(undefined);
+    setConflict(undefined);
+  }, [document]);
+
+  const onRefused = async (error: unknown, sent: Values) => {
+    setErrors(formErrors(violationsByField(error), document.resourceField));
+    setRefusal(error);
+    if (!(error instanceof ApiError) || !error.stale || !saved) return;
+    const theirs = await fetchDocument<Row>(document, saved.id);
+    client.setQueryData(documentKey(document, saved.id), theirs);
+    const merged = merge(base, sent, theirs, fields.map(({ name }) => name));
+    setValues(merged.values);
+    setConflict(merged.conflict);
+    setBase(theirs);
+    setSaved(theirs);
+    if (!merged.conflict) setRefusal(undefined);
+  };
+
+  /** Save and give back the answer; nothing where it was refused, which the page shows by itself. */
+  const submit = async (query?: Query, prepared: Values = values): Promise<Row | undefined> => {
+    const writable = sendable(meta, document.fields, prepared, !saved);
+    const sent = saved ? changedFields(sendable(meta, document.fields, base, false), writable) : writable;
+    if (saved && Object.keys(sent).length === 0) return saved;
+    try {
+      const answer = await save.mutateAsync({ row: saved ?? {}, values: sent, query });
+      accept(answer, values);
+      return answer;
+    } catch (error) {
+      await onRefused(error, values);
+      return undefined;
+    }
+  };
+
+  return {
+    values, setValues, set, errors, setErrors, fields, dirty, saved, accept, submit, saving: save.isPending,
+    refusal, clearRefusal: () => setRefusal(undefined),
+    conflict,
+    resolve: (name: string, value: unknown) => {
+      setValues((before) => ({ ...before, [name]: value }));
+      setConflict((before) => {
+        const left = before?.fields.filter((one) => one !== name) ?? [];
+        if (left.length === 0) setRefusal(undefined);
+        return before && left.length > 0 ? { ...before, fields: left } : undefined;
+      });
+    },
+    draft: draft && !dirty ? draft : undefined,
+    restoreDraft: () => draft && setValues({ ...base, ...draft.values, etag: base.etag }),
+    discardDraft: () => {
+      localStorage.removeItem(slot);
+      setDraft(undefined);
+    },
+  };
+}
+
+export type Editing = ReturnType<typeof useEditing>;

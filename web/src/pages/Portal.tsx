@@ -1,0 +1,93 @@
+import { PlusOutlined } from "@ant-design/icons";
+import { Button, Empty, Skeleton } from "antd";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useList } from "@/api/documents";
+import { sentenceOf } from "@/app/notify";
+import { useCan, useMe } from "@/api/me";
+import { AppLink, routeOf, useGo } from "@/app/links";
+import { NoticeList, useNotices } from "@/app/NoticeBell";
+import { group } from "@/contract/decimal";
+import { ago } from "@/contract/format";
+import { fieldOf } from "@/contract/meta";
+import type { Requisition, Task } from "@/contract/types";
+import { useDocumentMeta } from "@/contract/useMeta";
+import { References } from "@/documents/Reference";
+import { StateTag } from "@/documents/StateTag";
+import { TaskCard } from "./TaskCard";
+
+const SHOWN = 8;
+
+/** What waits for me, what I wait for, what I should know. */
+export default function Portal() {
+  const { t } = useTranslation();
+  const me = useMe();
+  const go = useGo();
+  const can = useCan();
+  const tasks = useDocumentMeta("approval.task");
+  const requisitions = useDocumentMeta("procurement.purchase_requisition");
+  const open = useList<Task>(tasks, { filter: `assignee_id = "${me.employee.id}" AND state = "OPEN"`, orderBy: "open_time", pageSize: SHOWN });
+  const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN }, can(requisitions.methods.list));
+  const notices = useNotices();
+  return (
+    <div className="page">
+      <header className="page-head">
+        <h1>{t("portal.greeting", { name: me.employee.name })} <span className="count">{me.todayDate}</span></h1>
+        {can(requisitions.methods.create) && (
+          <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${requisitions.route}/new`)}>{t("list.new", { title: requisitions.title })}</Button>
+        )}
+      </header>
+      <div className="portal">
+        <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={open.error}>
+          {open.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.nothingToDo")} />}
+          <ul className="task-list">
+            {open.data?.rows.map((task) => <li key={task.id}><TaskCard task={task} /></li>)}
+          </ul>
+        </Panel>
+        {can(requisitions.methods.list) && (
+          <Panel title={t("portal.mine")} count={mine.data?.totalSize} to={`${requisitions.route}?f.ownerId=${me.employee.id}`} loading={mine.isLoading} error={mine.error}>
+            {mine.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.noRequests")} />}
+            <ul className="request-list">
+              {mine.data?.rows.map((row) => <li key={row.id}><Request row={row} /></li>)}
+            </ul>
+          </Panel>
+        )}
+        <Panel title={t("notices.title")} loading={notices.isLoading} error={notices.error}>
+          <NoticeList rows={notices.data?.rows.slice(0, SHOWN) ?? []} />
+        </Panel>
+      </div>
+    </div>
+  );
+}
+
+function Panel({ title, count, to, loading, error, children }: { title: string; count?: number; to?: string; loading: boolean; error: unknown; children: ReactNode }) {
+  const { t } = useTranslation();
+  return (
+    <section className="card panel" aria-label={title}>
+      <header>
+        <h2>{title} {count !== undefined && <span className="count">{count}</span>}</h2>
+        {to && <AppLink to={to}>{t("portal.all")}</AppLink>}
+      </header>
+      {error ? <p className="field-error">{sentenceOf(error).title}</p> : loading ? <Skeleton active title={false} /> : children}
+    </section>
+  );
+}
+
+/** One of my requests: what, how much, where it is and with whom. */
+function Request({ row }: { row: Requisition }) {
+  const { t } = useTranslation();
+  const document = useDocumentMeta("procurement.purchase_requisition");
+  const waiting = row.state === "SUBMITTED" && row.waitingOnIds.length > 0;
+  return (
+    <div className="request">
+      <p>
+        <AppLink to={row.state === "DRAFT" ? `${routeOf(document, row.id)}/edit` : routeOf(document, row.id)}>{row.title || row.number}</AppLink>
+        <span className="figure">{group(row.amount || "0", 2)} {row.currency}</span>
+      </p>
+      <small>
+        <StateTag enumName={fieldOf(document, "state")?.enum} value={row.state} /> {row.number}{" "}
+        {waiting ? <span>{t("portal.waitingOn")} <References document="identity.employee" ids={row.waitingOnIds} plain /> {ago(row.waitingSinceTime)}</span> : ago(row.updateTime)}
+      </small>
+    </div>
+  );
+}

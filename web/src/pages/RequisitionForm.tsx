@@ -1,0 +1,145 @@
+import { Button, Form, Skeleton } from "antd";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useParams } from "react-router";
+import { callMethod, remember, useDocument, useList } from "@/api/documents";
+import { withCompany } from "@/api/context";
+import { AppLink, routeOf, useGo } from "@/app/links";
+import { notifyError, notifySuccess } from "@/app/notify";
+import { group, sum } from "@/contract/decimal";
+import { fieldOf, methodOf, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { EditingNotes } from "@/documents/EditingNotes";
+import { FieldsForm } from "@/documents/FieldsForm";
+import { useInitialValues, useSaveKey } from "@/documents/GenericForm";
+import { LinesGrid } from "@/documents/LinesGrid";
+import { PageProblem } from "@/documents/PageProblem";
+import { useEditing, type Editing } from "@/documents/useEditing";
+import type { Values } from "@/documents/formValues";
+import { ApprovalPath } from "./ApprovalPath";
+import { amountOf, deriveLine, incompleteLine, isBlank, isLocked, orderColumns, withoutBlankEnd } from "./requisitionLines";
+
+/** Write a requisition. The draft is kept by the server as it grows, so that it is found again on any device. */
+export default function RequisitionForm({ document }: { document: DocumentMeta }) {
+  const { id } = useParams();
+  const { data, error, refetch } = useDocument(document, id);
+  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (id && !data) return <Skeleton active className="page" />;
+  return <Draft key={id ?? "new"} document={document} row={data} />;
+}
+
+const AUTOSAVE_MS = 1_000;
+
+function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const go = useGo();
+  const client = useQueryClient();
+  const initial = useInitialValues(document);
+  const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]));
+  const { values, saved, dirty } = editing;
+  const linesField = fieldOf(document, "lines")!;
+  const members = useMemo(() => orderColumnsmembersOf(meta, linesField.message)), [meta, linesField]);
+  const lines = values.lines as Values[];
+  const autosave = useAutosave(document, editing, members);
+  const [submitting, setSubmitting] = useState(false);
+  const rateOfCategory = useCategoryRates();
+  const submit = async () => {
+    setSubmitting(true);
+    try {
+      const kept = await autosave.save();
+      if (!kept) return;
+      const answer = await callMethod<Row>(methodOf(document, "submit")!, kept.id, { etag: kept.etag });
+      remember(client, document, answer);
+      notifySuccess(t("requisition.submitted"));
+      go(routeOf(document, answer.id), { replace: true });
+    } catch (error) {
+      notifyError(error);
+    } finally {
+      setSubmitting(false);
+    }
+  };
+  useSaveKey(() => void autosave.save());
+  const fields = editing.fields.filter(({ name }) => name !== "lines");
+  const total = sum(lines.map(amountOf), 2);
+  return (
+    <section className="page">
+      <header className="page-head">
+        <h1>{saved ? String(values.title || document.title) : t("list.new", { title: document.title })}</h1>
+        <div className="page-tools">
+          <span className="quiet" role="status">{autosave.status}</span>
+          <AppLink to={saved ? routeOf(document, saved.id) : document.route} className="quiet-link">{t("action.close")}</AppLink>
+          <Button onClick={() => void autosave.save()} loading={editing.saving} disabled={!dirty}>{t("requisition.keep")}</Button>
+          <Button type="primary" onClick={() => void submit()} loading={submitting} disabled={lines.every(isBlank) || Boolean(editing.conflict)} data-action="submit">
+            {methodOf(document, "submit")?.label}
+          </Button>
+        </div>
+      </header>
+      <EditingNotes document={document} editing={editing} />
+      <div className="with-side">
+        <div className="main-column">
+          <Form layout="vertical" component="div" className="card">
+            <FieldsForm fields={fields} values={values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
+          </Form>
+          <section className="card" aria-label={linesField.label}>
+            <h2>{linesField.label} <span className="count">{t("list.count", { count: lines.filter((line) => !isBlank(line)).length })}</span></h2>
+            <LinesGrid
+              label={linesField.label} fields={members} rows={lines} onChange={(next) => editing.set("lines", next)} errors={editing.errors} prefix="lines" maxRows={linesField.maxItems}
+              derive={(line, field, picked) => deriveLine(line, field, picked, rateOfCategory)} readOnly={isLocked}
+              previews={[{ key: "amount", label: members.find(({ name }) => name === "amount")?.label ?? "", text: (line) => (amountOf(line) ? group(amountOf(line), 2) : "") }]}
+            />
+            <p className="preview-total">{t("requisition.previewTotal")} <strong className="figure">{group(total, 2)}</strong> {String(values.currency ?? "")}</p>
+          </section>
+        </div>
+        <aside className="side-column">
+          <ApprovalPath document={document} id={saved?.id} version={saved?.etag} />
+        </aside>
+      </div>
+    </section>
+  );
+}
+
+/** Input VAT by category; a short list that is kept. */
+function useCategoryRates(): (id: string) => string {
+  const categories = useList(useDocumentMeta("inventory.item_category"), { pageSize: 200 });
+  return (id) => String(categories.data?.rows.find((row) => row.id === id)?.taxRate ?? "");
+}
+
+/** Keep the draft on the server a moment after the last key, once every line says what the server must know. */
+function useAutosave(document: DocumentMeta, editing: Editing, members: Field[]) {
+  const { t } = useTranslation();
+  const { values, dirty, saved, saving, conflict, submit, set } = editing;
+  const [refused, setRefused] = useState<Values>();
+  const lines = withoutBlankEnd(values.lines as Values[]);
+  const incomplete = incompleteLine(lines, members);
+  const titled = Boolean(values.title || lines[0]?.description);
+  const ready = titled && !incomplete && !conflict;
+  const save = async (): Promise<Row | undefined> => {
+    if (incomplete) {
+      editing.setErrors({ [`lines[${incomplete.line - 1}].${incomplete.field.name}`]: t("requisition.missing", { label: incomplete.field.label }) });
+      return undefined;
+    }
+    const title = values.title || lines[0]?.description;
+    if (title !== values.title) set("title", title);
+    const answer = await submit(undefined, { ...values, title, lines });
+    if (!answer) setRefused(values);
+    else if (!saved) history.replaceState(history.state, "", withCompany(`${routeOf(document, answer.id)}/edit`));
+    return answer;
+  };
+  const latest = useRef(save);
+  latest.current = save;
+  useEffect(() => {
+    if (!dirty || !ready || saving || values === refused) return;
+    const timer = setTimeout(() => void latest.current(), AUTOSAVE_MS);
+    return () => clearTimeout(timer);
+  }, [values, dirty, ready, saving, refused]);
+  const status = saving
+    ? t("requisition.saving")
+    : dirty
+      ? incomplete
+        ? t("requisition.incomplete", { line: incomplete.line, label: incomplete.field.label })
+        : titled ? t("requisition.unsaved") : ""
+      : saved ? t("requisition.saved") : "";
+  return { save, status };
+}

@@ -1,0 +1,58 @@
+import { Alert } from "antd";
+import { useTranslation } from "react-i18next";
+import { AppLink, routeOf } from "@/app/links";
+import { ago } from "@/contract/format";
+import { fieldOf, shownFields, type DocumentMeta } from "@/contract/meta";
+import type { Requisition } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import GenericDetail from "@/documents/GenericDetail";
+import { LinesTable } from "@/documents/LinesTable";
+import { References } from "@/documents/Reference";
+import type { Values } from "@/documents/formValues";
+import { ApprovalPath } from "./ApprovalPath";
+
+const ASIDE = ["lines", "waitingOnIds", "waitingSinceTime", "caseId", "outcomeNote", "submission", "exchangeRate", "exchangeRateDate", "baseAmount", "baseCurrency"];
+
+/** A requisition as its owner and the buyer see it: where it is, with whom, since when, and the orders made from it. */
+export default function RequisitionPage({ document }: { document: DocumentMeta }) {
+  return (
+    <GenericDetail
+      document={document} without={ASIDE}
+      next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
+      notes={(row) => <Whereabouts row={row as Requisition} />}
+      side={(row) => row.state === "DRAFT" && <ApprovalPath document={document} id={row.id} version={row.etag} />}
+      more={(row) => <Lines document={document} row={row as Requisition} />}
+    />
+  );
+}
+
+function Whereabouts({ row }: { row: Requisition }) {
+  const { t } = useTranslation();
+  if (row.state === "SUBMITTED" && row.waitingOnIds.length > 0) {
+    return (
+      <Alert
+        className="note" type="info" showIcon
+        title={<span>{t("portal.waitingOn")} <References document="identity.employee" ids={row.waitingOnIds} plain /> {row.waitingSinceTime && t("timeline.since", { ago: ago(row.waitingSinceTime) })}</span>}
+      />
+    );
+  }
+  if (row.outcomeNote) return <Alert className="note" type={row.state === "REJECTED" ? "error" : "warning"} showIcon title={row.outcomeNote} />;
+  return null;
+}
+
+function Lines({ document, row }: { document: DocumentMeta; row: Requisition }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const orders = useDocumentMeta("procurement.purchase_order");
+  const field = fieldOf(document, "lines")!;
+  const members = shownFieldsmembersOf(meta, field.message)).filter(({ name }) => !["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"].includes(name));
+  const order = (line: Values) => (line.orderId ? <AppLink to={routeOf(orders, String(line.orderId))}>{String(line.orderNumber || orders.title)}</AppLink> : null);
+  const anyOrder = row.lines.some(({ orderId }) => orderId);
+  return (
+    <section className="card">
+      <h2>{field.label} <span className="count">{t("list.count", { count: row.lines.length })}</span></h2>
+      <LinesTable label={field.label} fields={members} rows={row.lines as Values[]} currency={row.currency} cells={anyOrder ? { orderNumber: order } : {}} />
+    </section>
+  );
+}
+

@@ -1,0 +1,29 @@
+import { useTranslation } from "react-i18next";
+import { AppLink, routeOf } from "@/app/links";
+import { group } from "@/contract/decimal";
+import { ago } from "@/contract/format";
+import { fieldOf } from "@/contract/meta";
+import type { Task } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { Reference } from "@/documents/Reference";
+import { StateTag } from "@/documents/StateTag";
+
+/** A task in a list: who asks for what, how much, since when. */
+export function TaskCard({ task, here = false, query = "" }: { task: Task; here?: boolean; query?: string }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const document = useDocumentMeta("approval.task");
+  return (
+    <AppLink to={`${routeOf(document, task.id)}${query}`} className={here ? "task-card here" : "task-card"}>
+      <span className="task-title">{task.title || task.documentNumber}</span>
+      <span className="figure">{group(task.amount || "0", 2)} {task.currency}</span>
+      <small>
+        <Reference document="identity.employee" id={task.requesterId} plain /> · {meta.documents[task.documentType]?.title} {task.documentNumber}
+      </small>
+      <small>
+        {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
+        {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
+      </small>
+    </AppLink>
+  );
+}

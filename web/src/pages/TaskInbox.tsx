@@ -1,0 +1,64 @@
+import { Empty, Grid, Segmented, Skeleton } from "antd";
+import { useTranslation } from "react-i18next";
+import { useParams, useSearchParams } from "react-router";
+import { useList } from "@/api/documents";
+import { useMe } from "@/api/me";
+import { routeOf, useGo } from "@/app/links";
+import type { DocumentMeta } from "@/contract/meta";
+import type { Task } from "@/contract/types";
+import { PageProblem } from "@/documents/PageProblem";
+import { TaskCard } from "./TaskCard";
+import { TaskPage } from "./TaskPage";
+
+const PAGE = 100;
+
+/** To-do: the list at the left and the request at the right; on a phone one after the other. */
+export default function TaskInbox({ document }: { document: DocumentMeta }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const go = useGo();
+  const wide = Grid.useBreakpoint().lg ?? true;
+  const { id } = useParams();
+  const [params, setParams] = useSearchParams();
+  const done = params.get("tab") === "done";
+  const mine = `assignee_id = "${me.employee.id}"`;
+  const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "open_time", pageSize: PAGE });
+  const past = useList<Task>(document, { filter: `${mine} AND state != "OPEN"`, orderBy: "done_time desc", pageSize: PAGE }, done);
+  const shown = done ? past : open;
+  const rows = shown.data?.rows ?? [];
+  const first = !id && wide && rows[0] ? rows[0].id : undefined;
+  const current = id ?? first;
+  const next = open.data?.rows.find((task) => task.id !== current);
+  const onDecided = () => go(wide && next ? routeOf(document, next.id) : document.route, { replace: true });
+  const list = (
+    <section className="inbox-list" aria-label={t("approval.inbox")}>
+      <header className="page-head">
+        <h1>{t("approval.inbox")} <span className="count">{t("list.count", { count: open.data?.totalSize ?? 0 })}</span></h1>
+        <Segmented
+          aria-label={t("approval.which")} value={done ? "done" : "open"} options={[{ value: "open", label: t("approval.open") }, { value: "done", label: t("approval.done") }]}
+          onChange={(tab) => {
+            setParams((before) => {
+              const after = new URLSearchParams(before);
+              if (tab === "done") after.set("tab", "done");
+              else after.delete("tab");
+              return after;
+            }, { replace: true });
+          }}
+        />
+      </header>
+      {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
+      {shown.isLoading && <Skeleton active title={false} />}
+      {shown.data && rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={done ? t("approval.noneDone") : t("portal.nothingToDo")} />}
+      <ul className="task-list">
+        {rows.map((task) => <li key={task.id}><TaskCard task={task} here={task.id === current} query={done ? "?tab=done" : ""} /></li>)}
+      </ul>
+    </section>
+  );
+  if (!wide) return id ? <TaskPage key={id} id={id} onDecided={onDecided} /> : <div className="page">{list}</div>;
+  return (
+    <div className="inbox">
+      {list}
+      <div className="inbox-content">{current ? <TaskPage key={current} id={current} onDecided={onDecided} /> : null}</div>
+    </div>
+  );
+}

@@ -1,0 +1,154 @@
+import { MoreOutlined } from "@ant-design/icons";
+import { Alert, Button, Dropdown, Form, Grid, Input, Modal, Skeleton } from "antd";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useId, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useAction, useDocument } from "@/api/documents";
+import { ApiError, violationsByField } from "@/api/errors";
+import { AppLink, routeOf } from "@/app/links";
+import { notifySuccess, sentenceOf } from "@/app/notify";
+import { group } from "@/contract/decimal";
+import { ago } from "@/contract/format";
+import { fieldOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
+import type { Requisition, Task } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { CaseTimeline } from "@/documents/CaseTimeline";
+import { isTyping } from "@/documents/FilterBar";
+import { PageProblem } from "@/documents/PageProblem";
+import { Reference } from "@/documents/Reference";
+import { StateTag } from "@/documents/StateTag";
+import { TaskContent } from "./TaskContent";
+
+type Decision = "approve" | "reject" | "return" | "comment";
+
+/** One request for a decision: who asks for what, how much, why it came to me; then the content; then the answer. */
+export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const document = useDocumentMeta("approval.task");
+  const task = useDocument<Task>(document, id);
+  const about = task.data ? meta.documents[task.data.documentType] : undefined;
+  const record = useDocument<Requisition>(about, task.data?.documentId);
+  if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
+  if (!task.data) return <Skeleton active className="page" />;
+  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, caseId } = task.data;
+  return (
+    <article className="page task-page">
+      <header className="task-head">
+        <p className="task-who">
+          <Reference document="identity.employee" id={requesterId} plain /> {t("approval.asks")}{" "}
+          {about ? <AppLink to={routeOf(about, task.data.documentId)}>{about.title} {documentNumber}</AppLink> : documentNumber}
+        </p>
+        <h1>{title || documentNumber}</h1>
+        <p className="task-amount"><span className="figure">{group(amount || "0", 2)}</span> <small>{currency}</small></p>
+        <p className="task-why">
+          {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
+          <small>{ago(openTime)}</small>
+        </p>
+      </header>
+      {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
+      {record.data && about && <ChangedNote task={task.data} record={record.data} />}
+      {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
+      <CaseTimeline caseId={caseId} tools={false} />
+      {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} />}
+    </article>
+  );
+}
+
+/** What was submitted is not what stands there now. */
+function ChangedNote({ task, record }: { task: Task; record: Row }) {
+  const { t } = useTranslation();
+  if (task.state !== "OPEN" || !record.contentHash || record.contentHash === task.contentHash) return null;
+  return <Alert type="warning" showIcon className="note" title={t("approval.changed")} />;
+}
+
+function DecisionBar({ document, task, record, onDecided }: { document: DocumentMeta; task: Task; record: Row | undefined; onDecided: () => void }) {
+  const { t } = useTranslation();
+  const wide = Grid.useBreakpoint().lg ?? true;
+  const [deciding, setDeciding] = useState<Decision>();
+  const allowed = new Set(task.allowedActions);
+  const can = (decision: Decision) => decision === "comment" || allowed.has(decision);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || !record) return;
+      if (event.key !== "a" && event.key !== "r") return;
+      event.preventDefault();
+      setDeciding(event.key === "a" ? "approve" : "reject");
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [record]);
+  const label = (decision: Decision) => methodOf(document, decision)?.label ?? t("approval.comment");
+  const more = (["return", "comment"] as Decision[]).filter(can).map((decision) => ({ key: decision, label: label(decision), onClick: () => setDeciding(decision) }));
+  return (
+    <>
+      <div className="decision-bar" role="toolbar" aria-label={t("approval.decide")}>
+        <Button type="primary" size="large" disabled={!record || !can("approve")} onClick={() => setDeciding("approve")} data-action="approve">
+          {label("approve")}{wide && <kbd aria-hidden="true">a</kbd>}
+        </Button>
+        <Button danger size="large" disabled={!record || !can("reject")} onClick={() => setDeciding("reject")} data-action="reject">
+          {label("reject")}{wide && <kbd aria-hidden="true">r</kbd>}
+        </Button>
+        <Dropdown menu={{ items: more }} trigger={["click"]} placement="topRight">
+          <Button size="large" icon={<MoreOutlined />} data-action="more">{t("action.more")}</Button>
+        </Dropdown>
+      </div>
+      {deciding && record && (
+        <DecisionSheet
+          document={document} task={task} record={record} decision={deciding} label={label(deciding)} onClose={() => setDeciding(undefined)}
+          onDone={() => {
+            setDeciding(undefined);
+            notifySuccess(t("action.done", { action: label(deciding) }));
+            if (deciding !== "comment") onDecided();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+interface SheetProps {
+  document: DocumentMeta;
+  task: Task;
+  record: Row;
+  decision: Decision;
+  label: string;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+/** The last tap: an opinion where one is wanted, and the decision about exactly what was shown. */
+function DecisionSheet({ document, task, record, decision, label, onClose, onDone }: SheetProps) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const cases = useDocumentMeta("approval.case");
+  const decide = useAction(document);
+  const comment = useAction(cases);
+  const [text, setText] = useState("");
+  const id = useId();
+  const running = decision === "comment" ? comment : decide;
+  const required = decision !== "approve";
+  const error = running.error ? (violationsByField(running.error).text ?? sentenceOf(running.error).title) : "";
+  const submit = () => {
+    const onSuccess = () => {
+      void client.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
+      onDone();
+    };
+    if (decision === "comment") return comment.mutate({ action: "comment", id: task.caseId, body: { text } }, { onSuccess });
+    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text } }, { onSuccess });
+  };
+  const changed = running.error instanceof ApiError && running.error.reason === "TASK_CONTENT_CHANGED";
+  return (
+    <Modal
+      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={running.isPending} className="decision-sheet"
+      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || changed, autoFocus: !required, size: "large" }} cancelButtonProps={{ size: "large" }}
+    >
+      <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
+      <Form layout="vertical" component="div">
+        <Form.Item label={t("approval.opinion")} htmlFor={id} required={required} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
+          <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} autoSize={{ minRows: 2, maxRows: 6 }} maxLength={2000} aria-required={required} />
+        </Form.Item>
+      </Form>
+    </Modal>
+  );
+}
