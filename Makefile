@@ -51,4 +51,4 @@ gen: ## write gen/ anew from the contract
 	@.venv/bin/python proto/generate.py
 
 lock: ## write requirements/all.txt anew from requirements/*.in (needs uv: pip install uv)
-	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt
+	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q uv.in -c all.txt -o uv.txt

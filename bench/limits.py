@@ -19,7 +19,10 @@ from collections.abc import Iterator
 import asyncpg
 import nats
 
-COLUMNS = "id, number, title, state, owner_id, department_id, amount, currency, need_date, created_at"
+QUERY = (
+    "SELECT id, number, title, state, owner_id, department_id, amount, currency, need_date, created_at "
+    "FROM purchase_requisition ORDER BY created_at DESC, id DESC LIMIT 100"
+)
 
 
 def free_port() -> int:
@@ -29,7 +32,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def timed_requests(port: int, path: str, count: int, headers: dict[str, str] | None = None, *, size: int = 0) -> list[float]:
+def timed_requests(
+    port: int, path: str, count: int, headers: dict[str, str] | None = None, *, size: int = 0
+) -> list[float]:
     """Milliseconds of each of `count` requests over one kept connection; the answer must be a 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     samples = []
@@ -140,7 +145,9 @@ def _door(port: str, echo: str) -> None:
     from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
 
     app = FastAPI()
-    lines = [{"id": str(n), "description": "深沟球轴承 6204-2RS", "quantity": "10", "unit_price": "8.5"} for n in range(10)]
+    lines = [
+        {"id": str(n), "description": "深沟球轴承 6204-2RS", "quantity": "10", "unit_price": "8.5"} for n in range(10)
+    ]
     sent = pb.PurchaseRequisition(id="1", number="PR-2026-000001", title="轴承补货", lines=lines)
     ask: list[object] = []
 
@@ -148,9 +155,15 @@ def _door(port: str, echo: str) -> None:
     async def hop_() -> Response:
         if not ask:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{echo}")
-            ask.append(channel.unary_unary("/bench.Echo/Same", sent.__class__.SerializeToString, sent.__class__.FromString))
+            ask.append(
+                channel.unary_unary("/bench.Echo/Same", sent.__class__.SerializeToString, sent.__class__.FromString)
+            )
         reply = await ask[0](sent)  # type: ignore[operator]
-        body = {"id": reply.id, "number": reply.number, "lines": [{"id": x.id, "description": x.description} for x in reply.lines]}
+        body = {
+            "id": reply.id,
+            "number": reply.number,
+            "lines": [{"id": x.id, "description": x.description} for x in reply.lines],
+        }
         return Response(orjson.dumps(body), media_type="application/json")
 
     uvicorn.run(app, port=int(port), loop="uvloop", http="httptools", access_log=False, log_level="warning")
@@ -168,7 +181,7 @@ def _reader(port: str, dsn: str) -> None:
     async def read() -> Response:
         if not pool:
             pool.append(await asyncpg.create_pool(dsn, min_size=4, max_size=4))
-        found = await pool[0].fetch(f"SELECT {COLUMNS} FROM purchase_requisition ORDER BY created_at DESC, id DESC LIMIT 100")  # noqa: S608
+        found = await pool[0].fetch(QUERY)
         return Response(orjson.dumps([dict(row) for row in found], default=str), media_type="application/json")
 
     uvicorn.run(app, port=int(port), loop="uvloop", http="httptools", access_log=False, log_level="warning")

@@ -66,7 +66,12 @@ def commit() -> str:
 def machine() -> dict[str, Any]:
     """What it was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    return {"cores": os.cpu_count(), "memory_mib": memory, "system": platform.platform(), "python": platform.python_version()}
+    return {
+        "cores": os.cpu_count(),
+        "memory_mib": memory,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
 
 
 def as_json(results: Sequence[Result]) -> dict[str, Any]:

@@ -117,6 +117,7 @@ class Factory:
 
     async def orders(self, requisition: Any) -> list[Any]:
         """Orders in which the requisition's lines stand."""
-        found = await self.wire.procurement.as_("buyer").ListPurchaseOrders()
-        full = [await self.wire.procurement.as_("buyer").GetPurchaseOrder(id=order.id) for order in found.purchase_orders]
+        buyer = self.wire.procurement.as_("buyer")
+        found = await buyer.ListPurchaseOrders()
+        full = [await buyer.GetPurchaseOrder(id=order.id) for order in found.purchase_orders]
         return [o for o in full if any(s.requisition_id == requisition.id for x in o.lines for s in x.sources)]

@@ -25,9 +25,7 @@ async def ordered(factory, requisition):
     now = await factory.wire.procurement.as_("requester").GetPurchaseRequisition(id=requisition.id)
     assert now.DESCRIPTOR.enum_types_by_name["State"].values_by_number[now.state].name == "ORDERED"
     orders = await factory.orders(requisition)
-    sources = Counter(
-        source.requisition_line_id for order in orders for row in order.lines for source in row.sources
-    )
+    sources = Counter(source.requisition_line_id for order in orders for row in order.lines for source in row.sources)
     assert sources == Counter(row.id for row in now.lines)
     assert {row.order_id for row in now.lines} == {order.id for order in orders}
     return orders

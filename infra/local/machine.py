@@ -112,7 +112,10 @@ def python_packages(report: Report) -> None:
                     saying="The Python environment could not be made",
                 )
             pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-input"]
-            run([*pip, "--require-hashes", "-r", str(lock)], saying="The Python packages could not be installed")
+            run([*pip, "--require-hashes", "-r", str(lock.with_name("uv.txt"))], saying="uv could not be installed")
+            if not _installed_by_uv(lock):
+                report.line("Python packages: uv could not install them here, pip does (slower)")
+                run([*pip, "--require-hashes", "-r", str(lock)], saying="The Python packages could not be installed")
             run(
                 [*pip, "--no-build-isolation", "--no-deps", "-e", str(ROOT)],
                 saying="The suite could not be put on Python's path",
@@ -198,7 +201,8 @@ def run(command: Sequence[str], *, saying: str, cwd: Path = ROOT, env: Mapping[s
     """Run a command to its end and return what it printed; its own last words go into the message when it fails."""
     done = subprocess.run(list(command), cwd=cwd, env=env, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        words = "\n".join("    " + line for line in (done.stdout + done.stderr).strip().splitlines()[-25:])
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        words = "\n".join("    " + line for line in (lines if len(lines) <= 40 else [*lines[:15], "...", *lines[-25:]]))
         raise CannotContinueError(f"{saying} ({' '.join(command[:4])} ... ended with {done.returncode}):\n{words}")
     return done.stdout
 
@@ -210,6 +214,15 @@ def digest(files: Iterable[Path], *more: str) -> str:
         if file.is_file():
             total.update(f"{file.relative_to(ROOT)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
+
+
+def _installed_by_uv(lock: Path) -> bool:
+    """Install the lock by uv, ten times as fast as pip; it does not read pip's settings, so it is told the index."""
+    asked = subprocess.run([PYTHON, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
+    index = {"UV_DEFAULT_INDEX": asked.stdout.strip()} if asked.returncode == 0 else {}
+    certificates = {"SSL_CERT_FILE": os.environ["PIP_CERT"]} if "PIP_CERT" in os.environ else {}
+    command = [f"{PYTHON.parent}/uv", "pip", "install", "-q", f"--python={PYTHON}", "--require-hashes", "-r", str(lock)]
+    return subprocess.run(command, env={**os.environ, **index, **certificates}, capture_output=True).returncode == 0
 
 
 def _unpack_keycloak(report: Report, folder: Path) -> None:

@@ -113,7 +113,7 @@ async def _terms(call: Call, items: list[uuid.UUID]) -> dict[uuid.UUID, list[Ter
             SupplierItem.state == "ACTIVE",
             sa.or_(SupplierItem.supplier_company_id.is_(None), SupplierItem.supplier_company_id == call.company_id),
         )
-        .options(selectinload(SupplierItem.prices))
+        .options(selectinload(SupplierItem.prices, chunksize=5000))
     )
     found: dict[uuid.UUID, list[Terms]] = {}
     for row, state in await call.db.execute(statement):

@@ -93,6 +93,11 @@ class Door:
             form = {"username": username, "password": password, "credentialId": ""}
         raise CannotGoOnError(f"{username} cannot sign in: sent from page to page")
 
+    @property
+    def cookie(self) -> str:
+        """The session's cookie header, for those who call with a client of their own."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.get(_site(self.address), {}).items())
+
     async def get(self, path: str, *, company: str = "", **query: Any) -> Any:
         """Read; the answer's JSON."""
         return await self.call("GET", path, company=company, query=query)

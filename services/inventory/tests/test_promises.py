@@ -1,4 +1,4 @@
-"""What the runtime promises for every service, shown on the item master: once, audited, refused precisely, undone whole."""
+"""What the runtime promises for every service, shown on the item master: once, audited, refused precisely."""
 
 from __future__ import annotations
 
@@ -250,11 +250,12 @@ async def test_an_event_is_worked_on_once_however_often_it_comes(service):
         event = pb.UnitCreated(unit={"code": "PCS"})
         key = uuid.uuid4()
         assert await service.deliver(event, times=5, event_id=key) == [True, False, False, False, False]
-        outcomes = await asyncio.gather(*(service.deliver(event, event_id=uuid.UUID(int=key.int + 1)) for _ in range(8)))
+        again = uuid.uuid4()
+        outcomes = await asyncio.gather(*(service.deliver(event, event_id=again) for _ in range(8)))
     finally:
         del service.service.reactions["evt.inventory.unit.created"]
 
-    assert sorted(sum(outcomes, [])) == [False] * 7 + [True]
+    assert sorted(worked for (worked,) in outcomes) == [False] * 7 + [True]
     assert seen == ["PCS", "PCS"]
 
 

@@ -5,6 +5,8 @@ import { context } from "./context";
 import { call, fillPath, type Query } from "./http";
 
 export interface ListParams {
+  /** Also count the whole filter and sum its totals. */
+  summarize?: boolean;
   filter?: string;
   orderBy?: string;
   search?: string;
@@ -23,9 +25,9 @@ export interface ListPage<T extends Row = Row> {
 export async function fetchList<T extends Row>(
   document: DocumentMeta, params: ListParams, pageToken?: string, signal?: AbortSignal,
 ): Promise<ListPage<T>> {
-  const { filter, orderBy, search, pageSize = 50, extra } = params;
+  const { filter, orderBy, search, summarize, pageSize = 50, extra } = params;
   const answer = await call<Record<string, unknown>>("GET", document.path, {
-    query: { filter, orderBy, search, pageSize, pageToken, ...extra }, signal,
+    query: { filter, orderBy, search, summarize, pageSize, pageToken, ...extra }, signal,
   });
   return {
     rows: (answer[document.listField] ?? []) as T[],
@@ -46,6 +48,13 @@ export function useListPages(document: DocumentMeta, params: ListParams) {
     placeholderData: keepPreviousData,
   });
 }
+
+/** Count and sums of the whole filter, asked beside the rows so that those need not wait for it. */
+export function useListSummary(document: DocumentMeta, { filter, search, extra }: ListParams) {
+  return useList(document, { filter, search, extra, pageSize: 1, summarize: true }).data;
+}
+
+export type ListSummary = ReturnType<typeof useListSummary>;
 
 /** The first page of a list. */
 export function useList<T extends Row = Row>(document: DocumentMeta | undefined, params: ListParams, enabled = true) {

@@ -6,7 +6,7 @@ import { useAction } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { routeOf, useGo } from "@/app/links";
-import { methodOf, type DocumentMeta, type Field, type Method, type Row } from "@/contract/meta";
+import { membersOf, methodOf, type DocumentMeta, type Field, type Method, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { FieldsForm } from "./FieldsForm";
 import { FieldValue } from "./FieldValue";
@@ -144,7 +144,7 @@ function AnswerDialog({ document, answer, onClose }: { document: DocumentMeta; a
     <Modal open title={document.title} onCancel={onClose} onOk={onClose} cancelButtonProps={{ className: "gone" }} okText={t("action.close")}>
       {Object.entries(answer).map(([name, value]) => {
         const field = document.fields.find((one) => one.name === name);
-        const members = membersOf(meta, field?.message).filter((one) => one.name !== "id") ?? [];
+        const members = membersOf(meta, field?.message).filter((one) => one.name !== "id");
         return (Array.isArray(value) ? (value as Values[]) : []).map((member, index) => (
           <dl key={`${name}${index}`} className="facts">
             {members.map((one) => (

@@ -1,7 +1,7 @@
 import { Button, Empty, Skeleton, Table, type TableColumnsType, type TableProps } from "antd";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { totalOf, useListPages } from "@/api/documents";
+import { totalOf, type ListSummary, type useListPages } from "@/api/documents";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { decimalText } from "@/contract/format";
 import type { DocumentMeta, Field, Row } from "@/contract/meta";
@@ -16,6 +16,7 @@ interface Props {
   document: DocumentMeta;
   columns: Field[];
   pages: ReturnType<typeof useListPages>;
+  summary: ListSummary;
   state: ListState;
   selected?: string[];
   onSelect?: (ids: string[], rows: Row[]) => void;
@@ -30,11 +31,11 @@ interface Props {
 const RIGHT = { textAlign: "right" } as const;
 
 /** Rows of a list: sort by header, totals of the whole filter, `j k Enter x`, load more. */
-export function DocumentTable({ document, columns, pages, state, selected, onSelect, cells = {}, trailing = [], empty, rowRoute }: Props) {
+export function DocumentTable({ document, columns, pages, summary, state, selected, onSelect, cells = {}, trailing = [], empty, rowRoute }: Props) {
   const { t } = useTranslation();
   const go = useGo();
   const rows = useMemo(() => pages.data?.pages.flatMap((page) => page.rows) ?? [], [pages.data]);
-  const totals = pages.data?.pages[0]?.totals ?? {};
+  const totals = summary?.totals ?? {};
   const route = rowRoute ?? ((row: Row) => routeOf(document, row.id));
   const cursor = useRowKeys(rows, (row) => go(route(row)), (row) => onSelect && toggle(row.id));
   const toggle = (id: string) => {

@@ -34,6 +34,7 @@ export function FieldValue({ field, value, plain = false }: { field: Field; valu
     case "int":
       return <span className="figure">{String(value)}</span>;
     case "struct":
+    case "map":
     case "message":
       return <code className="json">{JSON.stringify(value)}</code>;
     default:

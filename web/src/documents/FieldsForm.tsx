@@ -1,7 +1,7 @@
 import { Form } from "antd";
 import { useId } from "react";
 import { useMeta } from "@/contract/useMeta";
-import type { Field, Row } from "@/contract/meta";
+import { membersOf, type Field, type Row } from "@/contract/meta";
 import { FieldInput } from "./FieldInput";
 import { LinesGrid } from "./LinesGrid";
 import type { Values } from "./formValues";
@@ -33,7 +33,7 @@ export function FieldsForm({ fields, values, onChange, errors, prefix = "", auto
         const id = `${base}${path}`;
         const error = errors[path];
         if (field.type === "message") {
-          const members = membersOf(meta, field.message) ?? [];
+          const members = membersOf(meta, field.message);
           if (!field.repeated) {
             const inner = (values[field.name] as Values | undefined) ?? {};
             return (

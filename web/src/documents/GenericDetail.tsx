@@ -7,7 +7,7 @@ import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
 import { decimalText } from "@/contract/format";
-import { fieldOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { fieldOf, membersOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { ActionBar } from "./ActionBar";
 import { CaseTimeline } from "./CaseTimeline";
@@ -58,7 +58,7 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
       {notes?.(row)}
       <div className={caseId || linked || side ? "with-side" : ""}>
         <div className="main-column">
-          <FactsCard fields={fields.filter(({ type }) => type !== "message")} row={row} />
+          <FactsCard fields={fields.filter(({ type }) => type !== "message" && type !== "map")} row={row} />
           {fields.filter(({ type }) => type === "message").map((field) => <MessageCard key={field.name} field={field} value={row[field.name]} currency={row.currency as string} />)}
           {more?.(row)}
           <History document={document} id={row.id} />
@@ -123,7 +123,7 @@ export function FactsCard({ fields, row, title }: { fields: Field[]; row: Record
 function MessageCard({ field, value, currency }: { field: Field; value: unknown; currency?: string }) {
   const meta = useMeta();
   const { t } = useTranslation();
-  const members = shownFieldsmembersOf(meta, field.message);
+  const members = shownFields(membersOf(meta, field.message));
   if (isEmpty(value)) return null;
   if (!field.repeated) return <FactsCard title={field.label} fields={members} row={value as Record<string, unknown>} />;
   const rows = value as Row[];

@@ -2,7 +2,7 @@ import { PlusOutlined, SettingOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Empty, Popover } from "antd";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { useListPages } from "@/api/documents";
+import { useListPages, useListSummary, type ListSummary } from "@/api/documents";
 import { useCan } from "@/api/me";
 import { AppLink, useGo } from "@/app/links";
 import type { DocumentMeta, Field, Row } from "@/contract/meta";
@@ -28,7 +28,9 @@ export default function GenericList({ document, cells, tools, title }: Props) {
   const state = useListState(document);
   const { columns, choices, choose } = useColumns(document);
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
-  const pages = useListPages(document, { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra });
+  const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra };
+  const pages = useListPages(document, asked);
+  const summary = useListSummary(document, asked);
   const creatable = can(document.methods.create);
   const empty = (
     <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.emptyOf", { title: document.plural })}>
@@ -38,7 +40,7 @@ export default function GenericList({ document, cells, tools, title }: Props) {
   return (
     <section className="page">
       <header className="page-head">
-        <h1>{title ?? document.plural} <ListCount pages={pages} /></h1>
+        <h1>{title ?? document.plural} <ListCount summary={summary} /></h1>
         <div className="page-tools">
           <ColumnChoice columns={columns} choices={choices} choose={choose} />
           <ExportButton document={document} state={state} columns={columns} />
@@ -51,18 +53,18 @@ export default function GenericList({ document, cells, tools, title }: Props) {
       <FilterBar document={document} state={state} />
       {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
       <DocumentTable
-        document={document} columns={columns} pages={pages} state={state} cells={cells} empty={empty}
+        document={document} columns={columns} pages={pages} summary={summary} state={state} cells={cells} empty={empty}
         selected={selected.ids} onSelect={(ids, rows) => setSelected({ ids, rows })}
       />
     </section>
   );
 }
 
-export function ListCount({ pages }: { pages: ReturnType<typeof useListPages> }) {
+export function ListCount({ summary }: { summary: ListSummary }) {
   const { t } = useTranslation();
-  const first = pages.data?.pages[0];
-  if (!first) return null;
-  return <span className="count" aria-live="polite">{first.totalSizeCapped ? t("list.countCapped", { count: first.totalSize }) : t("list.count", { count: first.totalSize })}</span>;
+  if (!summary) return null;
+  const { totalSize: count, totalSizeCapped } = summary;
+  return <span className="count" aria-live="polite">{totalSizeCapped ? t("list.countCapped", { count }) : t("list.count", { count })}</span>;
 }
 
 function ColumnChoice({ columns, choices, choose }: { columns: Field[]; choices: Field[]; choose: (names: string[]) => void }) {

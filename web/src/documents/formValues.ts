@@ -1,7 +1,7 @@
 /** Values of a form: what the person changed, what the server owns, and what two people changed at once. */
 import { trim } from "@/contract/decimal";
 import type { Field, Meta, Row } from "@/contract/meta";
-import { writableFields } from "@/contract/meta";
+import { membersOf, writableFields } from "@/contract/meta";
 
 export type Values = Record<string, unknown>;
 
@@ -26,7 +26,7 @@ export function sendable(meta: Meta, fields: Field[], values: Values, creating: 
     const value = values[field.name];
     if (value === undefined) continue;
     const members = field.type === "message" ? membersOf(meta, field.message) : undefined;
-    if (!members) result[field.name] = value;
+    if (!members || value === null) result[field.name] = value;
     else if (!Array.isArray(value)) result[field.name] = sendable(meta, members, value as Values, true);
     else result[field.name] = (value as Values[]).map((line) => ({ ...(line.id ? { id: line.id } : {}), ...sendable(meta, members, line, true) }));
   }

@@ -20,9 +20,9 @@ export interface ListState {
   clear: () => void;
 }
 
-/** Switches that the list method takes beside the standard four. */
+/** Switches that the list method takes beside what every list takes. */
 export function extraSwitches(document: DocumentMeta): Field[] {
-  return (document.methods.list?.requestFields ?? []).filter(({ type }) => type === "bool");
+  return (document.methods.list?.requestFields ?? []).filter(({ type, name }) => type === "bool" && name !== "summarize");
 }
 
 export function useListState(document: DocumentMeta, fixed?: string): ListState {
@@ -71,7 +71,7 @@ export function useListState(document: DocumentMeta, fixed?: string): ListState 
 export function useColumns(document: DocumentMeta): { columns: Field[]; choices: Field[]; choose: (names: string[]) => void } {
   const [kept, keep] = usePreference<{ columns: string[] }>(`list.${document.key}`);
   return useMemo(() => {
-    const choices = shownFields(document.fields).filter(({ type, inputOnly }) => type !== "message" && type !== "struct" && !inputOnly);
+    const choices = shownFields(document.fields).filter(({ type, inputOnly }) => type !== "message" && type !== "struct" && type !== "map" && !inputOnly);
     const chosen = kept.columns?.map((name) => choices.find((field) => field.name === name)).filter((field) => field !== undefined);
     return {
       columns: chosen?.length ? chosen : choices.filter(({ column }) => column),

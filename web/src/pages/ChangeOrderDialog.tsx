@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useAction } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
 import { notifySuccess, sentenceOf } from "@/app/notify";
-import { fieldOf, methodOf, type DocumentMeta, type Field } from "@/contract/meta";
+import { fieldOf, membersOf, methodOf, type DocumentMeta, type Field } from "@/contract/meta";
 import type { PurchaseOrder } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FieldsForm } from "@/documents/FieldsForm";
@@ -26,7 +26,7 @@ export function ChangeOrderDialog({ document, order, onClose }: { document: Docu
   const [lines, setLines] = useState<Values[]>(open);
   const [errors, setErrors] = useState<Record<string, string>>({});
   const changeFields = membersOf(meta, fieldOf(document, "pendingChange")!.message).filter(({ readOnly }) => !readOnly);
-  const lineChange = membersOf(meta, changeFields.find(({ name }) => name === "lines")?.message) ?? [];
+  const lineChange = membersOf(meta, changeFields.find(({ name }) => name === "lines")?.message);
   const orderLine = membersOf(meta, fieldOf(document, "lines")!.message);
   const columns = [...SHOWN.map((name) => orderLine.find((field) => field.name === name)), ...CHANGEABLE.map((name) => lineChange.find((field) => field.name === name))].filter((field): field is Field => field !== undefined);
   const changedLines = lines.flatMap((line, index) => {

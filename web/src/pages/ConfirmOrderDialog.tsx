@@ -6,7 +6,7 @@ import { useAction } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { group } from "@/contract/decimal";
-import { fieldOf, methodOf, type DocumentMeta } from "@/contract/meta";
+import { fieldOf, membersOf, methodOf, type DocumentMeta } from "@/contract/meta";
 import type { OrderLine, PurchaseOrder } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 

@@ -8,7 +8,7 @@ import { fillPath, queryText } from "@/api/http";
 import { AppLink, routeOf } from "@/app/links";
 import { group } from "@/contract/decimal";
 import { timeText } from "@/contract/format";
-import { fieldOf, methodOf, shownFields, type DocumentMeta } from "@/contract/meta";
+import { fieldOf, membersOf, methodOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { OrderLine, PurchaseOrder } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
@@ -78,7 +78,7 @@ function Lines({ document, order }: { document: DocumentMeta; order: PurchaseOrd
   const meta = useMeta();
   const requisitions = useDocumentMeta("procurement.purchase_requisition");
   const field = fieldOf(document, "lines")!;
-  const members = shownFieldsmembersOf(meta, field.message)).filter(({ name }) => !LINE_ASIDE.includes(name));
+  const members = shownFields(membersOf(meta, field.message)).filter(({ name }) => !LINE_ASIDE.includes(name));
   const sources = members.find(({ name }) => name === "sources");
   const promisable = FIRST_PROMISABLE.includes(order.state);
   const today = new Date().toISOString().slice(0, 10);
@@ -121,7 +121,7 @@ function Revisions({ document, id }: { document: DocumentMeta; id: string }) {
   const { t } = useTranslation();
   const meta = useMeta();
   const { data } = useVerb<{ revisions: Revision[] }>(document, "listRevisions", id);
-  const fields = (meta.messages.PurchaseOrderRevision?.fields ?? []).filter(({ type }) => type !== "message");
+  const fields = membersOf(meta, "PurchaseOrderRevision").filter(({ type }) => type !== "message");
   if (!data || data.revisions.length === 0) return null;
   return (
     <section className="card">

@@ -26,8 +26,8 @@ export default function Portal() {
   const can = useCan();
   const tasks = useDocumentMeta("approval.task");
   const requisitions = useDocumentMeta("procurement.purchase_requisition");
-  const open = useList<Task>(tasks, { filter: `assignee_id = "${me.employee.id}" AND state = "OPEN"`, orderBy: "open_time", pageSize: SHOWN });
-  const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN }, can(requisitions.methods.list));
+  const open = useList<Task>(tasks, { filter: `assignee_id = "${me.employee.id}" AND state = "OPEN"`, orderBy: "open_time", pageSize: SHOWN, summarize: true });
+  const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN, summarize: true }, can(requisitions.methods.list));
   const notices = useNotices();
   return (
     <div className="page">

@@ -8,7 +8,7 @@ import { withCompany } from "@/api/context";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
 import { group, sum } from "@/contract/decimal";
-import { fieldOf, methodOf, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { fieldOf, membersOf, methodOf, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { FieldsForm } from "@/documents/FieldsForm";
@@ -40,7 +40,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]));
   const { values, saved, dirty } = editing;
   const linesField = fieldOf(document, "lines")!;
-  const members = useMemo(() => orderColumnsmembersOf(meta, linesField.message)), [meta, linesField]);
+  const members = useMemo(() => orderColumns(membersOf(meta, linesField.message)), [meta, linesField]);
   const lines = values.lines as Values[];
   const autosave = useAutosave(document, editing, members);
   const [submitting, setSubmitting] = useState(false);

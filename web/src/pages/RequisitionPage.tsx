@@ -2,7 +2,7 @@ import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { AppLink, routeOf } from "@/app/links";
 import { ago } from "@/contract/format";
-import { fieldOf, shownFields, type DocumentMeta } from "@/contract/meta";
+import { fieldOf, membersOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { Requisition } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
@@ -45,7 +45,7 @@ function Lines({ document, row }: { document: DocumentMeta; row: Requisition }) 
   const meta = useMeta();
   const orders = useDocumentMeta("procurement.purchase_order");
   const field = fieldOf(document, "lines")!;
-  const members = shownFieldsmembersOf(meta, field.message)).filter(({ name }) => !["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"].includes(name));
+  const members = shownFields(membersOf(meta, field.message)).filter(({ name }) => !["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"].includes(name));
   const order = (line: Values) => (line.orderId ? <AppLink to={routeOf(orders, String(line.orderId))}>{String(line.orderNumber || orders.title)}</AppLink> : null);
   const anyOrder = row.lines.some(({ orderId }) => orderId);
   return (

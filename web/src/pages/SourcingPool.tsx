@@ -2,7 +2,7 @@ import { App, Button, Empty, Modal } from "antd";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useListPages, useSave } from "@/api/documents";
+import { useListPages, useListSummary, useSave } from "@/api/documents";
 import { call } from "@/api/http";
 import { AppLink, routeOf } from "@/app/links";
 import { notifyError } from "@/app/notify";
@@ -30,7 +30,9 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const [orders, setOrders] = useState<PurchaseOrder[]>();
   const filter = state.filters.state ? state.filter : [OPEN, state.filter].filter(Boolean).join(" AND ");
-  const pages = useListPages(document, { filter, orderBy: state.orderBy, search: state.search });
+  const asked = { filter, orderBy: state.orderBy, search: state.search };
+  const pages = useListPages(document, asked);
+  const summary = useListSummary(document, asked);
   const save = useSave<SourcingTask>(document);
   const order = methodOf(document, "order");
   const rows = (pages.data?.pages.flatMap((page) => page.rows) ?? []) as SourcingTask[];
@@ -66,7 +68,7 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
   return (
     <section className="page">
       <header className="page-head">
-        <h1>{document.plural} <ListCount pages={pages} /></h1>
+        <h1>{document.plural} <ListCount summary={summary} /></h1>
         <div className="page-tools">
           <ExportButton document={document} state={{ ...state, filter }} columns={columns} />
           <Button type="primary" disabled={chosen.length === 0 || incomplete.length > 0} loading={run.isPending} onClick={bundle} data-action="order">
@@ -78,7 +80,7 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
       {chosen.length > 0 && <SelectionBar document={document} rows={chosen} onClear={() => setSelected({ ids: [], rows: [] })} />}
       {incomplete.length > 0 && <p className="quiet" role="status">{t("pool.incomplete", { count: incomplete.length })}</p>}
       <DocumentTable
-        document={document} columns={columns} pages={pages} state={state} selected={selected.ids} onSelect={(ids, picked) => setSelected({ ids, rows: picked })}
+        document={document} columns={columns} pages={pages} summary={summary} state={state} selected={selected.ids} onSelect={(ids, picked) => setSelected({ ids, rows: picked })}
         empty={<Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("pool.empty")} />}
         cells={{
           itemId: picker("itemId", "inventory.item"),

@@ -3,7 +3,7 @@ import { Grid } from "antd";
 import { useTranslation } from "react-i18next";
 import { compare, isZero } from "@/contract/decimal";
 import { decimalText } from "@/contract/format";
-import { fieldOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { fieldOf, membersOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import type { RequisitionLine } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FactsCard } from "@/documents/GenericDetail";
@@ -27,10 +27,10 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const fields = shownFields(document.fields).filter(({ name, type }) => !ASIDE.has(name) && type !== "message");
   const change = fieldOf(document, "pendingChange");
   const lines = fieldOf(document, "lines");
-  const members = membersOf(meta, lines?.message) ?? [];
+  const members = membersOf(meta, lines?.message);
   const shown = LINE_COLUMNS.map((name) => members.find((field) => field.name === name)).filter((field) => field !== undefined);
   const rows = (row.lines ?? []) as RequisitionLine[];
-  const changeFields = membersOf(meta, change?.message).filter(({ type }) => type !== "message") ?? [];
+  const changeFields = membersOf(meta, change?.message).filter(({ type }) => type !== "message");
   return (
     <>
       {change && Boolean(row.pendingChange) && <FactsCard title={change.label} fields={changeFields} row={row.pendingChange as Values} />}

@@ -22,7 +22,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const [params, setParams] = useSearchParams();
   const done = params.get("tab") === "done";
   const mine = `assignee_id = "${me.employee.id}"`;
-  const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "open_time", pageSize: PAGE });
+  const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "open_time", pageSize: PAGE, summarize: true });
   const past = useList<Task>(document, { filter: `${mine} AND state != "OPEN"`, orderBy: "done_time desc", pageSize: PAGE }, done);
   const shown = done ? past : open;
   const rows = shown.data?.rows ?? [];

@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint("limit_amount >= 0", name=op.f("ck_authority_limit_limit_not_negative")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_authority_limit")),
         sa.UniqueConstraint(
@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flow_definition")),
         sa.UniqueConstraint("company_id", "code", name=op.f("uq_flow_definition_company_id_code")),
     )
@@ -239,7 +239,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.ForeignKeyConstraint(
             ["flow_definition_id"], ["flow_definition.id"], name=op.f("fk_approval_case_flow_definition_id")
         ),
@@ -320,7 +320,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"], ["approval_case.id"], name=op.f("fk_notice_case_id"), initially="DEFERRED", deferrable=True
         ),
@@ -370,7 +370,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint("assignee_id <> requester_id", name=op.f("ck_task_not_own_request")),
         sa.ForeignKeyConstraint(
             ["case_id"], ["approval_case.id"], name=op.f("fk_task_case_id"), initially="DEFERRED", deferrable=True
@@ -414,7 +414,7 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("custom_fields", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint(
             "kind NOT IN ('APPROVE', 'REJECT', 'RETURN') OR author_id <> requester_id",
             name=op.f("ck_opinion_not_own_request"),

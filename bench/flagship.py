@@ -1,0 +1,108 @@
+"""Requisition of ten lines -> two approvals -> order, one user after the other, through the gateway.
+
+The clock starts before the requisition is created and stops when its requester reads that every line stands in an
+order. Every cycle is checked: ten lines, each in exactly one order line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from bench import limits
+from bench.record import Result, distribution
+from bench.suite import LIMITS, Person, suite
+
+CYCLES, WARM = 100, 5
+REQUISITIONS, TASKS = "/v1/procurement/purchase-requisitions", "/v1/approval/tasks"
+HOPS, COMMITS, DELIVERIES = 4, 4, 2
+
+
+def run() -> list[Result]:
+    """Measure the flow and, in the same run, what the same number of bare hops, commits and deliveries takes."""
+    with suite() as instance:
+        people = {p["what"].split(":")[0]: p["username"] for p in instance.logins()}
+        requester = Person(instance.url, people["requester"])
+        approvers = [Person(instance.url, people["first approver"]), Person(instance.url, people["second approver"])]
+        lines = _lines(requester)
+        samples = []
+        for cycle in range(CYCLES + WARM):
+            took = _cycle(requester, approvers, lines, cycle)
+            if cycle >= WARM:
+                samples.append(took)
+        env = instance.env()
+        hop = limits.hop(300)
+        commit = asyncio.run(limits.commit(env["HEYI_PROCUREMENT_OWNER_DATABASE_URL"], 300))
+        # a subject of the stream that no consumer listens to
+        delivery = asyncio.run(limits.delivery(env["HEYI_PROCUREMENT_NATS_URL"], "evt.procurement.bench.measured", 300))
+    parts = {
+        name: distribution(found, name) for name, found in (("hop", hop), ("commit", commit), ("delivery", delivery))
+    }
+    composite = HOPS * parts["hop"]["p50"] + COMMITS * parts["commit"]["p50"] + DELIVERIES * parts["delivery"]["p50"]
+    limit = {
+        "name": f"{HOPS} hops + {COMMITS} commits + {DELIVERIES} deliveries",
+        "p50": round(composite, 3),
+        "parts": parts,
+    }
+    return [
+        Result(
+            metric=6, scenario="flagship", unit="ms", better="lower", ours=distribution(samples), limit=limit,
+            target={"value": 44.0, "ratio_to_limit": 6.0}, settings={"limits": LIMITS, "cycles": CYCLES},
+            checked="every cycle: ten lines, each in exactly one order line, requisition ORDERED",
+        ).judged()
+    ]  # fmt: skip
+
+
+def _lines(requester: Person) -> list[dict[str, Any]]:
+    """Ten items that are ordered by themselves."""
+    items = requester.get("/v1/inventory/items", filter='state = "ACTIVE"', pageSize=200)["items"]
+    categories = requester.get("/v1/inventory/item-categories", pageSize=200)["itemCategories"]
+    automatic = {c["id"]: c["taxRate"] for c in categories if c["sourcingPolicy"] == "AUTOMATIC"}
+    chosen = [i for i in items if i["categoryId"] in automatic and i["kind"] in ("PART", "CONSUMABLE", "MATERIAL")]
+    return [
+        {
+            "kind": "ITEM", "itemId": i["id"], "description": i["name"], "unitId": i["baseUnitId"], "quantity": "2",
+            "unitPrice": "400", "taxRate": i["taxRate"] or automatic[i["categoryId"]],
+        }
+        for i in chosen
+    ]  # fmt: skip
+
+
+def _cycle(requester: Person, approvers: list[Person], lines: list[dict[str, Any]], cycle: int) -> float:
+    """Milliseconds of one requisition's way."""
+    first = cycle * 7 % (len(lines) - 10)
+    body = {
+        "title": f"Measured {cycle}", "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
+        "lines": lines[first : first + 10],
+    }  # fmt: skip
+    began = time.perf_counter()
+    made = requester.call("POST", REQUISITIONS, body)
+    requester.call("POST", f"{REQUISITIONS}/{made['id']}:submit", {"etag": made["etag"]})
+    for approver in approvers:
+        task = _turn(approver, made["id"])
+        approver.call("POST", f"{TASKS}/{task['id']}:approve", {"contentHash": task["contentHash"]})
+    deadline = time.perf_counter() + 20
+    while True:
+        now = requester.get(f"{REQUISITIONS}/{made['id']}")
+        if now["state"] == "ORDERED" or (
+            now["state"] == "APPROVED" and all(x["state"] != "OPEN" for x in now["lines"])
+        ):
+            break
+        if time.perf_counter() > deadline:
+            raise RuntimeError(f"requisition {made['number']} stays {now['state']}")
+    took = (time.perf_counter() - began) * 1e3
+    order_lines = [line["orderLineId"] for line in now["lines"] if line["state"] == "ORDERED"]
+    if len(now["lines"]) != 10 or len(set(order_lines)) != len(order_lines) or not order_lines:
+        raise RuntimeError(f"requisition {now['number']} is not ordered line by line: {now['lines']}")
+    return took
+
+
+def _turn(approver: Person, document: str) -> Any:
+    """The approver's open task for a document, as soon as it is there."""
+    deadline = time.perf_counter() + 20
+    while time.perf_counter() < deadline:
+        tasks = approver.get(TASKS, filter=f'state = "OPEN" AND document_id = "{document}"')["tasks"]
+        if tasks:
+            return tasks[0]
+    raise RuntimeError(f"nobody was asked about {document}")

@@ -1,0 +1,116 @@
+"""A list of 100 of 100,000 requisitions through the gateway, permission filter on; the limit reads the same rows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+
+import asyncpg
+
+from bench import limits
+from bench.limits import timed_requests
+from bench.record import Result, distribution
+from bench.suite import LIMITS, Person, suite
+
+ROWS, REQUESTS, SECONDS, CLIENTS = 100_000, 400, 4, 8
+PATH = "/v1/procurement/purchase-requisitions?pageSize=100"
+FILL = """
+INSERT INTO purchase_requisition (id, version, created_at, updated_at, company_id, number, state, owner_id,
+  department_id, title, currency, need_date, urgency, amount, net_amount, submission, ordered_percent,
+  purpose, delivery_place, base_currency, content_hash, outcome_note, case_id, waiting_on_ids, case_version)
+SELECT gen_random_uuid(), 1, now() - g * interval '1 minute', now(), one.company_id,
+  'PR-BENCH-' || lpad(g::text, 6, '0'),
+  (ARRAY['APPROVED','ORDERED','CLOSED'])[1 + g % 3], one.owner_id, one.department_id, '轴承补货 ' || g, 'CNY',
+  current_date + (g % 60)::int, 'NORMAL', g % 9000 + 0.25, g % 8000, 1, 0,
+  '', '', 'CNY', '', '', '', '{}', 0
+FROM generate_series(1, $1::int) g, (SELECT company_id, owner_id, department_id FROM purchase_requisition
+  WHERE company_id = $2::uuid LIMIT 1) one
+"""
+
+
+def run() -> list[Result]:
+    """One client for latency, eight for throughput; ours and the limit in the same run."""
+    with suite() as instance:
+        people = {p["what"].split(":")[0]: p["username"] for p in instance.logins()}
+        buyer = Person(instance.url, people["buyer"])
+        company = buyer.get("/v1/identity/me")["companyId"]
+        dsn = instance.env()["HEYI_PROCUREMENT_OWNER_DATABASE_URL"]
+        asyncio.run(_fill(dsn, company))
+        port = int(buyer.site.rsplit(":", 1)[1])
+        headers = buyer.headers() | {"x-company": company}
+        body = json.loads(_get(port, PATH, headers))
+        if len(body["purchaseRequisitions"]) != 100 or not body["nextPageToken"]:
+            raise RuntimeError("the list does not hold 100 rows and a next page")
+        ours = timed_requests(port, PATH, REQUESTS, headers)
+        ours_rate = _rate(port, PATH, headers)
+        reader = limits.free_port()
+        with limits.program("reader", str(reader), dsn):
+            limit = timed_requests(reader, "/rows", REQUESTS, size=100)
+            limit_rate = _rate(reader, "/rows", {})
+    settings = {"limits": LIMITS, "rows": ROWS, "page": 100}
+    checked = "100 rows and a next page; the limit reads the same table"
+    name = "FastAPI + asyncpg"
+    latency = Result(
+        metric=10,
+        scenario="list",
+        unit="ms",
+        better="lower",
+        ours=distribution(ours),
+        limit=distribution(limit, name),
+        target={"ratio_to_limit": 2.0},
+        settings=settings,
+        checked=checked,
+    )
+    rate = Result(
+        metric=10,
+        scenario="list, 8 clients",
+        unit="req/s",
+        better="higher",
+        ours={"p50": ours_rate, "samples": [ours_rate]},
+        limit={"name": name, "p50": limit_rate, "samples": [limit_rate]},
+        target={"ratio_to_limit": 0.5},
+        settings=settings,
+        checked=checked,
+    )
+    return [latency.judged(), rate.judged()]
+
+
+async def _fill(dsn: str, company: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    known = await connection.fetchval("SELECT count(*) FROM purchase_requisition WHERE number LIKE 'PR-BENCH-%'")
+    if known < ROWS:
+        await connection.execute("DELETE FROM purchase_requisition WHERE number LIKE 'PR-BENCH-%'")
+        await connection.execute(FILL, ROWS, company, timeout=120)
+        await connection.execute("ANALYZE purchase_requisition")
+    await connection.close()
+
+
+def _get(port: int, path: str, headers: dict[str, str]) -> bytes:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers=headers)
+    return connection.getresponse().read()
+
+
+def _rate(port: int, path: str, headers: dict[str, str]) -> float:
+    """Requests per second of eight clients."""
+    done: list[int] = []
+    until = time.perf_counter() + SECONDS
+
+    def work() -> None:
+        count = 0
+        while time.perf_counter() < until:
+            timed_requests(port, path, 5, headers)
+            count += 25
+        done.append(count)
+
+    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return round(sum(done) / (time.perf_counter() - began), 1)

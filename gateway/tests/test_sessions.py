@@ -1,0 +1,252 @@
+"""Signing in, staying signed in, being signed out: with a real provider, a real database, real cookies."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import sqlalchemy as sa
+
+from chassis.errors import Refused
+from gateway import csrf
+from gateway.sessions import SESSION, hash_of
+from gateway.tests.bench import Bench, reason_of, same_origin
+
+ORDERS = "/v1/procurement/purchase-orders"
+
+
+def id_of(cookie: str) -> bytes:
+    return hash_of(cookie.partition("=")[2])
+
+
+async def change(bench: Bench, cookie: str, **values: object) -> None:
+    """Change a session behind the gateway's back, as time or another replica does."""
+    async with bench.gateway.engine.begin() as connection:
+        await connection.execute(sa.update(SESSION).where(SESSION.c.id_hash == id_of(cookie)).values(**values))
+    bench.gateway.sessions._known.clear()
+
+
+async def rows(bench: Bench, cookie: str) -> list[sa.Row]:
+    async with bench.gateway.engine.connect() as connection:
+        return list(await connection.execute(sa.select(SESSION).where(SESSION.c.id_hash == id_of(cookie))))
+
+
+async def test_sign_in_and_use(bench: Bench) -> None:
+    out = await bench.http.get("/auth/login", params={"next": "/procurement/x?a=1", "locale": "en"})
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(out.headers["location"]).query).items()}
+    assert (asked["code_challenge_method"], asked["response_type"], asked["ui_locales"]) == ("S256", "code", "en")
+    assert asked["redirect_uri"] == f"{bench.url}/auth/callback"
+    attributes = out.headers["set-cookie"].lower()
+    assert all(part in attributes for part in ("__host-heyi-t-", "secure", "httponly", "samesite=lax", "path=/"))
+    assert "domain" not in attributes
+
+    cookie = await bench.sign_in("ann", "/procurement/x?a=1")
+    assert bench.landed == "/procurement/x?a=1"
+    assert cookie.startswith("__Host-heyi-t=")
+    reply = await bench.http.get(ORDERS, headers={"cookie": cookie})
+    assert reply.status_code == 200
+    token = bench.services.calls[-1][2]["authorization"].removeprefix("Bearer ")
+    assert (await bench.gateway.verifier.verify(token)).sid
+    session = (await bench.http.get("/auth/session", headers={"cookie": cookie})).json()
+    assert (session["signedIn"], session["name"], session["csrf"]) == (True, "Ann", "X-CSRF")
+    assert (await bench.http.get("/auth/session")).json()["signedIn"] is False
+
+    (row,) = await rows(bench, cookie)
+    value = cookie.partition("=")[2].encode()
+    assert all(value not in bytes(part) for part in (row.id_hash, row.tokens))
+    assert token.encode() not in row.tokens
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil", "/\t/evil.example", "javascript:alert(1)",
+     "", "evil", "/auth/logout", "/v1/x", "/" + "a" * 3000, "/%0d%0a\r\nx: y"],
+)  # fmt: skip
+def test_only_our_own_pages_follow_a_sign_in(wanted: str) -> None:
+    assert csrf.local_path(wanted) == "/"
+
+
+def test_our_own_pages_do() -> None:
+    for path in ("/", "/a/b?c=d#e", "/%E9%87%87"):
+        assert csrf.local_path(path) == path
+
+
+@pytest.mark.parametrize("broken", [{"nonce": "other"}, {"aud": "other"}, {"iss": "http://x"}, {"typ": "Bearer"},
+                                    {"exp": 1}, {"iat": 1}, {"sub": "sub-bob"}])  # fmt: skip
+async def test_identity_tokens_are_checked(bench: Bench, broken: dict[str, object]) -> None:
+    bench.realm.broken = broken
+    out = await bench.http.get("/auth/login")
+    provider = await bench.http.get(out.headers["location"])
+    journey = {"cookie": out.headers["set-cookie"].split(";")[0]}
+    back = await bench.http.get(provider.headers["location"], headers=journey)
+    assert back.status_code == 401
+    assert "text/html" in back.headers["content-type"]
+    assert "/auth/login" in back.text
+    assert not any(c.startswith("__Host-heyi-t=") for c in back.headers.get_list("set-cookie"))
+
+
+async def test_a_journey_belongs_to_its_browser(bench: Bench) -> None:
+    mine, theirs = await bench.http.get("/auth/login"), await bench.http.get("/auth/login")
+    provider = await bench.http.get(mine.headers["location"])
+    for cookie in ("", theirs.headers["set-cookie"].split(";")[0]):
+        back = await bench.http.get(provider.headers["location"], headers={"cookie": cookie})
+        assert back.status_code == 401
+    journey = {"cookie": mine.headers["set-cookie"].split(";")[0]}
+    location = provider.headers["location"]
+    for changed in (location.replace("state=", "state=x"), location + "&iss=http://other", location.split("?")[0]):
+        assert (await bench.http.get(changed, headers=journey)).status_code == 401
+    assert (await bench.http.get(location, headers=journey)).status_code == 303
+    assert (await bench.http.get(location, headers=journey)).status_code == 401  # a code is good once
+
+
+async def test_signing_in_again_makes_a_new_session(bench: Bench) -> None:
+    first = await bench.sign_in()
+    second = await bench.sign_in(cookie=first)
+    assert first != second
+    assert not await rows(bench, first)
+    assert (await bench.http.get(ORDERS, headers={"cookie": first})).status_code == 401
+
+
+async def test_one_renewal_for_all_who_wait(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    bench.realm.renewals, bench.realm.slow = 0, 0.2
+    await change(bench, cookie, access_expires_at=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1))
+    replies = await asyncio.gather(*(bench.http.get(ORDERS, headers={"cookie": cookie}) for _ in range(20)))
+    assert {reply.status_code for reply in replies} == {200}
+    assert bench.realm.renewals == 1
+    tokens = {call[2]["authorization"] for call in bench.services.calls}
+    assert len(tokens) == 1
+
+
+async def test_one_renewal_across_replicas(bench: Bench) -> None:
+    """Another replica is another object on the same table: only the row's lock stands between them."""
+    from gateway.sessions import Sealer, Sessions
+
+    cookie = await bench.sign_in()
+    bench.realm.renewals, bench.realm.slow = 0, 0.3
+    await change(bench, cookie, access_expires_at=datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1))
+    gateway = bench.gateway
+    sealer = Sealer(gateway.settings.client_secret)
+    replicas = [Sessions(gateway.engine, sealer, gateway.settings.limits, gateway.provider.refresh) for _ in range(3)]
+    found = await asyncio.gather(*(replica.find(cookie.partition("=")[2]) for replica in replicas * 3))
+    assert len({session.tokens.access for session in found if session}) == 1
+    assert bench.realm.renewals == 1
+
+
+async def test_a_provider_that_says_no_ends_the_session(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    bench.realm.refresh_tokens.clear()
+    await change(bench, cookie, access_expires_at=datetime.datetime.now(datetime.UTC))
+    reply = await bench.http.get(ORDERS, headers={"cookie": cookie})
+    assert (reply.status_code, reason_of(reply)) == (401, "NOT_SIGNED_IN")
+    assert not await rows(bench, cookie)
+
+
+async def test_idle_and_old_sessions_end(bench: Bench) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    for values in (
+        {"seen_at": now - datetime.timedelta(minutes=31)},
+        {"ends_at": now - datetime.timedelta(seconds=1)},
+    ):
+        cookie = await bench.sign_in()
+        await change(bench, cookie, **values)
+        assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 401
+        assert not await rows(bench, cookie)
+    cookie = await bench.sign_in()
+    await change(bench, cookie, seen_at=now - datetime.timedelta(minutes=29))
+    assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
+    assert (await rows(bench, cookie))[0].seen_at > now - datetime.timedelta(seconds=5)
+    await change(bench, cookie, ends_at=now)
+    assert await bench.gateway.sessions.sweep() >= 1
+
+
+async def test_signing_out(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    assert reason_of(await bench.http.post("/auth/logout", headers={"cookie": cookie})) == "CROSS_SITE_REQUEST"
+    reply = await bench.http.post("/auth/logout", headers=same_origin(bench, cookie))
+    assert reply.status_code == 200
+    address = urlsplit(reply.json()["redirect"])
+    query = parse_qs(address.query)
+    assert address.path.endswith("/logout")
+    assert query["post_logout_redirect_uri"] == [f"{bench.url}/"]
+    assert query["id_token_hint"]
+    assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 401
+
+
+async def test_the_provider_signs_out(bench: Bench) -> None:
+    first, second, other = await bench.sign_in(), await bench.sign_in(), await bench.sign_in("bob")
+    sid = (await rows(bench, first))[0].sid
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    async def tell(token: str) -> int:
+        body = f"logout_token={token}".encode()
+        return (await bench.http.post("/auth/backchannel-logout", content=body, headers=form)).status_code
+
+    for bad in (
+        "", "x.y.z",
+        bench.realm.logout_token(sid=sid, aud="other"),
+        bench.realm.logout_token(sid=sid, iss="http://other"),
+        bench.realm.logout_token(sid=sid, typ="ID"),
+        bench.realm.logout_token(sid=sid, nonce="n"),
+        bench.realm.logout_token(sid=sid, events={}),
+        bench.realm.logout_token(sid=sid, iat=int(time.time()) - 3600),
+        bench.realm.logout_token(),
+    ):  # fmt: skip
+        assert await tell(bad) == 401
+    assert await rows(bench, first)
+    assert await tell(bench.realm.logout_token(sid=sid)) == 200
+    assert (await bench.http.get(ORDERS, headers={"cookie": first})).status_code == 401
+    assert (await bench.http.get(ORDERS, headers={"cookie": second})).status_code == 200
+    assert await tell(bench.realm.logout_token(sub="sub-ann")) == 200
+    assert (await bench.http.get(ORDERS, headers={"cookie": second})).status_code == 401
+    assert (await bench.http.get(ORDERS, headers={"cookie": other})).status_code == 200
+
+
+async def test_sessions_sealed_elsewhere_do_not_open(bench: Bench) -> None:
+    first, second = await bench.sign_in(), await bench.sign_in("bob")
+    (row,) = await rows(bench, second)
+    await change(bench, first, tokens=row.tokens)
+    assert (await bench.http.get(ORDERS, headers={"cookie": first})).status_code == 401
+
+
+async def test_a_provider_that_is_away(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    now = datetime.datetime.now(datetime.UTC)
+    real, bench.gateway.provider._issuer = bench.gateway.provider._issuer, "http://127.0.0.1:9/realms/heyi"
+    try:
+        await change(bench, cookie, access_expires_at=now + datetime.timedelta(seconds=20))
+        assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
+        await change(bench, cookie, access_expires_at=now)
+        reply = await bench.http.get(ORDERS, headers={"cookie": cookie})
+        assert (reply.status_code, reason_of(reply)) == (503, "SERVICE_UNAVAILABLE")
+    finally:
+        bench.gateway.provider._issuer = real
+    assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
+
+
+async def test_nobody_is_let_in_while_rights_are_unknown(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    bench.gateway.snapshot._confirmed_at -= 1000
+    for headers in ({"cookie": cookie}, bench.bearer()):
+        reply = await bench.http.get(ORDERS, headers=headers)
+        assert (reply.status_code, reason_of(reply)) == (503, "AUTHORIZATION_UNKNOWN")
+    assert (await bench.http.get("/health/ready")).status_code == 503
+    await bench.learn()
+    assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
+    assert (await bench.http.get("/health/ready")).json()["status"] == "ready"
+
+
+async def test_a_cut_off_ends_what_began_before(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    cut = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    bench.services.people["ann"]["not_before_time"] = cut
+    await bench.learn()
+    assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 401
+    assert not await rows(bench, cookie)
+    with pytest.raises(Refused):
+        bench.gateway.snapshot.rights.admit(
+            next(iter(bench.gateway.snapshot.organisation.people)), cut - datetime.timedelta(minutes=1)
+        )
