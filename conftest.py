@@ -6,8 +6,13 @@ import contextlib
 import os
 
 import pytest
+from hypothesis import settings
 
 from chassis import testing_postgres
+
+# the same examples in every run, and no verdict by the clock: a busy machine is no defect
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile(os.environ.get("HEYI_HYPOTHESIS", "suite"))
 
 _open = contextlib.ExitStack()
 

@@ -343,10 +343,18 @@ class Call:
                 return reach is not None
             return reach.covers(self.company_id, row.department_id, row.owner_id)
 
+        known: dict[Any, list[str]] = {}
+
+        def actions_of(row: Any) -> list[str]:
+            """Rows of one owner in one state allow the same."""
+            key = (row.state, row.owner_id, row.department_id) if hasattr(model, "owner_id") else row.state
+            if key not in known:
+                known[key] = [a for s, a in model.__transitions__ if s == row.state and reaches_row(a, row)]
+            return known[key]
+
         def present(row: Any, message: Any) -> Any:
             if model.__transitions__ and self.actor.employee_id is not None:
-                actions = [a for s, a in model.__transitions__ if s == row.state and reaches_row(a, row)]
-                message.allowed_actions.extend(actions)
+                message.allowed_actions.extend(actions_of(row))
             if hook is not None:
                 hook(row, message, self)
             return message

@@ -14,11 +14,12 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 from google.api import field_behavior_pb2
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import json_format, message_factory, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from sqlalchemy.dialects import postgresql as pg
 
@@ -43,6 +44,7 @@ SHAPES = {
     options_pb2.FieldSpec.CURRENCY: re.compile(r"[A-Z]{3}"),
     options_pb2.FieldSpec.CODE: re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff_./×\-]*"),
 }
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 Violations = list[tuple[str, str, dict[str, object]]]
 
 
@@ -56,7 +58,8 @@ class FieldPlan:
     spec: options_pb2.FieldSpec
     behaviours: frozenset[int]
     read: Callable[[Any, str, Violations], Any]  # wire value, path -> attribute value
-    write: Callable[[Any, Any], None] | None  # message, attribute value; None: the runtime fills it
+    # attribute value -> what the message's constructor takes; None: the value as it is
+    write: Callable[[Any], Any] | None
     part: Plan | None = None
 
     @property
@@ -70,17 +73,26 @@ class Plan:
     message: type[contract.Message]
     fields: dict[str, FieldPlan]
 
+    @functools.cached_property
+    def _plain(self) -> tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], Any] | None]]]:
+        """How all attributes are read at once, and what each becomes: lists spend their time here."""
+        plain = [plan for plan in self.fields.values() if plan.part is None]
+        return attrgetter(*(plan.attribute for plan in plain), "id"), [(plan.name, plan.write) for plan in plain]
+
     def to_message(self, row: Any, *, with_parts: bool = True) -> Any:
         """The row as a message. Parts are left out where a list asks for headers only."""
-        message: Any = self.message()
-        for plan in self.fields.values():
-            if plan.part is not None:
-                if with_parts:
+        read, plain = self._plain
+        message: Any = self.message(
+            **{
+                name: value if write is None else write(value)
+                for (name, write), value in zip(plain, read(row), strict=False)
+                if value is not None
+            }
+        )
+        if with_parts:
+            for plan in self.fields.values():
+                if plan.part is not None:
                     getattr(message, plan.name).extend(plan.part.to_message(p) for p in getattr(row, plan.attribute))
-            elif plan.write is not None:
-                value = getattr(row, plan.attribute)
-                if value is not None:
-                    plan.write(message, value)
         if (version := getattr(row, "version", None)) is not None:
             message.etag = ids.etag_of(version)
         return message
@@ -258,21 +270,21 @@ def _codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, column: Any) -> 
     if field.type == FieldDescriptor.TYPE_ENUM:
         return _enum_codec(field)
     if field.type != FieldDescriptor.TYPE_STRING:
-        return (lambda m, p, v: getattr(m, name)), (lambda m, value: setattr(m, name, value))
+        return (lambda m, p, v: getattr(m, name)), None
     if isinstance(kind, sa.Uuid):
         return (
             lambda m, p, v: _uuid(getattr(m, name), p, v) if getattr(m, name) else None,
-            lambda m, value: setattr(m, name, str(value)),
+            str,
         )
     if spec.HasField("decimal"):
         return (
             lambda m, p, v: _decimal(spec.decimal, getattr(m, name), p, v),
-            lambda m, value: setattr(m, name, decimal_text(value, spec.decimal.scale)),
+            functools.partial(decimal_text, scale=spec.decimal.scale),
         )
     if isinstance(kind, sa.Date):
         return (
             lambda m, p, v: _date(getattr(m, name), p, v),
-            lambda m, value: setattr(m, name, value.isoformat()),
+            datetime.date.isoformat,
         )
     nullable = column.nullable
 
@@ -281,14 +293,19 @@ def _codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, column: Any) -> 
         return value if value or not nullable else None
 
     if spec.sensitive:
-        return read, lambda m, value: setattr(m, name, masked(value))
-    return read, lambda m, value: setattr(m, name, value)
+        return read, masked
+    return read, None
 
 
 def decimal_text(value: decimal.Decimal, scale: int) -> str:
     """A number as it travels: money with its two digits, anything finer without zeros at its end."""
     plain = format(value, "f")
     return plain if scale <= 2 or "." not in plain else plain.rstrip("0").rstrip(".")
+
+
+def _timestamp(value: datetime.datetime) -> timestamp_pb2.Timestamp:
+    whole = (value - _EPOCH) // datetime.timedelta(microseconds=1)
+    return timestamp_pb2.Timestamp(seconds=whole // 1_000_000, nanos=whole % 1_000_000 * 1000)
 
 
 def masked(value: str) -> str:
@@ -307,7 +324,8 @@ def _enum_codec(field: FieldDescriptor) -> tuple[Any, Any]:
             return None
         return str(by_number[number].name) if number else None
 
-    return read, lambda m, value: setattr(m, name, by_name[value].number)
+    numbers = {name: value.number for name, value in by_name.items()}
+    return read, numbers.__getitem__
 
 
 def _array_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any) -> tuple[Any, Any]:
@@ -324,7 +342,7 @@ def _array_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any)
             return [_uuid(value, f"{path}[{i}]", violations) for i, value in enumerate(sent)]
         return [_check_text(field, spec, value, f"{path}[{i}]", violations) for i, value in enumerate(sent)]
 
-    return read, lambda m, value: getattr(m, name).extend(str(v) for v in value)
+    return read, lambda value: [str(v) for v in value]
 
 
 def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any) -> tuple[Any, Any]:
@@ -338,14 +356,15 @@ def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: An
                 return None
             return getattr(message, name).ToDatetime(tzinfo=datetime.UTC)  # type: ignore[no-any-return]
 
-        return read_time, lambda m, value: getattr(m, name).FromDatetime(value)
+        return read_time, _timestamp
     is_map = bool(field.message_type.GetOptions().map_entry)
+    made: Any = message_factory.GetMessageClass(field.message_type)
     if is_map:
-        return (lambda m, p, v: dict(getattr(m, name))), (lambda m, value: getattr(m, name).update(value))
+        return (lambda m, p, v: dict(getattr(m, name))), None
     if contract.repeated(field):
         return (
             lambda m, p, v: [json_format.MessageToDict(x, preserving_proto_field_name=True) for x in getattr(m, name)],
-            lambda m, value: [json_format.ParseDict(x, getattr(m, name).add()) for x in value],
+            lambda value: [json_format.ParseDict(x, made()) for x in value],
         )
 
     def read_json(message: Any, path: str, violations: Violations) -> Any:
@@ -355,7 +374,7 @@ def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: An
         _check_struct(part, path, violations)
         return json_format.MessageToDict(part, preserving_proto_field_name=True)
 
-    return read_json, lambda m, value: json_format.ParseDict(value, getattr(m, name))
+    return read_json, lambda value: json_format.ParseDict(value, made())
 
 
 def _check_struct(message: Any, path: str, violations: Violations) -> None:

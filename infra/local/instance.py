@@ -356,7 +356,6 @@ class Instance:
         if (blocking := blocking_parent(self.folder)) is None:
             return self.folder
         place = Path("/var/lib/heyi") / f"{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}-{self.name}"
-        place.mkdir(parents=True, exist_ok=True)
         self.report.line(f"PostgreSQL's account cannot pass {blocking}: the database's data is put in {place}")
         return place
 

@@ -107,9 +107,10 @@ export function remember(client: QueryClient, document: DocumentMeta, row: unkno
   });
 }
 
-export function useAction(document: DocumentMeta) {
+export function useAction(document: DocumentMeta, shown = false) {
   const client = useQueryClient();
   return useMutation({
+    meta: { shown },
     mutationFn: ({ action, id, body }: { action: string; id: string; body: Record<string, unknown> }) => {
       const method = methodOf(document, action);
       if (!method) throw new Error(`${document.key} has no ${action}`);
@@ -121,18 +122,20 @@ export function useAction(document: DocumentMeta) {
 
 /** Create, or change the fields named. What the server owns is never sent. */
 export function saveDocument<T extends Row>(
-  document: DocumentMeta, row: { id?: string; etag?: string }, values: Record<string, unknown>, query?: Query,
+  document: DocumentMeta, row: { id?: string; etag?: string }, values: Record<string, unknown>,
 ): Promise<T> {
   const method = row.id ? document.methods.update : document.methods.create;
   const body = row.id ? { ...values, etag: row.etag } : values;
-  return call<T>(method.verb, fillPath(method.path, { id: row.id ?? "" }), { body, query });
+  return call<T>(method.verb, fillPath(method.path, { id: row.id ?? "" }), { body });
 }
 
-export function useSave<T extends Row = Row>(document: DocumentMeta) {
+/** `shown`: the page shows a refusal in its own place. */
+export function useSave<T extends Row = Row>(document: DocumentMeta, shown = false) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: { row: { id?: string; etag?: string }; values: Record<string, unknown>; query?: Query }) =>
-      saveDocument<T>(document, input.row, input.values, input.query),
+    meta: { shown },
+    mutationFn: (input: { row: { id?: string; etag?: string }; values: Record<string, unknown> }) =>
+      saveDocument<T>(document, input.row, input.values),
     onSuccess: (row) => remember(client, document, row),
   });
 }

@@ -15,11 +15,10 @@ import { MetaContext } from "@/contract/useMeta";
 import { Appearance, useAppearanceState } from "./appearance";
 import { Frame } from "./Frame";
 import { hasStoredLocale, speak, type Locale } from "./i18n";
+import { nonce } from "./nonce";
 import { notifyWith, sentenceOf } from "./notify";
 import { Pages } from "./Pages";
 import { themeOf } from "./theme";
-
-const nonce = document.querySelector('meta[property="csp-nonce"]')?.getAttribute("content") ?? undefined;
 
 /** The whole application: language, colours, contract, person, then the frame with its pages. */
 export function App() {

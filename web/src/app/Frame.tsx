@@ -63,9 +63,9 @@ export function Frame({ children }: { children: ReactNode }) {
       <header className="top">
         {!wide && <Button type="text" icon={<MenuOutlined />} aria-label={t("frame.menu")} onClick={() => setDrawer(true)} />}
         <CompanySwitch />
-        <button type="button" className="search-button" onClick={() => setPalette(true)}>
+        <button type="button" className="search-button" aria-label={t("frame.search")} aria-keyshortcuts="Control+K" onClick={() => setPalette(true)}>
           <SearchOutlined aria-hidden="true" />
-          <span>{t("frame.search")}</span>
+          <span className="search-text">{t("frame.search")}</span>
           {wide && <kbd>Ctrl K</kbd>}
         </button>
         <div className="top-tools">

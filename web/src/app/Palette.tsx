@@ -50,7 +50,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     event.preventDefault();
   };
   return (
-    <Modal open onCancel={onClose} footer={null} closable={false} title={null} className="palette" width={620} aria-label={t("frame.search")}>
+    <Modal open onCancel={onClose} footer={null} closable={false} title={<span className="hidden-text">{t("frame.search")}</span>} className="palette" width={620}>
       <div className="palette-input">
         <input
           autoFocus value={text} onChange={(event) => setText(event.target.value)} onKeyDown={onKey} placeholder={t("palette.placeholder")}

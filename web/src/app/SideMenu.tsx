@@ -21,11 +21,11 @@ export function SideMenu({ collapsed, onGo }: { collapsed: boolean; onGo?: () =>
     localStorage.setItem(STORED, JSON.stringify(next));
     setFolded(next);
   };
-  const entry = ({ key, to, title, icon }: Place) => (
+  const entry = ({ key, to, title, icon }: Place, marked = true) => (
     <li key={key}>
       <Tooltip title={collapsed ? title : ""} placement="right">
         <span>
-          <AppLink to={to} className={isHere(pathname, to) ? "menu-link here" : "menu-link"} onClick={onGo}>
+          <AppLink to={to} className={marked && isHere(pathname, to) ? "menu-link here" : "menu-link"} onClick={onGo}>
             <span className="menu-icon" aria-hidden="true">{icon}</span>
             <span className={collapsed ? "hidden-text" : "menu-text"}>{title}</span>
           </AppLink>
@@ -38,15 +38,15 @@ export function SideMenu({ collapsed, onGo }: { collapsed: boolean; onGo?: () =>
       <ul>{entry({ key: "portal", to: "/", title: t("portal.title"), icon: <HomeOutlined /> })}</ul>
       {!collapsed && recents.length > 0 && (
         <MenuGroup title={t("frame.recent")} open={!folded.includes("recent")} onToggle={() => fold("recent")}>
-          {recents.slice(0, 4).map(({ to, title, document }) => entry({ key: to, to, title, icon: iconOf(document) }))}
+          {recents.slice(0, 4).map(({ to, title, document }) => entry({ key: to, to, title, icon: iconOf(document) }, false))}
         </MenuGroup>
       )}
       {groups.map(({ key, title, places }) =>
         collapsed ? (
-          <ul key={key} className="menu-divided">{places.map(entry)}</ul>
+          <ul key={key} className="menu-divided">{places.map((place) => entry(place))}</ul>
         ) : (
           <MenuGroup key={key} title={title} open={!folded.includes(key)} onToggle={() => fold(key)}>
-            {places.map(entry)}
+            {places.map((place) => entry(place))}
           </MenuGroup>
         ),
       )}

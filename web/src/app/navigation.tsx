@@ -9,14 +9,15 @@ import { useTranslation } from "react-i18next";
 import { useCan, useHolds } from "@/api/me";
 import { useMeta } from "@/contract/useMeta";
 
+/** Icons, in the order in which the menu shows the documents; one that is not here comes last. */
 const ICONS: Record<string, ReactNode> = {
   "approval.task": <CheckSquareOutlined />,
   "approval.case": <AuditOutlined />,
   "approval.flow_definition": <BranchesOutlined />,
   "approval.authority_limit": <SafetyCertificateOutlined />,
   "procurement.purchase_requisition": <ShoppingOutlined />,
-  "procurement.purchase_order": <ShoppingCartOutlined />,
   "procurement.sourcing_task": <SolutionOutlined />,
+  "procurement.purchase_order": <ShoppingCartOutlined />,
   "procurement.supplier": <ShopOutlined />,
   "procurement.supplier_item": <TagsOutlined />,
   "inventory.item": <ContainerOutlined />,
@@ -47,17 +48,25 @@ export function iconOf(document: string): ReactNode {
   return ICONS[document] ?? <FileTextOutlined />;
 }
 
+const KNOWN = Object.keys(ICONS);
+
+function rank(key: string): number {
+  const at = KNOWN.findIndex((known) => known === key || known.startsWith(`${key}.`));
+  return at < 0 ? KNOWN.length : at;
+}
+
 export function usePlaces(): PlaceGroup[] {
   const meta = useMeta();
   const can = useCan();
   const { t } = useTranslation();
   const parked = useHolds("platform.parked_event.list");
   const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
-  const groups = meta.services.map(({ name, title }) => ({
+  const groups = meta.services.toSorted((a, b) => rank(a.name) - rank(b.name)).map(({ name, title }) => ({
     key: name,
     title,
     places: documents
       .filter((document) => document.service === name)
+      .toSorted((a, b) => rank(a.key) - rank(b.key))
       .map((document) => ({ key: document.key, to: document.route, title: document.plural, icon: iconOf(document.key) })),
   }));
   if (parked) {

@@ -21,9 +21,9 @@ export function sentenceOf(error: unknown): { title: string; description: string
 
 export function notifyError(error: unknown): void {
   const { title, description } = sentenceOf(error);
-  notification?.error({ title, description, placement: "topRight", duration: 8 });
+  notification?.error({ title, description, placement: "top", duration: 8 });
 }
 
 export function notifySuccess(title: string): void {
-  notification?.success({ title, placement: "topRight", duration: 3 });
+  notification?.success({ title, placement: "top", duration: 3 });
 }

@@ -23,6 +23,8 @@ export function themeOf(dark: boolean): ThemeConfig {
           ...shared,
           colorPrimary: "#1554ad", colorInfo: "#1554ad", colorLink: "#1554ad", colorLinkHover: "#1a66d0", colorLinkActive: "#0f4189",
           colorSuccess: "#2b7a1f", colorWarning: "#ad6200", colorError: "#c8161d",
+          colorPrimaryBg: "#e6effb", colorInfoBg: "#eaf2fd", colorInfoBorder: "#b3cdf0", colorSuccessBg: "#eff8ec", colorSuccessBorder: "#b7dcae",
+          colorWarningBg: "#fff7e8", colorWarningBorder: "#f0cd92", colorErrorBg: "#fdefef", colorErrorBorder: "#efb3b4",
           colorBgLayout: "#f4f6f8", colorTextTertiary: "rgba(0,0,0,0.62)", colorTextQuaternary: "rgba(0,0,0,0.58)",
           colorTextDescription: "rgba(0,0,0,0.62)", colorTextPlaceholder: "rgba(0,0,0,0.58)",
         },

@@ -14,6 +14,11 @@ export function ago(value: unknown): string {
   return value ? dayjs(String(value)).fromNow() : "";
 }
 
+/** How long ago, for "has waited for …". */
+export function lasting(value: unknown): string {
+  return value ? dayjs(String(value)).fromNow(true) : "";
+}
+
 /** Rates are typed and read in per cent. */
 export function isRate(field: { name: string }): boolean {
   return /taxRate$/i.test(field.name);

@@ -106,7 +106,7 @@ export function ActionDialog({ document, row, action, before, onClose, onDone }:
   const { t } = useTranslation();
   const [values, setValues] = useState<Values>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
-  const run = useAction(document);
+  const run = useAction(document, true);
   const fields = askedFields(action.method);
   const submit = async () => {
     const saved = (await before?.()) ?? row;

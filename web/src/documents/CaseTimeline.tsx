@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
 import { notifySuccess } from "@/app/notify";
-import { ago, timeText } from "@/contract/format";
+import { lasting, timeText } from "@/contract/format";
 import { enumLabel, methodOf, textOf } from "@/contract/meta";
 import type { ApprovalStep, Case } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
@@ -48,7 +48,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
         {data.tasks.filter(({ state }) => state === "OPEN").map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong><span>{t("timeline.since", { ago: ago(task.openTime) })}</span></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong><span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
           </Moment>
         ))}

@@ -7,6 +7,7 @@ import { decimalText } from "@/contract/format";
 import type { DocumentMeta, Field, Row } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
 import { isTyping } from "./FilterBar";
+import { TableScroll } from "./TableScroll";
 import { PageProblem } from "./PageProblem";
 import type { ListState } from "./listState";
 
@@ -68,8 +69,9 @@ export function DocumentTable({ document, columns, pages, summary, state, select
   const summed = columns.some((field) => field.total && totalOf(totals, field) !== undefined);
   return (
     <>
+      <TableScroll label={document.plural} tall>
       <Table<Row>
-        size="small" rowKey="id" dataSource={rows} columns={[...tableColumns, ...trailing]} pagination={false} scroll={{ x: "max-content" }} sticky onChange={onChange}
+        size="small" rowKey="id" dataSource={rows} columns={[...tableColumns, ...trailing]} pagination={false} onChange={onChange}
         loading={{ spinning: pages.isFetching && !pages.isFetchingNextPage && pages.isPlaceholderData, delay: 200 }}
         rowClassName={(_, index) => (index === cursor ? "at-cursor" : "")}
         rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys, chosen) => onSelect(keys as string[], chosen), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
@@ -81,7 +83,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
         locale={{ emptyText: empty ?? <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.empty")} /> }}
         summary={() =>
           summed && (
-            <Table.Summary fixed>
+            <Table.Summary>
               <Table.Summary.Row>
                 {onSelect && <Table.Summary.Cell index={0} />}
                 {columns.map((field, index) => {
@@ -98,6 +100,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
           )
         }
       />
+      </TableScroll>
       {pages.hasNextPage && (
         <div className="load-more">
           <Button loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>{t("list.more", { shown: rows.length })}</Button>

@@ -62,15 +62,15 @@ export function FieldInput(props: FieldInputProps) {
         />
       );
     case "struct":
-      return <Input.TextArea {...aria} value={typeof value === "string" ? value : JSON.stringify(value ?? {}, null, 2)} onChange={({ target }) => onChange(target.value)} autoSize={{ minRows: 4, maxRows: 20 }} className="code-input" />;
+      return <Input.TextArea {...aria} value={typeof value === "string" ? value : JSON.stringify(value ?? {}, null, 2)} onChange={({ target }) => onChange(target.value)} rows={4} className="code-input" />;
     default:
       break;
   }
   const text = value === undefined || value === null ? "" : String(value);
   const shared = { ...aria, value: text, maxLength: field.maxLength, autoFocus, onChange: ({ target }: { target: { value: string } }) => onChange(target.value) };
   if (field.format === "PASSWORD") return <Input.Password {...shared} autoComplete="new-password" />;
-  if (field.format === "MULTILINE") return <Input.TextArea {...shared} autoSize={{ minRows: 2, maxRows: 8 }} />;
-  if (field.format === "CEL") return <Input.TextArea {...shared} autoSize={{ minRows: 2, maxRows: 8 }} className="code-input" spellCheck={false} />;
+  if (field.format === "MULTILINE") return <Input.TextArea {...shared} rows={2} />;
+  if (field.format === "CEL") return <Input.TextArea {...shared} rows={2} className="code-input" spellCheck={false} />;
   if (field.format === "CURRENCY") return <Input {...shared} maxLength={3} placeholder={t("field.currencyExample")} onChange={({ target }) => onChange(target.value.toUpperCase())} />;
   return <Input {...shared} inputMode={field.format === "PHONE" ? "tel" : field.format === "EMAIL" ? "email" : undefined} autoComplete="off" />;
 }

@@ -21,6 +21,10 @@ function isLong(field: Field): boolean {
   return field.format === "MULTILINE" || field.format === "CEL" || field.type === "struct" || (field.type === "message" && Boolean(field.repeated)) || (field.maxLength ?? 0) > 400;
 }
 
+function isWide(field: Field): boolean {
+  return field.type === "string" && /title|name$|address|place|reason|terms|note/i.test(field.name) && (field.maxLength ?? 0) >= 100;
+}
+
 /** Labelled inputs for fields of the contract, long ones across the page, lines as a grid. */
 export function FieldsForm({ fields, values, onChange, errors, prefix = "", autoFocus, single }: Props) {
   const base = useId();
@@ -28,7 +32,7 @@ export function FieldsForm({ fields, values, onChange, errors, prefix = "", auto
   const first = fields.find(({ type }) => type === "string")?.name;
   return (
     <div className={single ? "fields single" : "fields"}>
-      {fields.map((field) => {
+      {fields.toSorted((a, b) => Number(isLong(a)) - Number(isLong(b))).map((field) => {
         const path = `${prefix}${field.name}`;
         const id = `${base}${path}`;
         const error = errors[path];
@@ -59,7 +63,7 @@ export function FieldsForm({ fields, values, onChange, errors, prefix = "", auto
         }
         return (
           <Form.Item
-            key={field.name} label={field.label} htmlFor={id} required={field.required} validateStatus={error ? "error" : undefined} className={isLong(field) ? "long" : undefined}
+            key={field.name} label={field.label} htmlFor={id} required={field.required} validateStatus={error ? "error" : undefined} className={isLong(field) ? "long" : isWide(field) ? "wide" : undefined}
             help={error ? <span id={`${id}-error`} role="alert">{error}</span> : undefined} layout="vertical"
           >
             <FieldInput

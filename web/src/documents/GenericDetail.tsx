@@ -2,13 +2,13 @@ import { Skeleton } from "antd";
 import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
-import { useDocument } from "@/api/documents";
+import { useDocument, useList } from "@/api/documents";
 import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
 import { decimalText } from "@/contract/format";
 import { fieldOf, membersOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
-import { useMeta } from "@/contract/useMeta";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionBar } from "./ActionBar";
 import { CaseTimeline } from "./CaseTimeline";
 import { FieldValue } from "./FieldValue";
@@ -44,12 +44,13 @@ export default function GenericDetail({ document, ...rest }: Props) {
   return <DetailPage document={document} row={data} {...rest} />;
 }
 
+const LAST = ["companyId", "departmentId", "ownerId", "createTime", "updateTime"];
 const IN_HEADER = ["number", "state", "amount", "currency", "title"];
 
 export function DetailPage({ document, row, own, next, tools, notes, more, side, without = [] }: Props & { row: Row }) {
   const fields = shownFields(document.fields).filter(({ name, inputOnly }) => !inputOnly && !IN_HEADER.includes(name) && !without.includes(name));
   useRemember(useMemo(() => ({ to: routeOf(document, row.id), title: nameOf(document, row), document: document.key }), [document, row]));
-  const caseId = document.key === "approval.case" ? row.id : (row.caseId as string | undefined);
+  const caseId = useCaseId(document, row);
   const linked = document.methods.listLinks !== undefined;
   return (
     <section className="page">
@@ -57,12 +58,7 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
       <StateLine document={document} row={row} />
       {notes?.(row)}
       <div className={caseId || linked || side ? "with-side" : ""}>
-        <div className="main-column">
-          <FactsCard fields={fields.filter(({ type }) => type !== "message" && type !== "map")} row={row} />
-          {fields.filter(({ type }) => type === "message").map((field) => <MessageCard key={field.name} field={field} value={row[field.name]} currency={row.currency as string} />)}
-          {more?.(row)}
-          <History document={document} id={row.id} />
-        </div>
+        <FactsCard fields={fields.filter(({ type }) => type !== "message" && type !== "map")} row={row} />
         {(caseId || linked || side) && (
           <aside className="side-column">
             {side?.(row)}
@@ -71,8 +67,20 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
           </aside>
         )}
       </div>
+      {fields.filter(({ type }) => type === "message").map((field) => <MessageCard key={field.name} field={field} value={row[field.name]} currency={row.currency as string} />)}
+      {more?.(row)}
+      <History document={document} id={row.id} />
     </section>
   );
+}
+
+/** The case that a document is, or was last, decided in. */
+function useCaseId(document: DocumentMeta, row: Row): string {
+  const cases = useDocumentMeta("approval.case");
+  const known = document.key === cases.key ? row.id : String(row.caseId ?? "");
+  const wanted = !known && Number(row.submission ?? 0) > 0;
+  const latest = useList(cases, { filter: `document_id = "${row.id}"`, orderBy: "create_time desc", pageSize: 1 }, wanted);
+  return known || (wanted ? (latest.data?.rows[0]?.id ?? "") : "");
 }
 
 /** Type, number, state, owner, amount, and what may be done. */
@@ -103,7 +111,7 @@ function isEmpty(value: unknown): boolean {
 
 /** Fields that have a value, label above value. */
 export function FactsCard({ fields, row, title }: { fields: Field[]; row: Record<string, unknown>; title?: string }) {
-  const shown = fields.filter((field) => !isEmpty(row[field.name]));
+  const shown = fields.filter((field) => !isEmpty(row[field.name])).toSorted((a, b) => Number(LAST.includes(a.name)) - Number(LAST.includes(b.name)));
   if (shown.length === 0) return null;
   return (
     <section className="card">

@@ -9,7 +9,7 @@ import { useMe } from "@/api/me";
 import { titleOf } from "@/api/references";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifySuccess } from "@/app/notify";
-import type { DocumentMeta, Row } from "@/contract/meta";
+import type { DocumentMeta, Field, Row } from "@/contract/meta";
 import { EditingNotes } from "./EditingNotes";
 import { FieldsForm } from "./FieldsForm";
 import { PageProblem } from "./PageProblem";
@@ -36,12 +36,12 @@ export default function GenericForm({ document, ...rest }: Props) {
 export function useInitialValues(document: DocumentMeta): Values {
   const me = useMe();
   const [params] = useSearchParams();
+  const baseCurrency = useBaseCurrency();
   return useMemo(() => {
-    const company = me.companies.find(({ id }) => id === me.companyId);
     const values: Values = {};
     for (const field of document.fields) {
       if (field.readOnly || !field.required) continue;
-      if (field.format === "CURRENCY") values[field.name] = company?.baseCurrency ?? "";
+      if (field.format === "CURRENCY") values[field.name] = baseCurrency;
       else if (field.references === "identity.company") values[field.name] = me.companyId;
     }
     for (const field of document.fields) {
@@ -49,7 +49,17 @@ export function useInitialValues(document: DocumentMeta): Values {
       if (proposed && !field.readOnly) values[field.name] = proposed;
     }
     return values;
-  }, [document, me, params]);
+  }, [document, me, params, baseCurrency]);
+}
+
+export function useBaseCurrency(): string {
+  const me = useMe();
+  return me.companies.find(({ id }) => id === me.companyId)?.baseCurrency ?? "";
+}
+
+/** A rate of exchange is asked for only where the currency is not the company's own. */
+export function usefulFields(fields: Field[], values: Values, baseCurrency: string): Field[] {
+  return values.currency === baseCurrency ? fields.filter(({ name }) => name !== "exchangeRate") : fields;
 }
 
 function FormPage({ document, row, without = [], extra }: Props & { row: Row | undefined }) {
@@ -65,7 +75,7 @@ function FormPage({ document, row, without = [], extra }: Props & { row: Row | u
     go(routeOf(document, answer.id), { replace: true });
   };
   useSaveKey(() => void save());
-  const fields = editing.fields.filter(({ name }) => !without.includes(name));
+  const fields = usefulFields(editing.fields, editing.values, useBaseCurrency()).filter(({ name }) => !without.includes(name));
   return (
     <section className="page">
       <header className="page-head">

@@ -30,6 +30,8 @@ interface Props {
   /** What else changes in a line when one field does; `picked` is the record that was chosen. */
   derive?: (row: Values, field: Field, picked?: Row) => Values;
   previews?: PreviewColumn[];
+  /** The field behind which they stand; at the end where it is not said. */
+  previewsAfter?: string;
   /** Lines stay as they are in number; only cells change. */
   fixedRows?: boolean;
   readOnly?: (row: Values, field: Field) => boolean;
@@ -38,10 +40,10 @@ interface Props {
 const ROW_HEIGHT = 36;
 const VISIBLE_HEIGHT = 432;
 const OVERSCAN = 6;
-const WIDTHS: Record<string, number> = { decimal: 116, date: 122, enum: 112, bool: 76, int: 90, reference: 190 };
-const NUMBER_WIDTH = 46;
+const WIDTHS: Record<string, number> = { decimal: 104, date: 112, enum: 100, bool: 72, int: 80, reference: 164, description: 184, taxRate: 72, unitText: 72 };
+const NUMBER_WIDTH = 42;
 const TOOLS_WIDTH = 76;
-const PREVIEW_WIDTH = 122;
+const PREVIEW_WIDTH = 128;
 
 interface Cell {
   row: number;
@@ -49,12 +51,13 @@ interface Cell {
 }
 
 function widthOf(field: Field): number {
-  return WIDTHS[field.references ? "reference" : field.type] ?? ((field.maxLength ?? 200) >= 120 ? 220 : 130);
+  if (field.references === "inventory.unit") return WIDTHS.unitText;
+  return WIDTHS[field.name] ?? WIDTHS[field.references ? "reference" : field.type] ?? ((field.maxLength ?? 200) >= 120 ? 156 : 116);
 }
 
 /** Lines of a document, entered by keyboard or pasted from a spreadsheet; only the rows in sight are drawn. */
 export function LinesGrid(props: Props) {
-  const { label, fields, rows, onChange, errors, prefix, maxRows = 1000, newRow = () => ({}), derive = (row) => row, previews = [], fixedRows = false, readOnly } = props;
+  const { label, fields, rows, onChange, errors, prefix, maxRows = 1000, newRow = () => ({}), derive = (row) => row, previews = [], previewsAfter, fixedRows = false, readOnly } = props;
   const { t } = useTranslation();
   const meta = useMeta();
   const client = useQueryClient();
@@ -166,28 +169,30 @@ export function LinesGrid(props: Props) {
   const until = Math.min(rows.length, Math.ceil((scrollTop + VISIBLE_HEIGHT) / ROW_HEIGHT) + OVERSCAN);
   const drawn = Array.from({ length: Math.max(0, until - first) }, (_, index) => first + index);
   if (active && active.row < rows.length && (active.row < first || active.row >= until)) drawn.push(active.row);
-  const template = [NUMBER_WIDTH, ...columns.map(widthOf), ...previews.map(() => PREVIEW_WIDTH), ...(fixedRows ? [] : [TOOLS_WIDTH])].map((width) => `${width}px`).join(" ");
+  const place = columns.findIndex(({ name }) => name === previewsAfter) + 1 || columns.length;
+  const between = <T,>(cells: T[], inserted: T[]): T[] => cells.toSpliced(place, 0, ...inserted);
+  const template = [NUMBER_WIDTH, ...between(columns.map(widthOf), previews.map(() => PREVIEW_WIDTH)), ...(fixedRows ? [] : [TOOLS_WIDTH])].map((width) => `${width}px`).join(" ");
   const style = { gridTemplateColumns: template };
+  const entry = columns.findIndex((field) => rows[0] && !readOnly?.(rows[0], field));
   const faults = rowFaults(errors, prefix, fields);
   return (
     <div className="lines">
       <div className="grid" role="grid" aria-label={label} aria-rowcount={rows.length + 1} aria-colcount={columns.length + previews.length} onKeyDown={onKey} onBlur={onBlur} onPaste={(event) => void paste(event).catch(notifyError)} tabIndex={-1}>
-        <div className="grid-scroll" ref={scroller} onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}>
+        <div className="grid-scroll" ref={scroller} tabIndex={rows.length === 0 ? 0 : undefined} onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}>
           <div className="grid-row grid-head" role="row" style={style}>
             <span role="columnheader" aria-label={t("lines.number")}>#</span>
-            {columns.map((field) => (
+            {between(columns.map((field) => (
               <span key={field.name} role="columnheader" className={isFigure(field) ? "right" : undefined} title={field.label}>
                 {field.label}{field.required && <em aria-hidden="true"> *</em>}
               </span>
-            ))}
-            {previews.map(({ key, label: text }) => <span key={key} role="columnheader" className="right quiet">{t("lines.preview", { label: text })}</span>)}
+            )), previews.map(({ key, label: text }) => <span key={key} role="columnheader" className="right quiet" title={t("lines.preview", { label: text })}>{t("lines.preview", { label: text })}</span>))}
             {!fixedRows && <span role="columnheader"><span className="hidden-text">{t("lines.tools")}</span></span>}
           </div>
           <div className="grid-body" role="rowgroup" style={{ height: rows.length * ROW_HEIGHT }}>
             {drawn.map((row) => (
               <div key={row} className={active?.row === row ? "grid-row here" : "grid-row"} role="row" aria-rowindex={row + 2} style={{ ...style, transform: `translateY(${row * ROW_HEIGHT}px)` }}>
                 <span role="rowheader" className="line-number">{row + 1}</span>
-                {columns.map((field, column) => {
+                {between(columns.map((field, column) => {
                   const error = errors[`${prefix}[${row}].${field.name}`];
                   const here = active?.row === row && active.column === column;
                   const locked = isReadOnly(row, field);
@@ -195,7 +200,7 @@ export function LinesGrid(props: Props) {
                     <div
                       key={field.name} role="gridcell" title={error} aria-invalid={error ? true : undefined} aria-readonly={locked || undefined}
                       className={`cell ${isFigure(field) ? "right" : ""} ${error ? "invalid" : ""} ${locked ? "locked" : ""} ${here ? "active" : ""}`}
-                      tabIndex={!here && !locked && !active && row === 0 && column === 0 ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
+                      tabIndex={!here && !locked && !active && row === 0 && column === entry ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
                       onMouseDown={(event) => {
                         if (here || locked) return;
                         event.preventDefault();
@@ -209,8 +214,7 @@ export function LinesGrid(props: Props) {
                       )}
                     </div>
                   );
-                })}
-                {previews.map(({ key, text }) => <span key={key} role="gridcell" className="cell right quiet figure">{text(rows[row])}</span>)}
+                }), previews.map(({ key, text }) => <span key={key} role="gridcell" className="cell right quiet figure">{text(rows[row])}</span>))}
                 {!fixedRows && (
                   <span role="gridcell" className="cell line-tools">
                     <Tooltip title={t("lines.copy")}><Button type="text" size="small" tabIndex={-1} icon={<CopyOutlined />} aria-label={t("lines.copyLine", { line: row + 1 })} onClick={() => copyRow(row)} /></Tooltip>
@@ -229,7 +233,8 @@ export function LinesGrid(props: Props) {
         </div>
       )}
       {faults.length > 0 && (
-        <ul className="line-faults" role="alert">
+        <div className="line-faults" role="alert">
+        <ul>
           {faults.map(({ path, row, label: name, text }) => (
             <li key={path}>
               <button type="button" className="link-button" onClick={() => setActive({ row, column: Math.max(0, columns.findIndex((field) => path.endsWith(`.${field.name}`))) })}>{t("lines.fault", { line: row + 1, label: name })}</button>
@@ -237,6 +242,7 @@ export function LinesGrid(props: Props) {
             </li>
           ))}
         </ul>
+        </div>
       )}
     </div>
   );

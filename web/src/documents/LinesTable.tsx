@@ -2,6 +2,7 @@ import { Table, type TableColumnsType } from "antd";
 import type { ReactNode } from "react";
 import type { Field } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
+import { TableScroll } from "./TableScroll";
 import type { Values } from "./formValues";
 
 interface Props {
@@ -27,10 +28,11 @@ export function LinesTable({ label, fields, rows, currency, cells = {} }: Props)
     render: (_, row) => cells[field.name]?.(row) ?? <FieldValue field={field} value={row[field.name]} plain={!field.references?.startsWith("procurement")} />,
   }));
   const width = columns.reduce((total, { width: one }) => total + Number(one ?? 0), 0);
-  return (
+  const table = (
     <Table<Values>
       size="small" rowKey={(row) => String(row.id ?? row.lineNumber)} pagination={false} dataSource={rows} columns={columns} virtual={virtual} aria-label={label}
-      scroll={virtual ? { x: width, y: 480 } : { x: "max-content" }}
+      scroll={virtual ? { x: width, y: 480 } : undefined}
     />
   );
+  return virtual ? table : <TableScroll label={label}>{table}</TableScroll>;
 }

@@ -45,9 +45,9 @@ export function adopt(values: Values, sent: Values, answer: Row, fields: Field[]
   const next: Values = { ...answer };
   for (const field of fields) {
     const [mine, before] = [values[field.name], sent[field.name]];
-    if (mine === before) continue;
-    if (field.type !== "message" || !Array.isArray(mine) || !Array.isArray(before)) next[field.name] = mine;
-    else {
+    if (field.type !== "message" || !Array.isArray(mine) || !Array.isArray(before)) {
+      if (mine !== before) next[field.name] = mine;
+    } else {
       const saved = (answer[field.name] ?? []) as Values[];
       const aligned = mine.length >= before.length;
       next[field.name] = (mine as Values[]).map((line, index) =>

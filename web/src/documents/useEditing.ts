@@ -7,7 +7,6 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { documentKey, fetchDocument, useSave } from "@/api/documents";
 import { ApiError, violationsByField } from "@/api/errors";
 import { useMe } from "@/api/me";
-import type { Query } from "@/api/http";
 import type { DocumentMeta, Row } from "@/contract/meta";
 import { writableFields } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
@@ -20,11 +19,14 @@ interface Draft {
 
 const PAUSE_MS = 500;
 
-export function useEditing(document: DocumentMeta, row: Row | undefined, initial: Values) {
+const asWritten = (values: Values) => values;
+
+/** `prepare` leaves out what is written but not meant, such as lines still blank; it is the same function every time. */
+export function useEditing(document: DocumentMeta, row: Row | undefined, initial: Values, prepare = asWritten) {
   const meta = useMeta();
   const me = useMe();
   const client = useQueryClient();
-  const save = useSave(document);
+  const save = useSave(document, true);
   const [base, setBase] = useState<Values>(row ?? initial);
   const [saved, setSaved] = useState<Row | undefined>(row);
   const [values, setValues] = useState<Values>(row ?? initial);
@@ -35,8 +37,8 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   const [draft, setDraft] = useState<Draft | undefined>(() => JSON.parse(localStorage.getItem(slot) ?? "null") as Draft | null ?? undefined);
   const fields = useMemo(() => writableFields(document.fields, !saved), [document, saved]);
   const dirty = useMemo(
-    () => Object.keys(changedFields(sendable(meta, document.fields, base, !saved), sendable(meta, document.fields, values, !saved))).length > 0,
-    [meta, document, saved, base, values],
+    () => Object.keys(changedFields(sendable(meta, document.fields, base, !saved), sendable(meta, document.fields, prepare(values), !saved))).length > 0,
+    [meta, document, saved, base, values, prepare],
   );
 
   const latest = useRef({ values, dirty, slot });
@@ -78,22 +80,28 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   };
 
   /** Save and give back the answer; nothing where it was refused, which the page shows by itself. */
-  const submit = async (query?: Query, prepared: Values = values): Promise<Row | undefined> => {
-    const writable = sendable(meta, document.fields, prepared, !saved);
-    const sent = saved ? changedFields(sendable(meta, document.fields, base, false), writable) : writable;
-    if (saved && Object.keys(sent).length === 0) return saved;
+  const submit = async (changes: Values = {}): Promise<Row | undefined> => {
+    const sent = { ...values, ...changes };
+    const writable = sendable(meta, document.fields, prepare(sent), !saved);
+    const body = saved ? changedFields(sendable(meta, document.fields, base, false), writable) : writable;
+    if (saved && Object.keys(body).length === 0) return saved;
     try {
-      const answer = await save.mutateAsync({ row: saved ?? {}, values: sent, query });
-      accept(answer, values);
+      const answer = await save.mutateAsync({ row: saved ?? {}, values: body });
+      accept(answer, sent);
       return answer;
     } catch (error) {
-      await onRefused(error, values);
+      await onRefused(error, sent);
       return undefined;
     }
   };
 
   return {
-    values, setValues, set, errors, setErrors, fields, dirty, saved, accept, submit, saving: save.isPending,
+    /** Show a refusal that another call met, at the fields that it names. */
+    refuse: (error: unknown) => {
+      setErrors(formErrors(violationsByField(error), document.resourceField));
+      setRefusal(error);
+    },
+    values, set, errors, setErrors, fields, dirty, saved, accept, submit, saving: save.isPending,
     refusal, clearRefusal: () => setRefusal(undefined),
     conflict,
     resolve: (name: string, value: unknown) => {

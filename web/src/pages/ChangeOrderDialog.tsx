@@ -18,7 +18,7 @@ const SHOWN = ["lineNumber", "description"];
 export function ChangeOrderDialog({ document, order, onClose }: { document: DocumentMeta; order: PurchaseOrder; onClose: () => void }) {
   const { t } = useTranslation();
   const meta = useMeta();
-  const action = useAction(document);
+  const action = useAction(document, true);
   const method = methodOf(document, "change");
   const open = useMemo(() => order.lines.filter(({ cancelled }) => !cancelled) as unknown as Values[], [order]);
   const before: Values = { paymentTerms: order.paymentTerms, needDate: order.needDate };

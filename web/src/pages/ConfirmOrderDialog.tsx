@@ -14,7 +14,7 @@ import { useMeta } from "@/contract/useMeta";
 export function ConfirmOrderDialog({ document, order, onClose }: { document: DocumentMeta; order: PurchaseOrder; onClose: () => void }) {
   const { t } = useTranslation();
   const meta = useMeta();
-  const action = useAction(document);
+  const action = useAction(document, true);
   const open = order.lines.filter(({ cancelled }) => !cancelled);
   const [reference, setReference] = useState(order.supplierReference);
   const [days, setDays] = useState<Record<string, string>>(() => Object.fromEntries(open.map((line) => [line.id, line.promisedDate || line.needDate || order.needDate || ""])));

@@ -92,7 +92,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
       </Form>
       <div className="flow-editor">
         <Form.Item className="card" label={treeField.label} htmlFor={ids.tree} layout="vertical" validateStatus={problem ? "error" : undefined} help={problem ? <span role="alert">{t("flow.notJson", { problem })}</span> : undefined}>
-          <Input.TextArea id={ids.tree} ref={area} value={text} onChange={({ target }) => change(target.value)} className="code-input" spellCheck={false} autoSize={{ minRows: 18, maxRows: 40 }} />
+          <Input.TextArea id={ids.tree} ref={area} value={text} onChange={({ target }) => change(target.value)} className="code-input tall" spellCheck={false} rows={18} />
         </Form.Item>
         <section className="card" aria-label={t("flow.outline")}>
           <h2>{t("flow.outline")}</h2>

@@ -12,6 +12,7 @@ import { fieldOf, membersOf, methodOf, shownFields, type DocumentMeta } from "@/
 import type { OrderLine, PurchaseOrder } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
+import { lineColumns, useLineCells } from "@/documents/lineCells";
 import { LinesTable } from "@/documents/LinesTable";
 import { Reference } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
@@ -78,12 +79,13 @@ function Lines({ document, order }: { document: DocumentMeta; order: PurchaseOrd
   const meta = useMeta();
   const requisitions = useDocumentMeta("procurement.purchase_requisition");
   const field = fieldOf(document, "lines")!;
-  const members = shownFields(membersOf(meta, field.message)).filter(({ name }) => !LINE_ASIDE.includes(name));
+  const members = lineColumns(shownFields(membersOf(meta, field.message)), LINE_ASIDE);
+  const lineCells = useLineCells();
   const sources = members.find(({ name }) => name === "sources");
   const promisable = FIRST_PROMISABLE.includes(order.state);
   const today = new Date().toISOString().slice(0, 10);
   const cells = {
-    description: (line: Values) => <span className={line.cancelled ? "struck" : undefined}>{String(line.description)}</span>,
+    ...lineCells,
     promisedDate: (line: Values) => {
       const day = String(line.promisedDate || "");
       const late = order.overdue && promisable && !line.cancelled && (day || String(line.needDate || "9999")) < today;
@@ -99,8 +101,8 @@ function Lines({ document, order }: { document: DocumentMeta; order: PurchaseOrd
       </span>
     ),
   };
-  const shown = members.filter(({ name, type }) => type !== "message" && name !== "cancelled");
-  const columns = sources ? [...shown, { ...sources, type: "string" as const, repeated: false }] : shown;
+  const shown = members.filter(({ name, type }) => (type !== "message" || name === "sources") && name !== "cancelled");
+  const columns = shown.map((one) => (one === sources ? { ...one, type: "string" as const, repeated: false } : one));
   return (
     <section className="card">
       <h2>{field.label} <span className="count">{t("list.count", { count: order.lines.length })}</span></h2>

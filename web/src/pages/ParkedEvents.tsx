@@ -7,6 +7,7 @@ import { useHolds } from "@/api/me";
 import { notifySuccess } from "@/app/notify";
 import { timeText } from "@/contract/format";
 import { useMeta } from "@/contract/useMeta";
+import { TableScroll } from "@/documents/TableScroll";
 import { PageProblem } from "@/documents/PageProblem";
 
 interface ParkedEvent {
@@ -58,8 +59,9 @@ export default function ParkedEvents() {
       {error ? (
         <PageProblem error={error} retry={() => void refetch()} />
       ) : (
+        <TableScroll label={t("parked.title")} tall>
         <Table<ParkedEvent>
-          size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={data?.parkedEvents} scroll={{ x: "max-content" }}
+          size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={data?.parkedEvents}
           locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("parked.none")} /> }}
           columns={[
             { title: t("parked.since"), render: (_, { firstTime }) => timeText(firstTime) },
@@ -74,6 +76,7 @@ export default function ParkedEvents() {
             },
           ]}
         />
+        </TableScroll>
       )}
     </section>
   );

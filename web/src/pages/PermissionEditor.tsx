@@ -85,15 +85,15 @@ function DocumentPermissions({ title, permissions, held, descriptions, onToggle 
   const names = permissions.map(({ name }) => name);
   const count = names.filter(held).length;
   return (
-    <fieldset className="permission-row">
-      <legend>
+    <div className="permission-row" role="group" aria-label={title}>
+      <span className="permission-title">
         <Checkbox checked={count === names.length} indeterminate={count > 0 && count < names.length} disabled={!onToggle} onChange={({ target }) => onToggle?.(names, target.checked)}>{title}</Checkbox>
-      </legend>
+      </span>
       {permissions.map(({ name, label }) => (
         <Checkbox key={name} checked={held(name)} disabled={!onToggle} onChange={({ target }) => onToggle?.([name], target.checked)}>
           <span title={descriptions.get(name) || name}>{label.split(" · ").at(-1)}</span>
         </Checkbox>
       ))}
-    </fieldset>
+    </div>
   );
 }

@@ -6,13 +6,13 @@ import { useParams } from "react-router";
 import { callMethod, remember, useDocument, useList } from "@/api/documents";
 import { withCompany } from "@/api/context";
 import { AppLink, routeOf, useGo } from "@/app/links";
-import { notifyError, notifySuccess } from "@/app/notify";
+import { notifySuccess } from "@/app/notify";
 import { group, sum } from "@/contract/decimal";
 import { fieldOf, membersOf, methodOf, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { FieldsForm } from "@/documents/FieldsForm";
-import { useInitialValues, useSaveKey } from "@/documents/GenericForm";
+import { usefulFields, useBaseCurrency, useInitialValues, useSaveKey } from "@/documents/GenericForm";
 import { LinesGrid } from "@/documents/LinesGrid";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing, type Editing } from "@/documents/useEditing";
@@ -29,6 +29,10 @@ export default function RequisitionForm({ document }: { document: DocumentMeta }
   return <Draft key={id ?? "new"} document={document} row={data} />;
 }
 
+function withoutBlankLines(values: Values): Values {
+  return { ...values, lines: withoutBlankEnd(values.lines as Values[]) };
+}
+
 const AUTOSAVE_MS = 1_000;
 
 function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined }) {
@@ -37,7 +41,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const go = useGo();
   const client = useQueryClient();
   const initial = useInitialValues(document);
-  const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]));
+  const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]), withoutBlankLines);
   const { values, saved, dirty } = editing;
   const linesField = fieldOf(document, "lines")!;
   const members = useMemo(() => orderColumns(membersOf(meta, linesField.message)), [meta, linesField]);
@@ -45,6 +49,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const autosave = useAutosave(document, editing, members);
   const [submitting, setSubmitting] = useState(false);
   const rateOfCategory = useCategoryRates();
+  const baseCurrency = useBaseCurrency();
   const submit = async () => {
     setSubmitting(true);
     try {
@@ -55,13 +60,13 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
       notifySuccess(t("requisition.submitted"));
       go(routeOf(document, answer.id), { replace: true });
     } catch (error) {
-      notifyError(error);
+      editing.refuse(error);
     } finally {
       setSubmitting(false);
     }
   };
   useSaveKey(() => void autosave.save());
-  const fields = editing.fields.filter(({ name }) => name !== "lines");
+  const fields = usefulFields(editing.fields, values, baseCurrency).filter(({ name }) => name !== "lines");
   const total = sum(lines.map(amountOf), 2);
   return (
     <section className="page">
@@ -78,24 +83,22 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
       </header>
       <EditingNotes document={document} editing={editing} />
       <div className="with-side">
-        <div className="main-column">
-          <Form layout="vertical" component="div" className="card">
-            <FieldsForm fields={fields} values={values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
-          </Form>
-          <section className="card" aria-label={linesField.label}>
-            <h2>{linesField.label} <span className="count">{t("list.count", { count: lines.filter((line) => !isBlank(line)).length })}</span></h2>
-            <LinesGrid
-              label={linesField.label} fields={members} rows={lines} onChange={(next) => editing.set("lines", next)} errors={editing.errors} prefix="lines" maxRows={linesField.maxItems}
-              derive={(line, field, picked) => deriveLine(line, field, picked, rateOfCategory)} readOnly={isLocked}
-              previews={[{ key: "amount", label: members.find(({ name }) => name === "amount")?.label ?? "", text: (line) => (amountOf(line) ? group(amountOf(line), 2) : "") }]}
-            />
-            <p className="preview-total">{t("requisition.previewTotal")} <strong className="figure">{group(total, 2)}</strong> {String(values.currency ?? "")}</p>
-          </section>
-        </div>
+        <Form layout="vertical" component="div" className="card">
+          <FieldsForm fields={fields} values={values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
+        </Form>
         <aside className="side-column">
           <ApprovalPath document={document} id={saved?.id} version={saved?.etag} />
         </aside>
       </div>
+          <section className="card" aria-label={linesField.label}>
+            <h2>{linesField.label} <span className="count">{t("list.count", { count: lines.filter((line) => !isBlank(line)).length })}</span></h2>
+            <LinesGrid
+              label={linesField.label} fields={members} rows={lines} onChange={(next) => editing.set("lines", next)} errors={editing.errors} prefix="lines" maxRows={linesField.maxItems}
+              derive={(line, field, picked) => deriveLine(line, field, picked, rateOfCategory)} readOnly={isLocked} previewsAfter="taxRate"
+              previews={[{ key: "amount", label: members.find(({ name }) => name === "amount")?.label ?? "", text: (line) => (amountOf(line) ? group(amountOf(line), 2) : "") }]}
+            />
+            <p className="preview-total">{t("requisition.previewTotal")} <strong className="figure">{group(total, 2)}</strong> {String(values.currency ?? "")}</p>
+          </section>
     </section>
   );
 }
@@ -122,7 +125,7 @@ function useAutosave(document: DocumentMeta, editing: Editing, members: Field[])
     }
     const title = values.title || lines[0]?.description;
     if (title !== values.title) set("title", title);
-    const answer = await submit(undefined, { ...values, title, lines });
+    const answer = await submit({ title });
     if (!answer) setRefused(values);
     else if (!saved) history.replaceState(history.state, "", withCompany(`${routeOf(document, answer.id)}/edit`));
     return answer;

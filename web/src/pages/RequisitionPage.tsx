@@ -1,17 +1,19 @@
 import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { AppLink, routeOf } from "@/app/links";
-import { ago } from "@/contract/format";
+import { lasting } from "@/contract/format";
 import { fieldOf, membersOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { Requisition } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
+import { lineColumns, useLineCells } from "@/documents/lineCells";
 import { LinesTable } from "@/documents/LinesTable";
 import { References } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
 import { ApprovalPath } from "./ApprovalPath";
 
 const ASIDE = ["lines", "waitingOnIds", "waitingSinceTime", "caseId", "outcomeNote", "submission", "exchangeRate", "exchangeRateDate", "baseAmount", "baseCurrency"];
+const LINE_ASIDE = ["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"];
 
 /** A requisition as its owner and the buyer see it: where it is, with whom, since when, and the orders made from it. */
 export default function RequisitionPage({ document }: { document: DocumentMeta }) {
@@ -32,7 +34,7 @@ function Whereabouts({ row }: { row: Requisition }) {
     return (
       <Alert
         className="note" type="info" showIcon
-        title={<span>{t("portal.waitingOn")} <References document="identity.employee" ids={row.waitingOnIds} plain /> {row.waitingSinceTime && t("timeline.since", { ago: ago(row.waitingSinceTime) })}</span>}
+        title={<span>{t("portal.waitingOn")} <References document="identity.employee" ids={row.waitingOnIds} plain /> {row.waitingSinceTime && t("timeline.since", { time: lasting(row.waitingSinceTime) })}</span>}
       />
     );
   }
@@ -45,13 +47,14 @@ function Lines({ document, row }: { document: DocumentMeta; row: Requisition }) 
   const meta = useMeta();
   const orders = useDocumentMeta("procurement.purchase_order");
   const field = fieldOf(document, "lines")!;
-  const members = shownFields(membersOf(meta, field.message)).filter(({ name }) => !["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"].includes(name));
+  const members = lineColumns(shownFields(membersOf(meta, field.message)), LINE_ASIDE);
+  const cells = useLineCells();
   const order = (line: Values) => (line.orderId ? <AppLink to={routeOf(orders, String(line.orderId))}>{String(line.orderNumber || orders.title)}</AppLink> : null);
   const anyOrder = row.lines.some(({ orderId }) => orderId);
   return (
     <section className="card">
       <h2>{field.label} <span className="count">{t("list.count", { count: row.lines.length })}</span></h2>
-      <LinesTable label={field.label} fields={members} rows={row.lines as Values[]} currency={row.currency} cells={anyOrder ? { orderNumber: order } : {}} />
+      <LinesTable label={field.label} fields={members} rows={row.lines as Values[]} currency={row.currency} cells={anyOrder ? { ...cells, orderNumber: order } : cells} />
     </section>
   );
 }

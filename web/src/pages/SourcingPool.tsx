@@ -18,6 +18,8 @@ import { ReferencePicker } from "@/documents/ReferencePicker";
 import { SelectionBar } from "@/documents/SelectionBar";
 import { useColumns, useListState } from "@/documents/listState";
 
+/** What a buyer decides stands at the left. */
+const FIRST = ["description", "quantity", "itemId", "supplierId", "unitPrice", "taxRate", "needDate", "reason"];
 const OPEN = 'state = "OPEN"';
 
 /** The buyer's pool: code lines, give them a supplier and a price where they stand, and bundle them into orders. */
@@ -26,7 +28,8 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
   const client = useQueryClient();
   const { modal } = App.useApp();
   const state = useListState(document);
-  const { columns } = useColumns(document);
+  const { columns: kept } = useColumns(document);
+  const columns = [...FIRST.map((name) => fieldOf(document, name)!), ...kept.filter(({ name }) => !FIRST.includes(name))];
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const [orders, setOrders] = useState<PurchaseOrder[]>();
   const filter = state.filters.state ? state.filter : [OPEN, state.filter].filter(Boolean).join(" AND ");
@@ -37,7 +40,7 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
   const order = methodOf(document, "order");
   const rows = (pages.data?.pages.flatMap((page) => page.rows) ?? []) as SourcingTask[];
   const chosen = selected.ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
-  const incomplete = chosen.filter((task) => !task.supplierId || !task.unitPrice);
+  const incomplete = chosen.filter((task) => !task.supplierId || !task.unitPrice || !task.taxRate);
   const run = useMutation({
     mutationFn: () => call<{ purchaseOrders: PurchaseOrder[] }>("POST", order!.path, { body: { ids: selected.ids } }),
     onSuccess: ({ purchaseOrders }) => {

@@ -18,7 +18,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
       <span className="task-title">{task.title || task.documentNumber}</span>
       <span className="figure">{group(task.amount || "0", 2)} {task.currency}</span>
       <small>
-        <Reference document="identity.employee" id={task.requesterId} plain /> · {meta.documents[task.documentType]?.title} {task.documentNumber}
+        <Reference document="identity.employee" id={task.requesterId} plain /> · {task.documentNumber || meta.documents[task.documentType]?.title}
       </small>
       <small>
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}

@@ -122,8 +122,8 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const { t } = useTranslation();
   const client = useQueryClient();
   const cases = useDocumentMeta("approval.case");
-  const decide = useAction(document);
-  const comment = useAction(cases);
+  const decide = useAction(document, true);
+  const comment = useAction(cases, true);
   const [text, setText] = useState("");
   const id = useId();
   const running = decision === "comment" ? comment : decide;
@@ -146,7 +146,7 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
       <Form layout="vertical" component="div">
         <Form.Item label={t("approval.opinion")} htmlFor={id} required={required} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
-          <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} autoSize={{ minRows: 2, maxRows: 6 }} maxLength={2000} aria-required={required} />
+          <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} rows={2} maxLength={2000} aria-required={required} />
         </Form.Item>
       </Form>
     </Modal>
