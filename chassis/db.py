@@ -172,7 +172,7 @@ class Tables:
             metadata,
             sa.Column("consumer", sa.Text(), primary_key=True),
             sa.Column("event_id", sa.Uuid(), primary_key=True),
-            instant("processed_at"),
+            instant("processed_at", index=True),
         )
         self.parked_event = sa.Table(
             "parked_event",

@@ -72,7 +72,7 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
     try:
         with telemetry.span(f"react {subject}", traceparent=headers.get("traceparent", "")):
             return bool(await runtime._retrying(attempt))
-    except (PoolTimeout, OSError, TimeoutError) as error:
+    except (OSError, TimeoutError) as error:
         raise Passing(type(error).__name__) from error
     except DBAPIError as error:
         if isinstance(error, IntegrityError):

@@ -250,7 +250,7 @@ def _beyond(key: Order, value: Any) -> sa.ColumnElement[bool]:
 def search_condition(model: Any, words: str) -> sa.ColumnElement[bool] | None:
     """Rows that hold all the words, as names, codes or pinyin."""
     query = text.search_query(words)
-    if not query:
+    if not query or not model.__search__:
         return sa.false() if words.strip() else None
     return model.search.op("@@")(sa.cast(sa.literal(query), pg.TSQUERY))  # type: ignore[no-any-return]
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -250,7 +251,7 @@ class Runtime:
             if row in call.db.new:
                 row.created_at = row.created_at or now
             row.updated_at = now
-            if row.__search__:
+            if row.__search__ and (row in call.db.new or _words_changed(row)):
                 row.search = search_vector(row)
 
     def _as_message(self, call: Call, result: Any) -> Any:
@@ -260,6 +261,8 @@ class Runtime:
         for tries in range(1, TRIES + 1):
             try:
                 return await attempt()
+            except PoolTimeout as error:
+                raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except StaleDataError:
                 raise Refused("STALE_ETAG", current_etag="") from None
             except DBAPIError as error:
@@ -318,6 +321,11 @@ class Runtime:
         """Wait for the calls that are under way."""
         while self.under_way:
             await asyncio.wait(set(self.under_way))
+
+
+def _words_changed(row: Any) -> bool:
+    state = sa.inspect(row)
+    return any(state.attrs[name].history.has_changes() for name in row.__search__)
 
 
 def search_vector(row: Any) -> str:

@@ -22,7 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
 
-from chassis import authn, contract, crypto, errors, inbox, policy, telemetry
+from chassis import authn, contract, crypto, errors, housekeeping, inbox, policy, telemetry
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
 from chassis.errors import Refused
@@ -177,6 +177,7 @@ class Host:
             consumer = inbox.Consumer(self.runtime, self.nats)
             self._go(self._forever(consumer.run))
             self._go(inbox.replay_parked(self.runtime))
+        self._go(self._forever(lambda: housekeeping.run(self.runtime)))
         for background in self.service.background:
             self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
         self._go(self._tell_health())

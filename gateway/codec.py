@@ -149,7 +149,7 @@ def _float_out(value: float) -> Any:
 
 
 def _timestamp_out(stamp: Any) -> str:
-    text = (_EPOCH + datetime.timedelta(seconds=stamp.seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    text = (_EPOCH + datetime.timedelta(seconds=stamp.seconds)).isoformat()[:19]
     if nanos := stamp.nanos:
         digits = f"{nanos:09d}"
         digits = digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits

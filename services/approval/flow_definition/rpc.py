@@ -106,9 +106,17 @@ class FlowDefinitions:
     async def TryFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag, lock=False)
         flow = check_publishable(definition, call.organisation)
-        case = case_of(request.approval)
-        case.company_id = call.company_id
+        case = case_of(_imagined(request.approval, definition, call))
         return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
+
+
+def _imagined(approval: Any, definition: FlowDefinition, call: Call) -> Any:
+    """The document to try, with what was left out: it need not exist, and the caller asks where nobody is named."""
+    approval.company_id = str(definition.company_id)
+    approval.document_type = definition.document_type
+    approval.document_id = approval.document_id or str(definition.id)
+    approval.requester_id = approval.requester_id or str(call.actor.person)
+    return approval
 
 
 async def _published(call: Call, definition: FlowDefinition) -> FlowVersion | None:

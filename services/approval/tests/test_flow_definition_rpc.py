@@ -115,6 +115,8 @@ async def test_a_draft_is_tried_before_it_is_published(office):
         preview = await office.admin.TryFlowDefinition(id=draft.id, approval=request("imagined", amount=amount))
         return [step.node_id for step in preview.steps]
 
+    nothing_named = await office.admin.TryFlowDefinition(id=draft.id, approval={"amount": "1"})
+    assert [step.node_id for step in nothing_named.steps] == ["a"]
     assert await asked("5000") == ["a"]
     assert await asked("5000.01") == ["b"]
     assert (await office.admin.ListCases()).cases == []

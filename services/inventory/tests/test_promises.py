@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import contract, inbox, query
+from chassis import contract, housekeeping, inbox, query
 from chassis.call import Call
 from chassis.errors import Refused, from_status, to_status
 from chassis.mapping import plan_for
@@ -257,6 +257,22 @@ async def test_an_event_is_worked_on_once_however_often_it_comes(service):
 
     assert sorted(worked for (worked,) in outcomes) == [False] * 7 + [True]
     assert seen == ["PCS", "PCS"]
+
+
+async def test_old_keys_and_events_are_thrown_away_but_nothing_that_is_still_to_be_published(service, as_):
+    await as_("admin").CreateUnit(unit=UNIT)
+    await as_("admin").CreateUnit(unit={**UNIT, "code": "BOX"})
+    outbox = service.runtime.tables.outbox
+    first = sa.select(outbox.c.event_id).order_by(outbox.c.event_id).limit(1).scalar_subquery()
+    async with service.runtime.engine.begin() as connection:
+        await connection.execute(outbox.update().where(outbox.c.event_id == first).values(published_at=sa.func.now()))
+
+    service.clock.advance(days=31)
+    gone = await housekeeping.tidy(service.runtime)
+
+    assert gone == 3  # two keys, one event
+    assert len(await service.events()) == 1
+    assert await housekeeping.tidy(service.runtime) == 0
 
 
 def test_what_failed_rests_longer_each_time():

@@ -177,53 +177,51 @@ export function LinesGrid(props: Props) {
   const faults = rowFaults(errors, prefix, fields);
   return (
     <div className="lines">
-      <div className="grid" role="grid" aria-label={label} aria-rowcount={rows.length + 1} aria-colcount={columns.length + previews.length} onKeyDown={onKey} onBlur={onBlur} onPaste={(event) => void paste(event).catch(notifyError)} tabIndex={-1}>
-        <div className="grid-scroll" ref={scroller} tabIndex={rows.length === 0 ? 0 : undefined} onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}>
-          <div className="grid-row grid-head" role="row" style={style}>
-            <span role="columnheader" aria-label={t("lines.number")}>#</span>
-            {between(columns.map((field) => (
-              <span key={field.name} role="columnheader" className={isFigure(field) ? "right" : undefined} title={field.label}>
-                {field.label}{field.required && <em aria-hidden="true"> *</em>}
-              </span>
-            )), previews.map(({ key, label: text }) => <span key={key} role="columnheader" className="right quiet" title={t("lines.preview", { label: text })}>{t("lines.preview", { label: text })}</span>))}
-            {!fixedRows && <span role="columnheader"><span className="hidden-text">{t("lines.tools")}</span></span>}
-          </div>
-          <div className="grid-body" role="rowgroup" style={{ height: rows.length * ROW_HEIGHT }}>
-            {drawn.map((row) => (
-              <div key={row} className={active?.row === row ? "grid-row here" : "grid-row"} role="row" aria-rowindex={row + 2} style={{ ...style, transform: `translateY(${row * ROW_HEIGHT}px)` }}>
-                <span role="rowheader" className="line-number">{row + 1}</span>
-                {between(columns.map((field, column) => {
-                  const error = errors[`${prefix}[${row}].${field.name}`];
-                  const here = active?.row === row && active.column === column;
-                  const locked = isReadOnly(row, field);
-                  return (
-                    <div
-                      key={field.name} role="gridcell" title={error} aria-invalid={error ? true : undefined} aria-readonly={locked || undefined}
-                      className={`cell ${isFigure(field) ? "right" : ""} ${error ? "invalid" : ""} ${locked ? "locked" : ""} ${here ? "active" : ""}`}
-                      tabIndex={!here && !locked && !active && row === 0 && column === entry ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
-                      onMouseDown={(event) => {
-                        if (here || locked) return;
-                        event.preventDefault();
-                        setActive({ row, column });
-                      }}
-                    >
-                      {here && !locked ? (
-                        <CellEditor field={field} value={rows[row][field.name]} label={t("lines.cell", { label: field.label, line: row + 1 })} onKey={onKey} onCommit={(value, picked) => setCell(row, field, value, picked)} />
-                      ) : (
-                        <FieldValue field={field} value={rows[row][field.name]} plain />
-                      )}
-                    </div>
-                  );
-                }), previews.map(({ key, text }) => <span key={key} role="gridcell" className="cell right quiet figure">{text(rows[row])}</span>))}
-                {!fixedRows && (
-                  <span role="gridcell" className="cell line-tools">
-                    <Tooltip title={t("lines.copy")}><Button type="text" size="small" tabIndex={-1} icon={<CopyOutlined />} aria-label={t("lines.copyLine", { line: row + 1 })} onClick={() => copyRow(row)} /></Tooltip>
-                    <Tooltip title={t("lines.remove")}><Button type="text" size="small" tabIndex={-1} icon={<DeleteOutlined />} aria-label={t("lines.removeLine", { line: row + 1 })} onClick={() => removeRow(row)} /></Tooltip>
-                  </span>
-                )}
-              </div>
-            ))}
-          </div>
+      <div className="grid" role="grid" aria-label={label} aria-rowcount={rows.length + 1} aria-colcount={columns.length + previews.length} onKeyDown={onKey} onBlur={onBlur} onPaste={(event) => void paste(event).catch(notifyError)} tabIndex={entry < 0 ? 0 : -1} ref={scroller} onScroll={({ currentTarget }) => setScrollTop(currentTarget.scrollTop)}>
+        <div className="grid-row grid-head" role="row" style={style}>
+          <span role="columnheader" aria-label={t("lines.number")}>#</span>
+          {between(columns.map((field) => (
+            <span key={field.name} role="columnheader" className={isFigure(field) ? "right" : undefined} title={field.label}>
+              {field.label}{field.required && <em aria-hidden="true"> *</em>}
+            </span>
+          )), previews.map(({ key, label: text }) => <span key={key} role="columnheader" className="right quiet" title={t("lines.preview", { label: text })}>{t("lines.preview", { label: text })}</span>))}
+          {!fixedRows && <span role="columnheader"><span className="hidden-text">{t("lines.tools")}</span></span>}
+        </div>
+        <div className="grid-body" role="rowgroup" style={{ height: rows.length * ROW_HEIGHT }}>
+          {drawn.map((row) => (
+            <div key={row} className={active?.row === row ? "grid-row here" : "grid-row"} role="row" aria-rowindex={row + 2} style={{ ...style, transform: `translateY(${row * ROW_HEIGHT}px)` }}>
+              <span role="rowheader" className="line-number">{row + 1}</span>
+              {between(columns.map((field, column) => {
+                const error = errors[`${prefix}[${row}].${field.name}`];
+                const here = active?.row === row && active.column === column;
+                const locked = isReadOnly(row, field);
+                return (
+                  <div
+                    key={field.name} role="gridcell" title={error} aria-invalid={error ? true : undefined} aria-readonly={locked || undefined}
+                    className={`cell ${isFigure(field) ? "right" : ""} ${error ? "invalid" : ""} ${locked ? "locked" : ""} ${here ? "active" : ""}`}
+                    tabIndex={!here && !locked && !active && row === 0 && column === entry ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
+                    onMouseDown={(event) => {
+                      if (here || locked) return;
+                      event.preventDefault();
+                      setActive({ row, column });
+                    }}
+                  >
+                    {here && !locked ? (
+                      <CellEditor field={field} value={rows[row][field.name]} label={t("lines.cell", { label: field.label, line: row + 1 })} onKey={onKey} onCommit={(value, picked) => setCell(row, field, value, picked)} />
+                    ) : (
+                      <FieldValue field={field} value={rows[row][field.name]} plain />
+                    )}
+                  </div>
+                );
+              }), previews.map(({ key, text }) => <span key={key} role="gridcell" className="cell right quiet figure">{text(rows[row])}</span>))}
+              {!fixedRows && (
+                <span role="gridcell" className="cell line-tools">
+                  <Tooltip title={t("lines.copy")}><Button type="text" size="small" tabIndex={-1} icon={<CopyOutlined />} aria-label={t("lines.copyLine", { line: row + 1 })} onClick={() => copyRow(row)} /></Tooltip>
+                  <Tooltip title={t("lines.remove")}><Button type="text" size="small" tabIndex={-1} icon={<DeleteOutlined />} aria-label={t("lines.removeLine", { line: row + 1 })} onClick={() => removeRow(row)} /></Tooltip>
+                </span>
+              )}
+            </div>
+          ))}
         </div>
       </div>
       {!fixedRows && (

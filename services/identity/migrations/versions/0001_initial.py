@@ -87,6 +87,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("consumer", "event_id", name=op.f("pk_inbox")),
     )
+    op.create_index(op.f("ix_inbox_processed_at"), "inbox", ["processed_at"], unique=False)
     op.create_table(
         "number_series",
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -418,6 +419,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("number_series")
+    op.drop_index(op.f("ix_inbox_processed_at"), table_name="inbox")
     op.drop_table("inbox")
     op.drop_index(op.f("ix_idempotency_created_at"), table_name="idempotency")
     op.drop_table("idempotency")

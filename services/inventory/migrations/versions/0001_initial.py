@@ -50,6 +50,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("consumer", "event_id", name=op.f("pk_inbox")),
     )
+    op.create_index(op.f("ix_inbox_processed_at"), "inbox", ["processed_at"], unique=False)
     op.create_table(
         "item_category",
         sa.Column("state", sa.Text(), nullable=False),
@@ -288,6 +289,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_item_category_name"), table_name="item_category")
     op.drop_index(op.f("ix_item_category_created_at"), table_name="item_category")
     op.drop_table("item_category")
+    op.drop_index(op.f("ix_inbox_processed_at"), table_name="inbox")
     op.drop_table("inbox")
     op.drop_index(op.f("ix_idempotency_created_at"), table_name="idempotency")
     op.drop_table("idempotency")

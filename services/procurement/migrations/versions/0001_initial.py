@@ -62,6 +62,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("consumer", "event_id", name=op.f("pk_inbox")),
     )
+    op.create_index(op.f("ix_inbox_processed_at"), "inbox", ["processed_at"], unique=False)
     op.create_table(
         "item_copy",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -699,6 +700,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_item_last_price_order_id"), table_name="item_last_price")
     op.drop_table("item_last_price")
     op.drop_table("item_copy")
+    op.drop_index(op.f("ix_inbox_processed_at"), table_name="inbox")
     op.drop_table("inbox")
     op.drop_index(op.f("ix_idempotency_created_at"), table_name="idempotency")
     op.drop_table("idempotency")

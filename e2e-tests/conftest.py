@@ -1,0 +1,155 @@
+"""The suite as its people use it: one running instance with the demo company, people signed in, a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from screen import Screen
+
+from infra.local.demo.door import Door
+from infra.local.instance import DEMO_PASSWORD, Instance
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+CHROMIUM = os.environ.get("HEYI_CHROMIUM") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PHONE, DESKTOP = (360, 740), (1280, 800)
+
+
+@pytest.fixture(scope="session")
+def instance() -> Instance:
+    """The running instance that the stories play on."""
+    found = Instance(os.environ.get("INSTANCE", "test"))
+    if not found.healthy("gateway"):
+        found.up()
+    return found
+
+
+@pytest.fixture(scope="session")
+def people(instance: Instance) -> dict[str, str]:
+    """Usernames of the demo people by what they do: `people["requester"]`."""
+    return {login["what"].split(":")[0]: login["username"] for login in instance.logins()}
+
+
+@pytest.fixture(scope="session")
+async def door(instance: Instance, people: dict[str, str]) -> AsyncIterator[Callable[[str], Awaitable[Door]]]:
+    """`await door("requester")`: a REST session of somebody, by role or username, signed in at Keycloak's page once."""
+    known: dict[str, Door] = {}
+
+    async def open_door(who: str) -> Door:
+        username = people.get(who, who)
+        if username not in known:
+            known[username] = Door(instance.url)
+            await known[username].sign_in(username, DEMO_PASSWORD)
+        return known[username]
+
+    yield open_door
+    for each in known.values():
+        await each.close()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+class Window:
+    """A browser window of one person. What goes wrong behind the page fails the story."""
+
+    def __init__(self, page: Page, context: BrowserContext, base: str, locale: str) -> None:
+        self.page, self.context, self.base, self.locale = page, context, base, locale
+        self.screen = Screen(page, base, locale)
+        self.faults: list[str] = []
+        # answers that a story provokes on purpose, by status
+        self.expected: set[int] = set()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(f"status of {status}" in message.text for status in self.expected):
+            self.faults.append(f"console: {message.text[:300]} at {message.location.get('url', '')}")
+
+    async def sign_in(self, username: str, password: str = DEMO_PASSWORD) -> None:
+        """From the front door through Keycloak's page."""
+        self.expected.add(401)  # the first question of a page that nobody is signed in to
+        await self.page.goto(self.base + "/")
+        await self.page.fill("#username", username)
+        await self.page.fill("#password", password)
+        await self.page.click("#kc-login")
+        await self.page.wait_for_url(lambda url: url.startswith(self.base))
+        self.expected.discard(401)
+        await self.screen.read_contract()
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.base + path)
+
+    async def picture(self, name: str) -> None:
+        """A screenshot, to be looked at."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        width = (self.page.viewport_size or {"width": 0})["width"]
+        await self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.locale}-{width}.png", full_page=True)
+
+
+@pytest.fixture
+async def window(
+    browser: Browser, instance: Instance, people: dict[str, str], request: pytest.FixtureRequest
+) -> AsyncIterator[Any]:
+    """`await window("requester", locale="en", size=PHONE, dark=True)`: a window in which somebody is signed in."""
+    opened: list[Window] = []
+    failed = request.session.testsfailed
+
+    async def open_window(
+        who: str | None, *, locale: str = "zh-CN", size: tuple[int, int] = DESKTOP, dark: bool = False,
+        bypass_csp: bool = False, password: str = DEMO_PASSWORD,
+    ) -> Window:  # fmt: skip
+        context = await browser.new_context(
+            locale=locale, viewport={"width": size[0], "height": size[1]}, bypass_csp=bypass_csp,
+            color_scheme="dark" if dark else "light", has_touch=size == PHONE,
+        )  # fmt: skip
+        context.set_default_timeout(10_000)
+        made = Window(await context.new_page(), context, instance.url, locale)
+        opened.append(made)
+        if who is not None:
+            await made.sign_in(people.get(who, who), password)
+        return made
+
+    yield open_window
+    faults = [fault for each in opened for fault in each.faults]
+    for number, each in enumerate(opened):
+        if request.session.testsfailed > failed:
+            await each.picture(f"failed-{request.node.name}-{number}")
+        await each.context.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session")
+def demo(instance: Instance) -> Any:
+    """Stable ids of the demo documents: `demo("inventory.item", "2002-0004")`."""
+    from infra.local.demo.records import id_of
+
+    return id_of
+
+
+def key() -> str:
+    """An idempotency key."""
+    return str(uuid.uuid4())
+
+
+def words(locale: str) -> dict[str, Any]:
+    """The page's own sentences in a language."""
+    found: dict[str, Any] = json.loads(
+        (Path(__file__).parent.parent / "web" / "src" / "locales" / f"{locale}.json").read_text()
+    )
+    return found
