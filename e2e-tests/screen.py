@@ -93,7 +93,10 @@ class Screen:
     async def enter(self, grid: Locator, line: int, field: str, of: str = LINE) -> Locator:
         """Make a cell of the lines grid the active one."""
         headers = [text.strip(" *") for text in await grid.get_by_role("columnheader").all_inner_texts()]
-        column = headers.index(self.label(of, field)) - 1
+        label = self.label(of, field)
+        # two columns may be called the same: then in the contract's order
+        alike = [one["name"] for one in self.meta["messages"][of]["fields"] if one["label"] == label]
+        column = [index for index, text in enumerate(headers) if text == label][alike.index(field)] - 1
         await grid.get_by_role("row").nth(line).get_by_role("gridcell").nth(column).click()
         editor = self.cell(line, field, of)
         await expect(editor).to_be_focused()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
+from papers import title_of, written
 from playwright.async_api import expect
 from screen import LINE, REQUISITION
 
@@ -17,7 +17,7 @@ async def test_browser_requester_writes_ten_lines_and_sees_who_will_be_asked(win
     """Type-ahead, paste, free text, service; the way changes with the amount; the draft is on the other device."""
     mine = await window("requester")
     page, screen = mine.page, mine.screen
-    title = f"机加工车间轴承与刀具补充 {uuid.uuid4().hex[:6]}"
+    title = title_of("机加工车间轴承与刀具补充")
     await expect(screen.heading(re.compile("沈佳怡"))).to_be_visible()
     for part in ("portal.todo", "portal.mine", "notices.title"):
         await expect(screen.panel(screen.t(part))).to_be_visible()
@@ -84,3 +84,24 @@ async def test_browser_requester_writes_ten_lines_and_sees_who_will_be_asked(win
         "aria-rowcount", "11"
     )
     await expect(page.get_by_role("main")).not_to_contain_text(screen.label(LINE, "orderNumber"))
+
+
+async def test_browser_requester_in_english_copies_an_old_requisition(window: Any, door: Any) -> None:
+    """The list, the search, the copy and its submission, in the other language."""
+    old = await written(door, title_of("Bearings for line 2"), {"item": "2002-0004", "quantity": "10"})
+    mine = await window("requester", locale="en")
+    page, screen = mine.page, mine.screen
+    await page.get_by_role("navigation").get_by_role("link", name=screen.plural(REQUISITION), exact=True).click()
+    await page.get_by_label(screen.t("list.search")).fill(old["title"])
+    await page.wait_for_url(re.compile("[?&]q="))
+    row = page.get_by_role("row").filter(has_text=old["title"])
+    await expect(page.get_by_role("row")).to_have_count(3)  # head, found, total
+    await row.get_by_role("link").first.click()
+    await expect(screen.heading(re.compile(re.escape(old["title"])))).to_be_visible()
+    await screen.button(screen.action(REQUISITION, "copy")).click()
+    await page.wait_for_url(re.compile("/edit"))
+    await expect(screen.panel(screen.t("path.title"))).to_contain_text(HEAD)
+    await screen.button(screen.action(REQUISITION, "submit")).click()
+    waiting = page.get_by_role("alert").filter(has_text=screen.t("portal.waitingOn"))
+    await expect(waiting).to_contain_text(HEAD)
+    await mine.picture("requisition-submitted")

@@ -11,7 +11,7 @@ import uvicorn
 
 from chassis import contract, telemetry
 from chassis.settings import Environment
-from gateway import labels, meta, migrate, routes
+from gateway import labels, meta, routes
 from gateway.app import Gateway, create
 from gateway.comments import Comments
 from gateway.openapi import OpenApi
@@ -75,6 +75,8 @@ def main(arguments: list[str]) -> None:
             environment = Environment()
             url = environment.need("HEYI_GATEWAY_OWNER_DATABASE_URL")
             environment.check()
+            from gateway import migrate  # what migrates is not carried by what serves
+
             asyncio.run(migrate.migrate(url))
             print("gateway: database is up to date", flush=True)
         case ["openapi"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -153,7 +152,7 @@ class Gateway:
         reply = await self.ask(request, binding, message, caller, key)
         headers = {"Idempotency-Replayed": "true"} if reply.replayed else {}
         if binding.is_file:
-            return _file(reply.message, headers)
+            return _file(reply.message, headers, f"{binding.action}-{parts[-1][:8]}" if parts else binding.action)
         body = orjson.dumps(binding.encode(reply.message))
         return Response(body, method.policy.success_status or 200, headers, "application/json")
 
@@ -321,12 +320,12 @@ def _has_credentials(request: Request, cookie: str) -> bool:
     return "authorization" in request.headers or cookie in request.cookies
 
 
-def _file(body: Any, headers: dict[str, str]) -> Response:
-    """A file that a service made, with the name that its content type carries."""
+def _file(body: Any, headers: dict[str, str], plain_name: str) -> Response:
+    """A file that a service made, under the name that its content type carries, else a plain one."""
     kind = body.content_type.partition(";")[0].strip() or "application/octet-stream"
     name = _FILE_NAME.search(body.content_type)
     extension = kind.rsplit("/", 1)[-1]
-    said = name[1] if name else f"{uuid.uuid4().hex[:8]}.{extension}"
+    said = name[1] if name else f"{plain_name}.{extension}"
     is_pdf = kind == "application/pdf"
     headers |= {
         "Content-Disposition": export.disposition("inline" if is_pdf else "attachment", said),

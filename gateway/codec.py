@@ -25,6 +25,8 @@ from chassis import contract
 from chassis.errors import Refused
 
 Encode = Callable[[Any], Any]
+# Plans by message; None while one is being made.
+Known = dict[str, Encode | None]
 F = FieldDescriptor
 
 MAX_DEPTH = 32
@@ -45,6 +47,8 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,19})", re.ASCII)
 _KEYS = re.compile(rb'"\s+:')
 _FAULT = object()
+_ENCODERS: Known = {}
+_DECODERS: dict[str, Decoder] = {}
 
 
 def is_map(one: FieldDescriptor) -> bool:
@@ -62,24 +66,27 @@ def entry_of(one: FieldDescriptor) -> Any:
 
 
 def encoder(descriptor: Any) -> Encode:
-    """A function from a message to what orjson writes."""
-    return _encoder(descriptor, {})
+    """A function from a message to what orjson writes; one for each message class."""
+    return _encoder(descriptor, _ENCODERS)
 
 
-def _encoder(descriptor: Descriptor, known: dict[str, Encode]) -> Encode:
+def _encoder(descriptor: Descriptor, known: Known) -> Encode:
     if special := _SPECIAL_OUT.get(descriptor.full_name):
         return special
     if descriptor.full_name.startswith("google.protobuf.") and descriptor.full_name != "google.protobuf.Empty":
         return lambda message: json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
-    if descriptor.full_name in known:
+    name = descriptor.full_name
+    if finished := known.get(name):
+        return finished
+    if name in known:
         # A message within itself: the plan is not finished yet, so it is looked up when it is used.
-        return lambda message: known[descriptor.full_name](message)
-    known[descriptor.full_name] = lambda message: NotImplemented
-    known[descriptor.full_name] = encode = _compile_out(descriptor, known)
+        return lambda message: known[name](message)  # type: ignore[misc]
+    known[name] = None
+    known[name] = encode = _compile_out(descriptor, known)
     return encode
 
 
-def _compile_out(descriptor: Descriptor, known: dict[str, Encode]) -> Encode:
+def _compile_out(descriptor: Descriptor, known: Known) -> Encode:
     plain: list[FieldDescriptor] = []
     converted: list[tuple[str, str, Encode]] = []
     present: list[tuple[str, str, Encode | None]] = []
@@ -113,7 +120,7 @@ def _compile_out(descriptor: Descriptor, known: dict[str, Encode]) -> Encode:
     return encode
 
 
-def _value_out(one: FieldDescriptor, known: dict[str, Encode]) -> Encode | None:
+def _value_out(one: FieldDescriptor, known: Known) -> Encode | None:
     """How one value is written; None where it is written as it is."""
     if one.enum_type is not None:
         names = {value.number: value.name for value in one.enum_type.values}
@@ -127,7 +134,7 @@ def _value_out(one: FieldDescriptor, known: dict[str, Encode]) -> Encode | None:
     return str if one.type in _LONG else None
 
 
-def _many_out(one: FieldDescriptor, convert: Encode | None, known: dict[str, Encode]) -> Encode:
+def _many_out(one: FieldDescriptor, convert: Encode | None, known: Known) -> Encode:
     if is_map(one):
         value = _value_out(entry_of(one)["value"], known)
         if value is None:
@@ -272,6 +279,11 @@ class Decoder:
                     where = f"{path}.{self.slots[name].json_name}" if path else self.slots[name].json_name
                     reading.fault(where, "FIELD_FORMAT", value=name, expected=f"{seen[group]} | {name}")
                 seen[group] = name
+
+
+def decoder(descriptor: Any) -> Decoder:
+    """What reads a message; one for each message class."""
+    return _DECODERS.get(descriptor.full_name) or Decoder(descriptor, _DECODERS)
 
 
 def parse_json(raw: bytes) -> Any:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import xlsxwriter
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis import contract, telemetry
@@ -187,6 +186,8 @@ class _Sheet:
 
     def __init__(self, path: Path, title: str, columns: list[Column], words: Labels, time_zone: str) -> None:
         self._path, self._columns, self._words, self._zone = path, columns, words, zone(time_zone)
+        import xlsxwriter  # only a process that exports carries it
+
         self._book = xlsxwriter.Workbook(
             str(path),
             {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False},

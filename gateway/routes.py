@@ -59,7 +59,7 @@ class Binding:
         self.body = body
         self.segments, self.action = _parse(template, method.full_name)
         request: Any = method.request.DESCRIPTOR
-        self.decoder = codec.Decoder(request)
+        self.decoder = codec.decoder(request)
         self.encode = codec.encoder(method.reply.DESCRIPTOR)
         self.is_file = method.reply.DESCRIPTOR.full_name == "google.api.HttpBody"
         self.path_fields = [segment.field for segment in self.segments if segment.field]

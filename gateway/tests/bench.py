@@ -30,7 +30,6 @@ import orjson
 import sqlalchemy as sa
 import uvicorn
 from grpc_status import rpc_status
-from heyi.identity.v1 import directory_pb2
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -45,6 +44,7 @@ from chassis.testing_tokens import AUDIENCE, TestIssuer
 from gateway import migrate
 from gateway.app import Gateway, create
 from gateway.settings import AUTHORIZATION_METHOD, GatewaySettings
+from heyi.identity.v1 import directory_pb2
 
 COMPANY, OTHER_COMPANY = "01900000-0000-7000-8000-00000000c001", "01900000-0000-7000-8000-00000000c002"
 DEPARTMENT, OTHER_DEPARTMENT = "01900000-0000-7000-8000-00000000d001", "01900000-0000-7000-8000-00000000d002"
@@ -85,7 +85,8 @@ def nats_server() -> Iterator[str]:
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
-            assert time.monotonic() < deadline and process.poll() is None, "nats-server did not start"
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError("nats-server did not start")
         yield f"nats://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -384,8 +385,8 @@ async def running(worker: str, web_root: Path) -> AsyncIterator[Bench]:
                 "HEYI_GATEWAY_NATS_URL": nats_url,
                 "HEYI_GATEWAY_CLIENT_SECRET": SECRET,
                 "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": "another",
-                "HEYI_GATEWAY_LIMITS": "rate=1000,burst=10000,anonymous_rate=1000,anonymous_burst=10000,window_events=20,"
-                "session_cache=0.2,heartbeat=0.5,export_rows=450,export_burst=1000",
+                "HEYI_GATEWAY_LIMITS": "rate=1000,burst=10000,anonymous_rate=1000,anonymous_burst=10000,"
+                "window_events=20,session_cache=0.2,heartbeat=0.5,export_rows=450,export_burst=1000",
             }
         )
         gateway = Gateway(settings)

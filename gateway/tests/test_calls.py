@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from google.api import httpbody_pb2
-from heyi.procurement.v1 import purchase_orders_pb2 as pb
 
 from chassis.errors import Refused
 from gateway.tests.bench import COMPANY, Bench, body_of, reason_of, same_origin
+from heyi.procurement.v1 import purchase_orders_pb2 as pb
 
 ORDERS = "/v1/procurement/purchase-orders"
 KEY = {"idempotency-key": "key-0000-0001", "content-type": "application/json"}

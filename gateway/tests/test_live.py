@@ -54,19 +54,23 @@ class Stream:
 
     async def heartbeat(self) -> None:
         async with asyncio.timeout(5):
+            beats = 0
             async for line in self._lines:
-                if line.startswith(":"):
+                beats += line.startswith(":")
+                if line.startswith("id: "):
+                    self.last_id = line.removeprefix("id: ")
+                if beats and not line:
                     return
 
 
 @contextlib.asynccontextmanager
 async def opened(bench: Bench, headers: dict[str, str], **query: str) -> AsyncIterator[Stream]:
-    before = bench.gateway.hub.streams()
     async with bench.http.stream("GET", "/v1/events", headers=headers, params=query) as reply:
         assert reply.status_code == 200
         assert reply.headers["content-type"].startswith("text/event-stream")
-        await eventually(lambda: bench.gateway.hub.streams() > before)
-        yield Stream(reply.aiter_lines())
+        lines = reply.aiter_lines()
+        assert (await anext(lines)).startswith("retry: ")
+        yield Stream(lines)
 
 
 def order(**more: str) -> dict[str, str]:

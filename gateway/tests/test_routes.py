@@ -9,7 +9,6 @@ import orjson
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
-from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from chassis import contract
 from chassis.errors import Refused
 from gateway import routes
 from gateway.tests.test_codec import messages
+from heyi.procurement.v1 import purchase_orders_pb2 as pb
 
 LOADED = contract.load()
 BINDINGS = routes.bindings(LOADED)
@@ -141,7 +141,7 @@ def test_reads_are_get_and_addresses_are_unique() -> None:
 
 
 def test_query_refuses_what_it_does_not_know() -> None:
-    binding, parts = ROUTER.find("GET", "/v1/procurement/purchase-orders") or pytest.fail()
+    binding, parts = ROUTER.find("GET", "/v1/procurement/purchase-orders") or pytest.fail("not found")
     sent: Any = binding.request(
         parts, [("pageSize", "5"), ("overdue", "true"), ("company", "x"), ("locale", "en")], b""
     )
@@ -159,7 +159,7 @@ def test_query_refuses_what_it_does_not_know() -> None:
 
 
 def test_many_ids() -> None:
-    binding, parts = ROUTER.find("GET", "/v1/procurement/purchase-orders:batchGet") or pytest.fail()
+    binding, parts = ROUTER.find("GET", "/v1/procurement/purchase-orders:batchGet") or pytest.fail("not found")
     sent: Any = binding.request(parts, [("ids", "a"), ("ids", "b")], b"")
     assert sent == pb.BatchGetPurchaseOrdersRequest(ids=["a", "b"])
     with pytest.raises(Refused) as caught:

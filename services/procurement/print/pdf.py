@@ -165,7 +165,7 @@ def _terms(order: pb.PurchaseOrder) -> str:
         f"交货地点：{order.delivery_place}；交货日期以各行所列为准。",
         f"付款条件：{order.payment_terms or days}。",
         f"发票：{invoice or '按双方约定'}；抬头 {order.buyer_name}，税号 {order.buyer_credit_code}。",
-        "供方收到本订单后请于两个工作日内确认数量与交期；逾期未回复视为接受。",
+        "请供方书面确认各行数量与交期。",
     ]
     if order.supplier_reference:
         terms.append(f"供方订单号：{order.supplier_reference}。")

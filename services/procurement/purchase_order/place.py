@@ -121,7 +121,7 @@ def _order(
         state="DRAFT",
         owner_id=owner,
         department_id=people[owner].department_id,
-        buyer_id=buyer_id or owner_id,
+        buyer_id=buyer_id,
         supplier_id=draft.supplier_id,
         currency=draft.currency,
         delivery_place=draft.delivery_place,

@@ -154,7 +154,8 @@ def _past(path: str, date: datetime.date, today: datetime.date) -> Violation:
 def facts(requisition: PurchaseRequisition, catalog: Catalog) -> dict[str, Any]:
     """Typed values that the conditions of a flow may use beside the amount."""
     lines = requisition.lines
-    codes = {catalog.categories[line.category_id].code for line in lines if line.category_id in catalog.categories}
+    named = {line.category_id for line in lines}
+    codes = {category.code for category in catalog.categories.values() if category.id in named}
     return {
         "urgency": requisition.urgency,
         "categories": sorted(codes),

@@ -72,11 +72,8 @@ class Shop:
         prices = fields.pop("prices", None) or [
             {"from_quantity": "0", "unit_price": price, "valid_from_date": "2026-01-01"}
         ]
-        return await self.buyer.CreateSupplierItem(
-            supplier_item={
-                "supplier_id": supplier.id, "item_id": item, "currency": "CNY", "unit_id": unit, "prices": prices, **fields
-            }
-        )  # fmt: skip
+        values = {"supplier_id": supplier.id, "item_id": item, "unit_id": unit, "currency": "CNY", "prices": prices}
+        return await self.buyer.CreateSupplierItem(supplier_item={**values, **fields})
 
     async def stock(self) -> Shop:
         """Pieces; bearings that order themselves from the preferred 宏达; bolts that nobody sells; cables that wait."""

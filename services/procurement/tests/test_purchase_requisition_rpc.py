@@ -76,10 +76,15 @@ async def test_ten_thousand_lines_are_refused(shop: Shop) -> None:
 async def test_what_the_server_owns_is_refused_in_an_update(shop: Shop) -> None:
     """P28: never ignored silently."""
     draft = await shop.draft()
-    for mask, fields in (
-        ("state", {"state": "APPROVED"}), ("amount", {"amount": "1"}), ("ownerId", {"owner_id": str(stable("head"))}),
-        ("number", {"number": "PR-1"}), ("companyId", {"company_id": str(stable("company"))}), ("contentHash", {"content_hash": "0"}),
-    ):  # fmt: skip
+    owned = {
+        "state": {"state": "APPROVED"},
+        "amount": {"amount": "1"},
+        "ownerId": {"owner_id": str(stable("head"))},
+        "number": {"number": "PR-1"},
+        "companyId": {"company_id": str(stable("company"))},
+        "contentHash": {"content_hash": "0"},
+    }
+    for mask, fields in owned.items():
         with refused("FIELD_READ_ONLY"):
             await shop.requester.UpdatePurchaseRequisition(
                 purchase_requisition={"id": draft.id, **fields}, update_mask=mask

@@ -426,9 +426,7 @@ def test_the_newest_agreed_rate_is_the_orders() -> None:
 
 
 def wished(**fields: Any) -> Any:
-    values = {
-        "kind": "ITEM", "item_id": BEARING, "supplier_id": None, "category_id": PARTS, "quantity": D(1), "state": "OPEN",
-    }  # fmt: skip
+    values = {"kind": "ITEM", "item_id": BEARING, "supplier_id": None, "category_id": PARTS, "quantity": D(1)}
     return SimpleNamespace(**{**values, **fields})
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from google.protobuf import field_mask_pb2
 
 from chassis.errors import Refused
 from chassis.testing import refused, stable
@@ -22,7 +23,7 @@ async def pooled(shop: Shop, *lines: dict[str, Any], **fields: Any) -> list[Any]
 
 async def assign(shop: Shop, task: Any, **fields: Any) -> Any:
     return await shop.buyer.UpdateSourcingTask(
-        sourcing_task={"id": task.id, "etag": task.etag, **fields}, update_mask=",".join(fields)
+        sourcing_task={"id": task.id, "etag": task.etag, **fields}, update_mask=field_mask_pb2.FieldMask(paths=fields)
     )
 
 

@@ -1,4 +1,4 @@
-"""Who sees and changes what: own, same department, other department, other company, an approver, by hand for each document."""
+"""Who sees and changes what, by hand for each document: own, same and other department, other company, an approver."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chassis.errors import Refused
-from chassis.testing import OTHER_COMPANY
-from procurement.tests.factories import Shop, opened
+from chassis.testing import COMPANY, OTHER_COMPANY
+from heyi.approval.v1 import cases_pb2
+from procurement.tests.factories import Shop, case_of, opened
 
 SEEN, HIDDEN, FORBIDDEN = "seen", "DOCUMENT_NOT_FOUND", "PERMISSION_MISSING"
 # the reach that each person's grant has in this test
@@ -73,14 +74,20 @@ TABLE: dict[str, dict[str, tuple[str, str]]] = {
         "stranger": (FORBIDDEN, FORBIDDEN),
     },
 }
+REQUISITIONS = (
+    "GetPurchaseRequisition",
+    "ListPurchaseRequisitions",
+    "BatchGetPurchaseRequisitions",
+    "purchase_requisitions",
+)
 LOOK = {
-    "draft": ("GetPurchaseRequisition", "ListPurchaseRequisitions", "BatchGetPurchaseRequisitions", "purchase_requisitions"),
-    "submitted": ("GetPurchaseRequisition", "ListPurchaseRequisitions", "BatchGetPurchaseRequisitions", "purchase_requisitions"),
+    "draft": REQUISITIONS,
+    "submitted": REQUISITIONS,
     "order": ("GetPurchaseOrder", "ListPurchaseOrders", "BatchGetPurchaseOrders", "purchase_orders"),
     "task": ("GetSourcingTask", "ListSourcingTasks", "BatchGetSourcingTasks", "sourcing_tasks"),
     "supplier": ("GetSupplier", "ListSuppliers", "BatchGetSuppliers", "suppliers"),
     "supplier_item": ("GetSupplierItem", "ListSupplierItems", "BatchGetSupplierItems", "supplier_items"),
-}  # fmt: skip
+}
 CHANGE = {
     "draft": ("UpdatePurchaseRequisition", "purchase_requisition", {"title": "改"}, "title"),
     "submitted": ("UpdatePurchaseRequisition", "purchase_requisition", {"title": "改"}, "title"),
@@ -130,6 +137,7 @@ async def test_who_sees_and_changes(service: Any, documents: dict[str, str], doc
 
     found = {}
     for key in TABLE[document]:
+        service.clock.advance(seconds=1)  # each change has its own instant
         person = service.as_(key)
         looked = await outcome(getattr(person, get)(id=identifier))
         changed = await outcome(
@@ -162,6 +170,8 @@ async def order_of_the_buyer(service: Any) -> str:
 
 
 async def test_a_company_that_is_not_the_callers_cannot_be_chosen(service: Any, documents: dict[str, str]) -> None:
+    service.rights = []
+    service.grant("requester", ["procurement.*"], "OWN", company=COMPANY)
     stranger = service.as_("requester", company=OTHER_COMPANY)
     assert await outcome(stranger.GetPurchaseRequisition(id=documents["draft"])) == "COMPANY_NOT_ALLOWED"
 
@@ -180,8 +190,6 @@ async def test_another_companys_document_is_as_unknown_as_none(service: Any, doc
 async def test_only_the_owner_acts_on_a_draft_that_came_back(service: Any, shop: Shop) -> None:
     service.grant("boss", ["procurement.*"], "DEPARTMENT_AND_BELOW")
     submitted = await shop.submitted()
-    from heyi.approval.v1 import cases_pb2
-    from procurement.tests.factories import case_of
 
     await service.deliver(cases_pb2.CaseReturned(case=case_of(submitted, version=2, state="RETURNED")))
     boss = service.as_("boss")

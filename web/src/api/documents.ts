@@ -99,11 +99,11 @@ export function callMethod<T>(method: Method, id: string, body: Record<string, u
 }
 
 /** A saved answer replaces the cached record at once; lists and everything derived are asked again. */
-export function remember(client: QueryClient, document: DocumentMeta, row: unknown): void {
+export function remember(client: QueryClient, document: DocumentMeta, row: unknown, gone?: string): void {
   const saved = row as Row | undefined;
   if (saved?.id && saved.etag) client.setQueryData(documentKey(document, saved.id), saved);
   void client.invalidateQueries({
-    predicate: ({ queryKey }) => queryKey[0] === document.key && !(queryKey[1] === "get" && queryKey[3] === saved?.id),
+    predicate: ({ queryKey }) => queryKey[0] === document.key && !(queryKey[1] === "get" && queryKey[3] === saved?.id) && queryKey[3] !== gone,
   });
 }
 
@@ -116,7 +116,7 @@ export function useAction(document: DocumentMeta, shown = false) {
       if (!method) throw new Error(`${document.key} has no ${action}`);
       return callMethod<Row>(method, id, body);
     },
-    onSuccess: (row) => remember(client, document, row),
+    onSuccess: (row, { action, id }) => remember(client, document, row, action === "delete" ? id : undefined),
   });
 }
 

@@ -1,8 +1,9 @@
 /** Names behind ids: all ids that a page asks for in one moment become one `:batchGet`, and every answer is kept. */
-import { useQueries, useQuery, type QueryClient, type QueryFunctionContext } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { useMeta } from "@/contract/useMeta";
-import type { DocumentMeta, Row } from "@/contract/meta";
+import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import { context } from "./context";
+import { useCan } from "./me";
 import { call } from "./http";
 
 interface Waiting {
@@ -40,45 +41,45 @@ function loadOne(document: DocumentMeta, id: string): Promise<Row | null> {
   return batch.answer.then((rows) => rows.get(id) ?? null);
 }
 
-function referenceQuery(document: DocumentMeta | undefined, id: string) {
+function referenceQuery(document: DocumentMeta | undefined, id: string, allowed: boolean) {
   return {
     queryKey: [document?.key, "ref", context.company, id],
-    queryFn: (_: QueryFunctionContext) => loadOne(document!, id),
-    enabled: Boolean(id && document?.methods.batchGet),
+    queryFn: () => loadOne(document!, id),
+    enabled: allowed && Boolean(id),
     staleTime: 300_000,
     retry: false,
   };
 }
 
-/** Ask for a record by id outside a component, from the cache where it is there. */
-export function loadReference(client: QueryClient, document: DocumentMeta, id: string): Promise<Row | null> {
-  return client.fetchQuery(referenceQuery(document, id));
-}
-
 export function useReference(key: string | undefined, id: string | undefined): Row | null | undefined {
-  const meta = useMeta();
-  return useQuery(referenceQuery(key ? meta.documents[key] : undefined, id ?? "")).data;
+  const document = useMeta().documents[key ?? ""] as DocumentMeta | undefined;
+  const allowed = useCan()(document?.methods.batchGet);
+  const { data } = useQuery(referenceQuery(document, id ?? "", allowed));
+  return allowed ? data : null;
 }
 
 /** Titles by id; ids that are not known yet, or may not be seen, are missing. */
 export function useReferenceTitles(key: string, ids: string[]): Map<string, string> {
   const meta = useMeta();
   const document = meta.documents[key];
-  const rows = useQueries({ queries: [...new Set(ids)].map((id) => referenceQuery(document, id)) });
+  const allowed = useCan()(document?.methods.batchGet);
+  const rows = useQueries({ queries: [...new Set(ids)].map((id) => referenceQuery(document, id, allowed)) });
   return new Map(rows.flatMap(({ data }) => (data ? [[data.id, nameOf(document, data)]] : [])));
+}
+
+/** Title fields that hold words; those that hold the id of another record are shown by its name. */
+function wordFields(document: DocumentMeta): string[] {
+  return document.titleFields.filter((name) => !fieldOf(document, name)?.references);
 }
 
 /** The shortest thing a person would call it: the name where there is one, else number, else code. */
 export function nameOf(document: DocumentMeta, row: Row): string {
-  const preferred = ["name", "number", "code"].find((name) => document.titleFields.includes(name) && row[name]);
-  return String(row[preferred ?? camelTitle(document, row)] ?? "");
+  const words = wordFields(document);
+  const name = [...["name", "number", "code"].filter((one) => words.includes(one)), ...words].find((one) => row[one]);
+  return name ? String(row[name]) : document.title;
 }
 
 /** Code and name together, as in a picker. */
 export function titleOf(document: DocumentMeta, row: Row): string {
-  return document.titleFields.map((name) => row[name]).filter((part) => typeof part === "string" && part !== "").join(" ");
-}
-
-function camelTitle(document: DocumentMeta, row: Row): string {
-  return document.titleFields.find((name) => row[name]) ?? "id";
+  return wordFields(document).map((name) => row[name]).filter((part) => typeof part === "string" && part !== "").join(" ");
 }

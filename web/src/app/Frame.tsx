@@ -19,12 +19,10 @@ const STORED = "heyi.menu.collapsed";
 export function Frame({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().md ?? true;
-  const { pathname } = useLocation();
   const [collapsed, setCollapsed] = useState(() => localStorage.getItem(STORED) === "1");
   const [drawer, setDrawer] = useState(false);
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
-  useEffect(() => setDrawer(false), [pathname]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -2,6 +2,7 @@ import { Result, Skeleton } from "antd";
 import { lazy, Suspense, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { Route, Routes, useParams } from "react-router";
+import { useCan } from "@/api/me";
 import type { DocumentMeta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { AppLink } from "./links";
@@ -26,7 +27,6 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.task": { list: TaskInbox, detail: TaskInbox },
   "approval.flow_definition": { form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
-  "identity.employee": { form: lazy(() => import("@/pages/EmployeeForm")) },
   "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 
@@ -52,10 +52,14 @@ export function Pages() {
 
 function DocumentPage({ kind }: { kind: Kind }) {
   const meta = useMeta();
-  const { service, collection } = useParams();
+  const can = useCan();
+  const { t } = useTranslation();
+  const { service, collection, id } = useParams();
   const route = `/${service}/${collection}`;
   const document = Object.values(meta.documents).find((one) => one.route === route);
   if (!document) return <NoSuchPage />;
+  const method = kind === "list" ? document.methods.list : kind === "detail" ? document.methods.get : id ? document.methods.update : document.methods.create;
+  if (!can(method)) return <Result status="403" title={t("error.notAllowed", { title: document.plural })} subTitle={t("error.askAdministrator")} extra={<AppLink to="/">{t("error.home")}</AppLink>} />;
   const PageOf = SPECIAL[document.key]?.[kind] ?? GENERIC[kind];
   return <PageOf key={document.key} document={document} />;
 }

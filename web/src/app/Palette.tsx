@@ -58,18 +58,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         />
         {searching && <Spin size="small" />}
       </div>
-      <ul id="palette-hits" role="listbox" aria-label={t("palette.results")} className="palette-hits">
+      <div id="palette-hits" role="listbox" aria-label={t("palette.results")} className="palette-hits">
         {hits.map((hit, index) => (
-          <li
-            key={hit.key} id={`hit-${index}`} role="option" aria-selected={index === chosen} className={index === chosen ? "chosen" : ""}
+          <div
+            key={hit.key} id={`hit-${index}`} role="option" tabIndex={-1} aria-selected={index === chosen} className={index === chosen ? "chosen" : ""}
             onMouseEnter={() => setAt(index)} onClick={() => open(hit)} onKeyDown={onKey}
           >
             <span aria-hidden="true">{hit.icon}</span>
             <span className="palette-title">{hit.title}</span>
             <small>{hit.group}</small>
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
       {hits.length === 0 && !searching && <p className="palette-none">{t("palette.none")}</p>}
     </Modal>
   );

@@ -29,7 +29,7 @@ export function themeOf(dark: boolean): ThemeConfig {
           colorTextDescription: "rgba(0,0,0,0.62)", colorTextPlaceholder: "rgba(0,0,0,0.58)",
         },
     components: {
-      Table: { cellPaddingBlockSM: 6, cellPaddingInlineSM: 8, headerBorderRadius: 6 },
+      Table: { cellPaddingBlockSM: 6, cellPaddingInlineSM: 8, headerBorderRadius: 6, ...(dark ? {} : { rowSelectedBg: "#e6effb", rowSelectedHoverBg: "#dbe8fa" }) },
       Menu: dark ? { itemSelectedColor: "#a3ccfb", itemHeight: 34 } : { itemSelectedColor: "#0f4189", itemHeight: 34 },
       Tabs: dark ? { itemSelectedColor: "#a3ccfb", itemHoverColor: "#a3ccfb" } : {},
       Segmented: { itemColor: dark ? "rgba(255,255,255,0.78)" : "rgba(0,0,0,0.72)" },

@@ -134,5 +134,5 @@ export function shownFields(fields: Field[]): Field[] {
 }
 
 export function writableFields(fields: Field[], creating: boolean): Field[] {
-  return shownFields(fields).filter((field) => !field.readOnly && !field.computed && (creating || !field.immutable));
+  return shownFields(fields).filter((field) => !field.readOnly && !field.computed && (creating || !(field.immutable || field.inputOnly)));
 }

@@ -121,7 +121,7 @@ function useRowKeys(rows: Row[], open: (row: Row) => void, select: (row: Row) =>
       const { rows: now, cursor: at, open: openRow, select: selectRow } = latest.current;
       if (event.key === "j") setCursor(Math.min(at + 1, now.length - 1));
       else if (event.key === "k") setCursor(Math.max(at - 1, 0));
-      else if (event.key === "Enter" && now[at] && event.target === window.document.body) openRow(now[at]);
+      else if (event.key === "Enter" && now[at] && !(event.target as HTMLElement).closest("a, button")) openRow(now[at]);
       else if (event.key === "x" && now[at]) selectRow(now[at]);
     };
     addEventListener("keydown", onKey);

@@ -93,7 +93,8 @@ export function DocumentHead({ document, row, actions, tools }: { document: Docu
     <header className="document-head">
       <div className="document-title">
         <AppLink to={document.route} className="quiet-link">{document.title}</AppLink>
-        <h1>{number && <span className="number">{number}</span>} {name || (number ? "" : titleOf(document, row))}</h1>
+        <h1>{number && <span className="number">{number}</span>} {name || (number ? "" : titleOf(document, row))}
+          {!number && !name && document.titleFields.map((one) => fieldOf(document, one)).map((one) => one?.references && <span key={one.name}><Reference document={one.references} id={String(row[one.name] ?? "")} plain /> </span>)}</h1>
         <div className="document-facts">
           {state && <StateTag enumName={state.enum} value={row.state} />}
           {typeof row.ownerId === "string" && row.ownerId && <Reference document="identity.employee" id={row.ownerId} plain />}

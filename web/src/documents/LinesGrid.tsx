@@ -173,7 +173,8 @@ export function LinesGrid(props: Props) {
   const between = <T,>(cells: T[], inserted: T[]): T[] => cells.toSpliced(place, 0, ...inserted);
   const template = [NUMBER_WIDTH, ...between(columns.map(widthOf), previews.map(() => PREVIEW_WIDTH)), ...(fixedRows ? [] : [TOOLS_WIDTH])].map((width) => `${width}px`).join(" ");
   const style = { gridTemplateColumns: template };
-  const entry = columns.findIndex((field) => rows[0] && !readOnly?.(rows[0], field));
+  const entryRow = Math.min(rows.length - 1, Math.ceil(scrollTop / ROW_HEIGHT));
+  const entry = columns.findIndex((field) => rows[entryRow] && !readOnly?.(rows[entryRow], field));
   const faults = rowFaults(errors, prefix, fields);
   return (
     <div className="lines">
@@ -199,7 +200,7 @@ export function LinesGrid(props: Props) {
                   <div
                     key={field.name} role="gridcell" title={error} aria-invalid={error ? true : undefined} aria-readonly={locked || undefined}
                     className={`cell ${isFigure(field) ? "right" : ""} ${error ? "invalid" : ""} ${locked ? "locked" : ""} ${here ? "active" : ""}`}
-                    tabIndex={!here && !locked && !active && row === 0 && column === entry ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
+                    tabIndex={!here && !locked && !active && row === entryRow && column === entry ? 0 : -1} onFocus={() => !here && !locked && setActive({ row, column })}
                     onMouseDown={(event) => {
                       if (here || locked) return;
                       event.preventDefault();

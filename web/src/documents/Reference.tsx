@@ -8,7 +8,7 @@ export function Reference({ document: key, id, plain = false }: { document: stri
   const document = meta.documents[key];
   const row = useReference(key, id);
   if (!id) return null;
-  if (row === undefined && document?.methods.batchGet) return <span className="loading-name">…</span>;
+  if (row === undefined) return <span className="loading-name">…</span>;
   const name = row && document ? nameOf(document, row) : "—";
   if (plain || !row || !document || document.hidden) return <span title={row ? titleOf(document, row) : id}>{name}</span>;
   return <AppLink to={routeOf(document, id)}>{name}</AppLink>;

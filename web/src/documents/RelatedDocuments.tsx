@@ -1,4 +1,4 @@
-import { Empty, Skeleton } from "antd";
+import { Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { useVerb } from "@/api/documents";
 import { AppLink, routeOf } from "@/app/links";
@@ -28,7 +28,7 @@ export function RelatedDocuments({ document, id }: { document: DocumentMeta; id:
     <section className="card" aria-label={t("related.title")}>
       <h2>{t("related.title")}</h2>
       {!data && <Skeleton active title={false} paragraph={{ rows: 2 }} />}
-      {data && links.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("related.none")} />}
+      {data && links.length === 0 && <p className="quiet">{t("related.none")}</p>}
       <ul className="related">
         {links.map((link) => {
           const other = meta.documents[link.documentType];

@@ -1,4 +1,4 @@
-import { App, Button, Modal, Table } from "antd";
+import { Button, Form, Modal, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQueryClient } from "@tanstack/react-query";
@@ -7,6 +7,8 @@ import { titleOf } from "@/api/references";
 import { sentenceOf } from "@/app/notify";
 import type { DocumentMeta, Row } from "@/contract/meta";
 import { askedFields, offeredActions, type OfferedAction } from "./ActionBar";
+import { FieldsForm } from "./FieldsForm";
+import type { Values } from "./formValues";
 
 interface Outcome {
   id: string;
@@ -15,23 +17,30 @@ interface Outcome {
   text: string;
 }
 
+interface Offer {
+  action: OfferedAction;
+  able: Row[];
+}
+
 /** What can be done to all that are selected, and what cannot; each record has its own result. */
 export function SelectionBar({ document, rows, onClear }: { document: DocumentMeta; rows: Row[]; onClear: () => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const { modal } = App.useApp();
+  const [asking, setAsking] = useState<Offer>();
+  const [values, setValues] = useState<Values>({});
   const [running, setRunning] = useState<string>();
   const [outcomes, setOutcomes] = useState<Outcome[]>();
-  const counts = new Map<string, { action: OfferedAction; able: Row[] }>();
+  const counts = new Map<string, Offer>();
   for (const row of rows) {
     for (const action of offeredActions(document, row.allowedActions)) {
-      if (action.name === "update" || action.name === "copy" || askedFields(action.method).some(({ required }) => required)) continue;
+      if (action.name === "update" || action.name === "copy") continue;
       const entry = counts.get(action.name) ?? { action, able: [] };
       entry.able.push(row);
       counts.set(action.name, entry);
     }
   }
-  const run = async (action: OfferedAction, able: Row[]) => {
+  const run = async ({ action, able }: Offer) => {
+    setAsking(undefined);
     setRunning(action.name);
     const results: Outcome[] = [];
     for (const row of rows) {
@@ -41,7 +50,7 @@ export function SelectionBar({ document, rows, onClear }: { document: DocumentMe
         continue;
       }
       try {
-        await callMethod<Row>(action.method, row.id, { etag: row.etag });
+        await callMethod<Row>(action.method, row.id, { ...values, etag: row.etag });
         results.push({ id: row.id, name, done: true, text: t("selection.done") });
       } catch (error) {
         results.push({ id: row.id, name, done: false, text: sentenceOf(error).title });
@@ -51,20 +60,34 @@ export function SelectionBar({ document, rows, onClear }: { document: DocumentMe
     setOutcomes(results);
     await client.invalidateQueries({ queryKey: [document.key] });
   };
-  const ask = (action: OfferedAction, able: Row[]) => {
-    if (!action.method.confirm) return void run(action, able);
-    modal.confirm({ title: action.label, content: action.method.confirm, okText: action.label, cancelText: t("action.cancel"), onOk: () => run(action, able) });
+  const start = (offer: Offer) => {
+    setValues({});
+    if (offer.action.method.confirm || askedFields(offer.action.method).length > 0) setAsking(offer);
+    else void run(offer);
   };
+  const fields = asking ? askedFields(asking.action.method) : [];
+  const missing = fields.some(({ name, required }) => required && !values[name]);
   return (
     <div className="selection-bar" role="region" aria-label={t("selection.title")}>
       <span>{t("selection.count", { count: rows.length })}</span>
       {[...counts.values()].map(({ action, able }) => (
-        <Button key={action.name} size="small" danger={Boolean(action.method.confirm)} loading={running === action.name} onClick={() => ask(action, able)}>
+        <Button key={action.name} size="small" danger={Boolean(action.method.confirm)} loading={running === action.name} onClick={() => start({ action, able })}>
           {able.length === rows.length ? action.label : t("selection.some", { action: action.label, able: able.length, count: rows.length })}
         </Button>
       ))}
       {counts.size === 0 && <span className="quiet">{t("selection.nothing")}</span>}
       <Button size="small" type="link" onClick={onClear}>{t("selection.clear")}</Button>
+      {asking && (
+        <Modal
+          open title={t("selection.some", { action: asking.action.label, able: asking.able.length, count: rows.length })} onCancel={() => setAsking(undefined)} onOk={() => void run(asking)}
+          okText={asking.action.label} cancelText={t("action.cancel")} okButtonProps={{ danger: Boolean(asking.action.method.confirm), disabled: missing }}
+        >
+          {asking.action.method.confirm && <p className="consequence">{asking.action.method.confirm}</p>}
+          <Form layout="vertical" component="div">
+            <FieldsForm fields={fields} values={values} errors={{}} single autoFocus onChange={(name, value) => setValues({ ...values, [name]: value })} />
+          </Form>
+        </Modal>
+      )}
       <Modal open={Boolean(outcomes)} title={t("selection.results")} onCancel={() => setOutcomes(undefined)} onOk={() => { setOutcomes(undefined); onClear(); }} cancelButtonProps={{ className: "gone" }} okText={t("action.close")}>
         <Table
           size="small" rowKey="id" pagination={false} dataSource={outcomes}

@@ -8,7 +8,7 @@ import { documentKey, fetchDocument, useSave } from "@/api/documents";
 import { ApiError, violationsByField } from "@/api/errors";
 import { useMe } from "@/api/me";
 import type { DocumentMeta, Row } from "@/contract/meta";
-import { writableFields } from "@/contract/meta";
+import { fieldOf, writableFields } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { adopt, changedFields, formErrors, merge, sendable, withoutErrors, type Conflict, type Values } from "./formValues";
 
@@ -18,6 +18,11 @@ interface Draft {
 }
 
 const PAUSE_MS = 500;
+
+/** A password is never kept on the device. */
+function withoutSecrets(document: DocumentMeta, values: Values): Values {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => fieldOf(document, name)?.format !== "PASSWORD"));
+}
 
 const asWritten = (values: Values) => values;
 
@@ -45,9 +50,9 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   latest.current = { values, dirty, slot };
   useEffect(() => {
     if (!dirty) return;
-    const timer = setTimeout(() => localStorage.setItem(slot, JSON.stringify({ values, time: new Date().toISOString() } satisfies Draft)), PAUSE_MS);
+    const timer = setTimeout(() => localStorage.setItem(slot, JSON.stringify({ values: withoutSecrets(document, values), time: new Date().toISOString() } satisfies Draft)), PAUSE_MS);
     return () => clearTimeout(timer);
-  }, [dirty, slot, values]);
+  }, [dirty, slot, values, document]);
 
   const set = useCallback((name: string, value: unknown) => {
     setValues((before) => ({ ...before, [name]: value }));

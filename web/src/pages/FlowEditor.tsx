@@ -15,7 +15,7 @@ import { useInitialValues, useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing } from "@/documents/useEditing";
 import { FlowOutline } from "./FlowOutline";
-import { firstTree, parseTree, placeOf, type FlowProblem } from "./flowTree";
+import { firstTree, parseTree, placeOf, treeText, type FlowProblem } from "./flowTree";
 
 /** Edit a flow: its tree as text at the left, what it says at the right, what is wrong below. */
 export default function FlowEditor({ document }: { document: DocumentMeta }) {
@@ -34,7 +34,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
   const first = firstTree({ head: t("flow.departmentHead"), amount: t("flow.byAmount"), authority: t("flow.authority"), otherwise: t("flow.otherwise") });
   const initial = { ...useInitialValues(document), documentType: "procurement.purchase_requisition", tree: first };
   const editing = useEditing(document, row, initial);
-  const [text, setText] = useState(() => JSON.stringify(editing.values.tree ?? first, null, 2));
+  const [text, setText] = useState(() => treeText(editing.values.tree ?? first));
   const [problems, setProblems] = useState<FlowProblem[]>();
   const area = useRef<GetRef<typeof Input.TextArea>>(null);
   const ids = { tree: useId(), type: useId() };
@@ -69,6 +69,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
   const run = () => void save().catch(notifyError);
   useSaveKey(run);
   const known = new Set((problems ?? []).map(({ nodeId }) => nodeId).filter((id) => placeOf(text, id)));
+  const faults = Object.entries(editing.errors).filter(([path]) => path.startsWith("tree"));
   const fields = editing.fields.filter(({ name }) => name !== "tree" && name !== "documentType");
   const types = Object.values(meta.documents).filter(({ fields: all }) => all.some(({ name }) => name === "submission")).map(({ key, title }) => ({ value: key, label: title }));
   return (
@@ -91,7 +92,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
         <FieldsForm fields={fields} values={editing.values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
       </Form>
       <div className="flow-editor">
-        <Form.Item className="card" label={treeField.label} htmlFor={ids.tree} layout="vertical" validateStatus={problem ? "error" : undefined} help={problem ? <span role="alert">{t("flow.notJson", { problem })}</span> : undefined}>
+        <Form.Item className="card" label={treeField.label} htmlFor={ids.tree} layout="vertical" validateStatus={problem || faults.length > 0 ? "error" : undefined} help={<Faults problem={problem} faults={faults} />}>
           <Input.TextArea id={ids.tree} ref={area} value={text} onChange={({ target }) => change(target.value)} className="code-input tall" spellCheck={false} rows={18} />
         </Form.Item>
         <section className="card" aria-label={t("flow.outline")}>
@@ -101,6 +102,17 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
         </section>
       </div>
     </section>
+  );
+}
+
+/** Why the text could not be kept as it is. */
+function Faults({ problem, faults }: { problem: string | undefined; faults: [string, string][] }) {
+  const { t } = useTranslation();
+  return (
+    <div role="alert">
+      {problem && <p>{t("flow.notJson", { problem })}</p>}
+      {faults.map(([path, text]) => <p key={path}><code>{path.replace(/^tree\.?/, "")}</code> {text}</p>)}
+    </div>
   );
 }
 

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useVerb } from "@/api/documents";
 import { context } from "@/api/context";
 import { fillPath, queryText } from "@/api/http";
+import { useMe } from "@/api/me";
 import { AppLink, routeOf } from "@/app/links";
 import { group } from "@/contract/decimal";
 import { timeText } from "@/contract/format";
@@ -83,7 +84,7 @@ function Lines({ document, order }: { document: DocumentMeta; order: PurchaseOrd
   const lineCells = useLineCells();
   const sources = members.find(({ name }) => name === "sources");
   const promisable = FIRST_PROMISABLE.includes(order.state);
-  const today = new Date().toISOString().slice(0, 10);
+  const today = useMe().todayDate;
   const cells = {
     ...lineCells,
     promisedDate: (line: Values) => {

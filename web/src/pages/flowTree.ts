@@ -48,6 +48,16 @@ export function parseTree(text: string): { tree?: FlowNode; problem?: string } {
   }
 }
 
+const KEYS = ["id", "kind", "name", "when", "vote", "approvers"];
+
+/** The tree as text: what a node is comes first, what is below it last. */
+export function treeText(tree: unknown): string {
+  const rank = (key: string) => (KEYS.includes(key) ? KEYS.indexOf(key) : key === "children" || key === "branches" ? KEYS.length + 1 : KEYS.length);
+  const ordered = (_: string, value: unknown) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => rank(a) - rank(b))) : value;
+  return JSON.stringify(tree, ordered, 2);
+}
+
 export function childrenOf(node: FlowNode): FlowNode[] {
   const members = node.children ?? node.branches;
   return Array.isArray(members) ? members : [];

@@ -1,0 +1,74 @@
+"""The administrator: a department, a post, a new colleague who can work at once, and one who no longer may."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from playwright.async_api import expect
+from screen import Screen, spaced
+
+DEPARTMENT, POST, EMPLOYEE, GRANT = (f"identity.{name}" for name in ("department", "post", "employee", "grant"))
+FIRST_PASSWORD, OWN_PASSWORD = "Heyi-first-2026", "Heyi-own-2027"
+
+
+async def fill_in(screen: Screen, document: str, route: str, values: dict[str, str], picked: dict[str, str]) -> None:
+    """Write a new record through its form; `picked` are references and choices."""
+    await screen.page.goto(f"{screen.base}/identity/{route}/new")
+    for name, text in values.items():
+        await screen.field(document, name).first.fill(text)
+    for name, text in picked.items():
+        await screen.choose(screen.field(document, name).first, text, text)
+    await screen.button(screen.t("action.save")).click()
+    await screen.page.wait_for_url(re.compile(rf"/identity/{route}/[0-9a-f-]{{36}}"))
+
+
+async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) -> None:
+    """Department, post, employee, grant; the first sign-in changes the password; disabled, the open page is over."""
+    admin = await window("admin")
+    screen, tag = admin.screen, uuid.uuid4().hex[:6]
+    department, post, name, username = f"精度检测组{tag}", f"检测工程师{tag}", f"何静{tag}", f"hejing{tag}"
+    code = tag.upper()
+    await fill_in(
+        screen, DEPARTMENT, "departments", {"code": f"D{code}", "name": department}, {"parentId": "机加工车间"}
+    )
+    await fill_in(screen, POST, "posts", {"code": f"P{code}", "name": post}, {})
+    person = {"code": f"E{code}", "name": name, "username": username, "initialPassword": FIRST_PASSWORD}
+    await fill_in(screen, EMPLOYEE, "employees", person, {"departmentId": department, "postId": post})
+    employee = admin.page.url
+    await expect(admin.page.get_by_role("main")).to_contain_text(name)
+    await admin.picture("employee")
+    reach = screen.choice(GRANT, "scope", "COMPANY")
+    await fill_in(screen, GRANT, "grants", {}, {"employeeId": name, "roleId": "审计", "scope": reach})
+
+    theirs = await window(None)
+    theirs.expected.add(401)
+    page = theirs.page
+    await theirs.go("/")
+    await page.fill("#username", username)
+    await page.fill("#password", FIRST_PASSWORD)
+    await page.click("#kc-login")
+    await page.fill("#password-new", OWN_PASSWORD)
+    await page.fill("#password-confirm", OWN_PASSWORD)
+    await theirs.picture("password-change")
+    await page.locator("[type=submit]").first.click()
+    await page.wait_for_url(lambda url: url.startswith(theirs.base))
+    await theirs.screen.read_contract()
+    await expect(theirs.screen.heading(re.compile(name))).to_be_visible()
+    menu = page.get_by_role("navigation").get_by_role("link", name=theirs.screen.plural("procurement.supplier_item"))
+    await expect(menu).to_be_visible()
+
+    await admin.page.goto(employee)
+    label = screen.action(EMPLOYEE, "disable")
+    await screen.button(label).click()
+    await screen.dialog().get_by_role("textbox").fill("已离职。")
+    await screen.dialog().get_by_role("button", name=spaced(label)).click()
+    await expect(admin.page.get_by_role("main")).to_contain_text(screen.state(EMPLOYEE, "DISABLED"))
+    theirs.expected.add(403)
+    await expect(page.locator("#kc-login")).to_be_visible()
+    await page.fill("#username", username)
+    await page.fill("#password", OWN_PASSWORD)
+    await page.click("#kc-login")
+    await expect(page.locator("#kc-login")).to_be_visible()
+    await theirs.picture("disabled")

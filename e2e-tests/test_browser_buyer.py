@@ -1,0 +1,106 @@
+"""The buyer: an order from draft to confirmed, on paper and in Excel; lines of many requisitions made into one order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import python_calamine
+from papers import approve, ordered, submit, title_of, written
+from playwright.async_api import expect
+from screen import ORDER, ORDERS, spaced
+
+POOL = "procurement.sourcing_task"
+ENOUGH_FOR_A_PDF = 5_000
+
+
+async def test_browser_buyer_edits_releases_confirms_prints_and_exports_an_order(window: Any, door: Any) -> None:
+    """From the list to the supplier's promise; the paper is a PDF, the list an Excel file."""
+    requisition = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "40"})
+    await submit(door, requisition)
+    await approve(door, requisition)
+    number = (await ordered(door, requisition))["lines"][0]["orderNumber"]
+    buyer = await window("buyer")
+    page, screen = buyer.page, buyer.screen
+    await page.get_by_role("navigation").get_by_role("link", name=screen.plural(ORDER), exact=True).click()
+    await page.get_by_label(screen.t("list.search")).fill(number)
+    await page.wait_for_url(re.compile("[?&]q="))
+    await expect(page.get_by_role("row")).to_have_count(3)  # head, found, total
+
+    async with page.expect_download() as coming:
+        await screen.button(screen.t("list.export")).click()
+    rows = python_calamine.load_workbook(await (await coming.value).path()).get_sheet_by_index(0).to_python()
+    assert any(screen.label(ORDER, "number") in row for row in rows)
+    assert any(number in row for row in rows)
+    await buyer.picture("orders")
+
+    await page.get_by_role("link", name=number, exact=True).click()
+    main = page.get_by_role("main")
+    await expect(main).to_contain_text(requisition["lines"][0]["description"])
+    await screen.button(screen.action(ORDER, "update")).click()
+    await screen.field(ORDER, "note").fill("到货前一天电话通知仓库。")
+    await screen.button(screen.t("action.save")).click()
+    await expect(main).to_contain_text("到货前一天电话通知仓库。")
+
+    for name, state in (("release", "RELEASED"), ("confirm", "CONFIRMED")):
+        label = screen.action(ORDER, name)
+        await screen.button(label).click()
+        if name == "confirm":
+            await screen.dialog().get_by_label(screen.label(ORDER, "supplierReference"), exact=True).fill("HY-8812")
+            await buyer.picture("order-confirm")
+        await screen.dialog().get_by_role("button", name=spaced(label)).click()
+        step = page.get_by_role("list", name=screen.t("detail.life")).locator("[aria-current=step]")
+        await expect(step).to_contain_text(screen.state(ORDER, state))
+    await expect(main).to_contain_text("HY-8812")
+    await buyer.picture("order-confirmed")
+
+    paper = await page.get_by_role("link", name=spaced(screen.action(ORDER, "print"))).get_attribute("href")
+    printed = await buyer.context.request.get(buyer.base + str(paper))
+    assert printed.headers["content-type"].startswith("application/pdf")
+    body = await printed.body()
+    assert body.startswith(b"%PDF")
+    assert len(body) > ENOUGH_FOR_A_PDF
+
+
+async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(window: Any, door: Any) -> None:
+    """Lines in words are coded and given a supplier where they stand; minimum and multiple are kept."""
+    in_words = {"kind": "FREE_TEXT", "specification": "", "unit": "个", "category": "2002", "tax_rate": "0.13"}
+    titles = [title_of("主轴轴承"), title_of("转台轴承")]
+    for title, quantity in zip(titles, ("7", "8"), strict=True):
+        line = {**in_words, "description": title, "quantity": quantity, "price": "9"}
+        requisition = await written(door, title, line)
+        await submit(door, requisition)
+        await approve(door, requisition)
+    buyer = await window("buyer")
+    page, screen = buyer.page, buyer.screen
+    await page.get_by_role("navigation").get_by_role("link", name=screen.plural(POOL), exact=True).click()
+    await page.get_by_role("main").get_by_label(screen.t("list.search")).wait_for()
+    for title in titles:
+        row = page.get_by_role("row").filter(has_text=title)
+        await expect(row).to_be_visible()
+
+        def cell(field: str, title: str = title) -> str:
+            return screen.t("pool.cell", label=screen.label(POOL, field), name=title)
+
+        await screen.choose(row.get_by_label(cell("itemId"), exact=True), "2002-0005", "6205-2RS")
+        await expect(row).to_contain_text("6205-2RS")
+        await screen.choose(row.get_by_label(cell("supplierId"), exact=True), "轴承", "轴承")
+        for field, text in (("unitPrice", "8.80"), ("taxRate", "13")):
+            amount = row.get_by_label(cell(field), exact=True)
+            await amount.fill(text)
+            await amount.press("Enter")
+        await row.get_by_role("checkbox").check()
+    await buyer.picture("pool")
+    await page.get_by_role("main").locator("[data-action=order]").click()
+    label = screen.action(POOL, "order")
+    await screen.dialog().get_by_role("button", name=spaced(label)).click()
+    made = page.get_by_role("dialog", name=screen.t("pool.ordered", count=1))
+    await made.get_by_role("link").click()
+
+    line = page.get_by_role("table").get_by_role("row").filter(has_text="6205-2RS")
+    await expect(line).to_have_count(1)
+    await expect(line.get_by_role("link", name=re.compile(r"PR-\d{4}-\d{6}"))).to_have_count(2)
+    order = await (await door("buyer")).get(f"{ORDERS}/{page.url.split('?')[0].rsplit('/', 1)[-1]}")
+    assert [one["quantity"] for one in order["lines"]] == ["20"]
+    assert sorted(one["quantity"] for one in order["lines"][0]["sources"]) == ["7", "8"]
+    await buyer.picture("order-merged")
