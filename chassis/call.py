@@ -378,7 +378,7 @@ def _parts_of(model: Any) -> list[Any]:
     for relation in sa.inspect(model).relationships:
         if issubclass(relation.mapper.class_, Part):
             inner = _parts_of(relation.mapper.class_)
-            options.append(selectinload(getattr(model, relation.key)).options(*inner))
+            options.append(selectinload(getattr(model, relation.key), chunksize=5000).options(*inner))
     return options
 
 

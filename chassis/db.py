@@ -100,10 +100,10 @@ class Searchable:
 
     search: Mapped[str | None] = mapped_column(pg.TSVECTOR, deferred=True)
 
-    @declared_attr.directive
-    @classmethod
-    def __table_args__(cls) -> tuple[Any, ...]:
-        return (sa.Index(f"ix_{cls.__tablename__}_search", "search", postgresql_using="gin"),)  # type: ignore[attr-defined]
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        table: sa.Table = cls.__table__  # type: ignore[attr-defined]
+        sa.Index(f"ix_{table.name}_search", table.c.search, postgresql_using="gin")
 
 
 class Part:

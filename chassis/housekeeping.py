@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -45,7 +45,8 @@ async def tidy(runtime: Runtime) -> int:
         some = sa.select(*table.primary_key.columns).where(condition).limit(BATCH)
         while True:
             async with runtime.sessions() as session, session.begin():
-                removed = (await session.execute(sa.delete(table).where(key.in_(some)))).rowcount
+                done: Any = await session.execute(sa.delete(table).where(key.in_(some)))
+                removed = int(done.rowcount)
             gone += removed
             if removed < BATCH:
                 break

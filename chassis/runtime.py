@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
 from chassis import audit, authn, contract, ids, mapping, numbering, outbox, policy, telemetry, text
@@ -190,7 +191,8 @@ class Runtime:
 
         async def attempt() -> Reply:
             async with self.sessions() as session, session.begin():
-                if envelope.key:
+                keyed = method.policy.idempotency_key
+                if keyed:
                     stored = await self._claim_key(session, method, scope)
                     if stored is not None:
                         return Reply(stored, replayed=True)
@@ -200,7 +202,7 @@ class Runtime:
                 result = await self.service.handlers[method.full_name](request, call)
                 await self.finish(call, method.full_name)
                 message = self._as_message(call, result)
-                if envelope.key:
+                if keyed:
                     await session.execute(_STORE_REPLY, {**scope, "response": message.SerializeToString()})
             self.wake_relay()
             return Reply(message)
@@ -251,6 +253,9 @@ class Runtime:
             if row in call.db.new:
                 row.created_at = row.created_at or now
             row.updated_at = now
+            if sa.inspect(row).persistent:
+                # the version moves even where nothing else did
+                flag_modified(row, "updated_at")
             if row.__search__ and (row in call.db.new or _words_changed(row)):
                 row.search = search_vector(row)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis import contract, ids
+from chassis.mapping import plan_for
 from chassis.records import Records
 from chassis.states import advance
 
@@ -77,6 +78,9 @@ class Service:
         if more:
             raise TypeError(f"a service has no {', '.join(more)}")
         self.handlers = self._handlers()
+        for mapper in base.registry.mappers:
+            if getattr(mapper.class_, "__message__", None) is not None:
+                plan_for(mapper.class_)
         self.reactions: dict[str, list[Reaction]] = defaultdict(list)
         for reaction in self.reactions_list:
             for subject in reaction.subjects:
@@ -121,7 +125,7 @@ def crud(
 ) -> type:
     """Create, Get, List, BatchGet, Update, Activate and Deactivate of plain master data, named as in the contract.
 
-    A subclass may have `async def check(self, row, call)`, asked after each change before it is saved.
+    A subclass may have `async def check(self, row, call)`, asked after each change and before it is in use again.
     """
     singular = model.__message__.DESCRIPTOR.name
     file = model.__message__.DESCRIPTOR.file
@@ -159,6 +163,8 @@ def crud(
         async def move(self: Any, request: Any, call: Call) -> Any:
             row = await call.load(model, request.id, etag=request.etag)
             advance(row, action)
+            if action == "activate":
+                await self.check(row, call)
             return call.announce(updated, row) if updated else row
 
         return move

@@ -74,7 +74,10 @@ class Screen:
 
     async def choose(self, picker: Locator, text: str, option: str) -> None:
         """Type into a picker and take what it offers."""
-        await picker.fill(text)
+        if await picker.is_editable():
+            await picker.fill(text)
+        else:
+            await picker.click()
         await self.offered(option).click()
 
     def offered(self, text: str) -> Locator:

@@ -29,7 +29,7 @@ async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) 
     admin = await window("admin")
     screen, tag = admin.screen, uuid.uuid4().hex[:6]
     department, post, name, username = f"精度检测组{tag}", f"检测工程师{tag}", f"何静{tag}", f"hejing{tag}"
-    code = tag.upper()
+    code, above = tag.upper(), {"parentId": "机加工车间"}
     await fill_in(
         screen, DEPARTMENT, "departments", {"code": f"D{code}", "name": department}, {"parentId": "机加工车间"}
     )

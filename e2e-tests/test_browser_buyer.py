@@ -1,4 +1,4 @@
-"""The buyer: an order from draft to confirmed, on paper and in Excel; lines of many requisitions made into one order."""
+"""The buyer: an order from draft to confirmed, on paper and in Excel; lines of many requisitions become one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(win
 
         await screen.choose(row.get_by_label(cell("itemId"), exact=True), "2002-0005", "6205-2RS")
         await expect(row).to_contain_text("6205-2RS")
-        await screen.choose(row.get_by_label(cell("supplierId"), exact=True), "轴承", "轴承")
+        await screen.choose(row.get_by_label(cell("supplierId"), exact=True), "恒屿", "恒屿")
         for field, text in (("unitPrice", "8.80"), ("taxRate", "13")):
             amount = row.get_by_label(cell(field), exact=True)
             await amount.fill(text)

@@ -337,6 +337,8 @@ class Instance:
             for name, value in self.env().items()
             if not name.startswith(leave_out) and "_OWNER_" not in name and "_RO_" not in name
         }
+        # what is printed carries a link to the document
+        ours["HEYI_GATEWAY_PUBLIC_URL"] = self.url
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},

@@ -20,7 +20,6 @@ class Department(Searchable, Document, Base):
     __table_args__ = (
         sa.UniqueConstraint("company_id", "code"),
         sa.CheckConstraint("parent_id <> id", name="parent_is_another"),
-        sa.Index("ix_department_search", "search", postgresql_using="gin"),
     )
 
     company_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)

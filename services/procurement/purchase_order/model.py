@@ -74,7 +74,6 @@ class PurchaseOrder(Searchable, Document, Base):
         sa.Index("uq_purchase_order_number", "company_id", "number", unique=True),
         sa.Index("ix_purchase_order_newest", "company_id", "created_at"),
         sa.Index("ix_purchase_order_due", "company_id", "due_date"),
-        sa.Index("ix_purchase_order_search", "search", postgresql_using="gin"),
     )
 
     @staticmethod

@@ -44,6 +44,7 @@ async def place(
     drafts: Iterable[OrderDraft],
     *,
     owner_id: uuid.UUID,
+    department_id: uuid.UUID,
     buyers: Mapping[uuid.UUID, uuid.UUID | None],
     lines: Mapping[uuid.UUID, PurchaseRequisitionLine],
     tasks: Mapping[uuid.UUID, SourcingTask] = {},
@@ -51,7 +52,7 @@ async def place(
 ) -> list[PurchaseOrder]:
     """Make the orders; `lines` and `tasks` (by requisition line id) say from now on in which order they stand.
 
-    `buyers` names who buys, by requisition line; the first one known of an order is its buyer and owner. `numbered` is
+    `buyers` names who buys, by requisition line: the first one known of an order is its buyer and owner. `numbered` is
     told of each order when it has its number.
     """
     drafts = list(drafts)
@@ -63,7 +64,8 @@ async def place(
         supplier = suppliers[draft.supplier_id]
         behind = [want for line in draft.lines for want in line.wants]
         named = [buyers.get(want.requisition_line_id) for want in behind]
-        order = _order(call, draft, supplier, next((b for b in named if b), None) or supplier.buyer_id, owner_id)
+        buyer_id = next((b for b in named if b), None) or supplier.buyer_id
+        order = _order(call, draft, supplier, buyer_id=buyer_id, owner_id=owner_id, department_id=department_id)
         followers = []
         for number, line_draft in enumerate(draft.lines, 1):
             order_line = _line(line_draft, number)
@@ -75,8 +77,8 @@ async def place(
                         followers.append(follower)
         rules.price(order, base_currency=call.company.base_currency, on=call.today())
         call.add(order)
-        tell = functools.partial(_repeat, followers)
-        call.next_number(Repeated(order, tell, lambda _, placed=order: numbered(placed)), series="purchase_order")
+        tell = functools.partial(_repeat, followers, order, numbered)
+        call.next_number(Repeated(order, tell), series="purchase_order")
         requesters = {want.requester_id for want in behind}
         readers += [{"document_id": order.id, "employee_id": requester} for requester in requesters]
         call.announce(pb.PurchaseOrderCreated, order, audience=requesters)
@@ -88,9 +90,15 @@ async def place(
     return orders
 
 
-def _repeat(followers: Sequence[PurchaseRequisitionLine | SourcingTask], number: str) -> None:
+def _repeat(
+    followers: Sequence[PurchaseRequisitionLine | SourcingTask],
+    order: PurchaseOrder,
+    numbered: Callable[[PurchaseOrder], object],
+    number: str,
+) -> None:
     for follower in followers:
         follower.order_number = number
+    numbered(order)
 
 
 def _stand_in(follower: PurchaseRequisitionLine | SourcingTask, order: PurchaseOrder, line: PurchaseOrderLine) -> None:
@@ -107,10 +115,18 @@ def save_alike(line: PurchaseRequisitionLine) -> None:
 
 
 def _order(
-    call: Call, draft: OrderDraft, supplier: Supplier, buyer_id: uuid.UUID | None, owner_id: uuid.UUID
+    call: Call,
+    draft: OrderDraft,
+    supplier: Supplier,
+    *,
+    buyer_id: uuid.UUID | None,
+    owner_id: uuid.UUID,
+    department_id: uuid.UUID,
 ) -> PurchaseOrder:
-    people = call.organisation.people
-    owner = buyer_id if buyer_id in people else owner_id
+    """An order of its buyer; while none is known, of `owner_id` in `department_id`."""
+    buyer = call.organisation.people.get(buyer_id) if buyer_id else None
+    if buyer is not None and buyer.department_id is not None:
+        owner_id, department_id = buyer.employee_id, buyer.department_id
     rate, rate_date = draft.rate
     order = PurchaseOrder(
         id=ids.uuid7(),
@@ -119,8 +135,8 @@ def _order(
         created_at=call.now(),
         updated_at=call.now(),
         state="DRAFT",
-        owner_id=owner,
-        department_id=people[owner].department_id,
+        owner_id=owner_id,
+        department_id=department_id,
         buyer_id=buyer_id,
         supplier_id=draft.supplier_id,
         currency=draft.currency,

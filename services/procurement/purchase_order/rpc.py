@@ -164,7 +164,8 @@ class PurchaseOrders:
             },
             printed_on=call.today(),
         )
-        return httpbody_pb2.HttpBody(content_type="application/pdf", data=await pdf.print_order(page))
+        name = f"{order.number or 'draft'}.pdf"
+        return httpbody_pb2.HttpBody(content_type=f'application/pdf; name="{name}"', data=await pdf.print_order(page))
 
     async def ListLinksPurchaseOrder(
         self, request: pb.ListLinksPurchaseOrderRequest, call: Call

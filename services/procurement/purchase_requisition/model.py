@@ -58,7 +58,6 @@ class PurchaseRequisition(Searchable, Document, Base):
     __table_args__ = (
         sa.Index("uq_purchase_requisition_number", "company_id", "number", unique=True),
         sa.Index("ix_purchase_requisition_newest", "company_id", "created_at"),
-        sa.Index("ix_purchase_requisition_search", "search", postgresql_using="gin"),
     )
 
 

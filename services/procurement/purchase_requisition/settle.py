@@ -65,7 +65,14 @@ async def settle(requisition: PurchaseRequisition, call: Call) -> None:
             )
             call.announce(sourcing_tasks_pb2.SourcingTaskCreated, call.add(task))
     lines = {line.id: line for line in todo}
-    await place(call, bundle(wants, merge=False), owner_id=requisition.owner_id, buyers=buyers, lines=lines)
+    await place(
+        call,
+        bundle(wants, merge=False),
+        owner_id=requisition.owner_id,
+        department_id=requisition.department_id,
+        buyers=buyers,
+        lines=lines,
+    )
     follow(call, requisition)
 
 

@@ -55,5 +55,4 @@ class SourcingTask(Searchable, Document, Base):
 
     __table_args__ = (
         sa.Index("ix_sourcing_task_pool", "company_id", "state", "need_date", "created_at"),
-        sa.Index("ix_sourcing_task_search", "search", postgresql_using="gin"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -76,6 +77,7 @@ class SourcingTasks:
             call,
             bundle(wants, merge=True),
             owner_id=me,
+            department_id=tasks[0].department_id,
             buyers={task.requisition_line_id: task.buyer_id or me for task in tasks},
             lines=lines,
             tasks={task.requisition_line_id: task for task in tasks},
@@ -167,7 +169,7 @@ def _complete(task: SourcingTask, market: Market, *, coded_anew: bool) -> None:
         task.category_id = item.category_id
         rate = market.catalog.tax_rate_of(item)
         task.tax_rate = task.tax_rate if rate is None else rate
-    asked = {"quantity": task.quantity, "unit_id": task.unit_id, "currency": task.currency}
+    asked: dict[str, Any] = {"quantity": task.quantity, "unit_id": task.unit_id, "currency": task.currency}
     offer = market.offer(task.item_id, **asked)
     task.suggested_supplier_id = offer.supplier_id if offer else None
     task.suggested_unit_price = market.price(offer, task.item_id, task.unit_id, task.currency)

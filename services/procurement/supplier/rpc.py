@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
-
 import sqlalchemy as sa
 
-from chassis import ids, mapping
+from chassis import mapping
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.procurement.v1 import suppliers_pb2 as pb
@@ -38,7 +36,7 @@ class Suppliers:
     async def UpdateSupplier(self, request: pb.UpdateSupplierRequest, call: Call) -> Supplier:
         supplier = await call.load(Supplier, request.supplier.id, etag=request.supplier.etag)
         advance(supplier, "update")
-        _read_account_numbers(request.supplier, {a.id: a.account_number for a in supplier.bank_accounts})
+        _read_account_numbers(request.supplier, {str(a.id): a.account_number for a in supplier.bank_accounts})
         call.update(supplier, request.supplier, request.update_mask)
         await _identify(supplier, call)
         return call.announce(pb.SupplierUpdated, supplier)
@@ -118,12 +116,12 @@ async def _identify(supplier: Supplier, call: Call) -> None:
         raise Refused("SUPPLIER_DUPLICATE", field, code=found.code, name=found.name)
 
 
-def _read_account_numbers(supplier: pb.Supplier, stored: dict[uuid.UUID, str]) -> None:
+def _read_account_numbers(supplier: pb.Supplier, stored: dict[str, str]) -> None:
     """Bring account numbers into the shape they are kept in; one sent back masked keeps the number that is stored."""
     for index, account in enumerate(supplier.bank_accounts):
         path = f"bank_accounts[{index}].account_number"
         if rules.is_masked(account.account_number):
-            kept = stored.get(ids.parse(account.id)) if account.id else None
+            kept = stored.get(account.id)
             if kept is None or mapping.masked(kept) != account.account_number:
                 raise Refused("FIELD_FORMAT", path, value=account.account_number, expected="the full number")
             account.account_number = kept

@@ -77,7 +77,10 @@ export function DocumentTable({ document, columns, pages, summary, state, select
         rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys, chosen) => onSelect(keys as string[], chosen), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
         onRow={(row) => ({
           onClick: (event) => {
-            if (!(event.target as HTMLElement).closest("a, button, input, label, .ant-select, .ant-picker, .ant-checkbox-wrapper, .ant-table-selection-column")) go(route(row));
+            const target = event.target as HTMLElement;
+            // Clicks in a list that belongs to a cell arrive here too, though it is drawn elsewhere.
+            if (!event.currentTarget.contains(target)) return;
+            if (!target.closest("a, button, input, label, .ant-select, .ant-picker, .ant-checkbox-wrapper, .ant-table-selection-column")) go(route(row));
           },
         })}
         locale={{ emptyText: empty ?? <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.empty")} /> }}

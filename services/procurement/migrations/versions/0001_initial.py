@@ -1,4 +1,7 @@
-"""initial"""
+"""initial
+
+Longer than other files: the first tables of the service, written from its models.
+"""
 
 from __future__ import annotations
 
