@@ -82,6 +82,7 @@ class Right:
     permissions: frozenset[str]
     valid_from: datetime.date | None = None
     valid_until: datetime.date | None = None
+    role_name: str = ""
 
     def holds(self, company_id: uuid.UUID, today: datetime.date) -> bool:
         """Whether it counts in this company on this day; both days named are included."""
@@ -178,6 +179,11 @@ class Organisation:
             if any(right.role_code == code and right.holds(company_id, today) for right in rights)
         )
 
+    def name_of_role(self, code: str) -> str:
+        """A role's name, as far as somebody holds it; else its code."""
+        held = (right for rights in self.rights.values() for right in rights if right.role_code == code)
+        return next((right.role_name for right in held if right.role_name), code)
+
     def holders_of_post(self, post_id: uuid.UUID, company_id: uuid.UUID) -> list[uuid.UUID]:
         """Active employees of a company who hold a post, by code."""
         return self._by_code(
@@ -252,4 +258,5 @@ def _right(message: directory_pb2.Authorization.Right) -> Right:
         permissions=frozenset(message.permissions),
         valid_from=_day(message.valid_from_date),
         valid_until=_day(message.valid_until_date),
+        role_name=message.role_name,
     )

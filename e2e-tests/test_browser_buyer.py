@@ -87,8 +87,10 @@ async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(win
         await screen.choose(row.get_by_label(cell("supplierId"), exact=True), "恒屿", "恒屿")
         for field, text in (("unitPrice", "8.80"), ("taxRate", "13")):
             amount = row.get_by_label(cell(field), exact=True)
+            await expect(amount).not_to_have_value("")  # the agreement with the supplier proposes one
             await amount.fill(text)
             await amount.press("Enter")
+            await expect(amount).to_have_value(re.compile(rf"^{float(text):g}"))
         await row.get_by_role("checkbox").check()
     await buyer.picture("pool")
     await page.get_by_role("main").locator("[data-action=order]").click()
@@ -102,5 +104,6 @@ async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(win
     await expect(line.get_by_role("link", name=re.compile(r"PR-\d{4}-\d{6}"))).to_have_count(2)
     order = await (await door("buyer")).get(f"{ORDERS}/{page.url.split('?')[0].rsplit('/', 1)[-1]}")
     assert [one["quantity"] for one in order["lines"]] == ["20"]
+    assert [one["unitPrice"] for one in order["lines"]] == ["8.8"]
     assert sorted(one["quantity"] for one in order["lines"][0]["sources"]) == ["7", "8"]
     await buyer.picture("order-merged")

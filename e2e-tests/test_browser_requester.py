@@ -101,6 +101,10 @@ async def test_browser_requester_in_english_copies_an_old_requisition(window: An
     await screen.button(screen.action(REQUISITION, "copy")).click()
     await expect(page.get_by_role("grid", name=screen.label(REQUISITION, "lines"))).to_contain_text("6204-2RS")
     await expect(screen.panel(screen.t("path.title"))).to_contain_text(HEAD)
+    # a copy is for another day
+    need = screen.field(REQUISITION, "needDate")
+    await need.fill("2027-03-18")
+    await need.press("Enter")
     await screen.button(screen.action(REQUISITION, "submit")).click()
     waiting = page.get_by_role("alert").filter(has_text=screen.t("portal.waitingOn"))
     await expect(waiting).to_contain_text(HEAD)

@@ -131,7 +131,7 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             yield from _named([rule.employee_id] if rule.employee_id else [], "approver.user", {}, world)
         case "role":
             holders = organisation.holders_of_role(rule.code, world.company_id)
-            yield from _named(holders, "approver.role", {"role": rule.code}, world)
+            yield from _named(holders, "approver.role", {"role": organisation.name_of_role(rule.code)}, world)
         case "post":
             rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
             holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []

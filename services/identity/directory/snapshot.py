@@ -59,6 +59,7 @@ _GRANTED = (
     sa.select(
         Grant.employee_id,
         Role.code,
+        Role.name,
         Role.permissions,
         Grant.grant_company_id,
         Grant.scope,
@@ -94,7 +95,8 @@ def _person(row: Any) -> pb.Authorization.Person:
 
 def _right(row: Any) -> pb.Authorization.Right:
     return pb.Authorization.Right(
-        employee_id=str(row.employee_id), role_code=row.code, company_id=_text(row.grant_company_id),
+        employee_id=str(row.employee_id), role_code=row.code, role_name=row.name,
+        company_id=_text(row.grant_company_id),
         scope=row.scope, department_ids=map(str, row.department_ids), permissions=row.permissions,
         valid_from_date=_text(row.valid_from_date), valid_until_date=_text(row.valid_until_date),
     )  # fmt: skip

@@ -1,0 +1,199 @@
+"""The suite without a window: raw answers of the gateway, its live stream, and services asked past it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import secrets
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import grpc
+import grpc.aio
+import httpx2
+from grpc_status import rpc_status
+
+from chassis import contract, errors
+from infra.local.demo.door import Door
+from infra.local.instance import DEMO_PASSWORD, Instance
+
+LANGUAGES = ("zh-CN", "en")
+
+
+class Session(Door):
+    """A door that shows answers as they are, and knows the token behind the session."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance.url)
+        self.instance = instance
+
+    @classmethod
+    async def of(cls, instance: Instance, username: str) -> Session:
+        made = cls(instance)
+        await made.sign_in(username, DEMO_PASSWORD)
+        return made
+
+    async def raw(
+        self, verb: str, path: str, content: str | bytes | None = None, *, key: str | None = None, company: str = "",
+        locale: str = "en", query: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:  # fmt: skip
+        """One call, whatever comes of it. `key=""` sends none."""
+        headers = {"accept-language": locale, "x-csrf": "1", "origin": self.address}
+        headers |= {"x-company": company} if company else {}
+        if verb != "GET":
+            key = str(uuid.uuid4()) if key is None else key
+            headers |= {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
+        sent = content.encode() if isinstance(content, str) else content
+        return await self._send(verb, self.address + path, content=sent, headers=headers, params=dict(query or {}))
+
+    async def tokens(self) -> dict[str, Any]:
+        """Tokens of this person: the code flow once more, by hand, on the sign-in that Keycloak remembers."""
+        issuer, back = self.instance.env()["HEYI_ISSUER"], f"{self.address}/auth/callback"
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        client = {"client_id": "heyi-gateway", "redirect_uri": back}
+        asked = {"response_type": "code", "scope": "openid", "state": "s", "nonce": secrets.token_urlsafe(8)}
+        proof = {"code_challenge": challenge, "code_challenge_method": "S256"}
+        answer = await self._send("GET", f"{issuer}/protocol/openid-connect/auth", params=client | asked | proof)
+        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        secret = self.instance.env()["HEYI_GATEWAY_CLIENT_SECRET"]
+        form = client | {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        answer = await self._send(
+            "POST", f"{issuer}/protocol/openid-connect/token", data=form | {"client_secret": secret}
+        )
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def token(self) -> str:
+        """An access token of this person."""
+        return str((await self.tokens())["access_token"])
+
+
+@contextlib.asynccontextmanager
+async def sessions(instance: Instance, *usernames: str) -> AsyncIterator[list[Session]]:
+    """Sessions of these people of their own, signed in side by side."""
+    opened = await asyncio.gather(*(Session.of(instance, username) for username in usernames))
+    try:
+        yield opened
+    finally:
+        for each in opened:
+            await each.close()
+
+
+@dataclass
+class Stream:
+    """A person's live stream: what came, and when."""
+
+    events: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: float = 0.0
+
+    def first(self, kind: str, document_id: str) -> float:
+        """When an event about a document came; not there yet fails."""
+        for at, _, data in self.events:
+            if data.get("type") == kind and data.get("id") == document_id:
+                return at
+        raise AssertionError(f"{kind} of {document_id} did not come")
+
+    async def read(self, session: Session) -> None:
+        """Read until the gateway ends it."""
+        # a client of its own: the session's other calls must not wait behind an answer that never ends
+        timeout = httpx2.Timeout(10, read=60)
+        try:
+            async with httpx2.AsyncClient(timeout=timeout, trust_env=False) as http:
+                headers = {"cookie": session.cookie, "accept": "text/event-stream"}
+                async with http.stream("GET", f"{session.address}/v1/events", headers=headers) as answer:
+                    assert answer.status_code == 200, answer.status_code
+                    name = ""
+                    async for line in answer.aiter_lines():
+                        self.opened.set()
+                        if line.startswith("event: "):
+                            name = line[7:]
+                        elif line.startswith("data: "):
+                            self.events.append((time.monotonic(), name, json.loads(line[6:])))
+        finally:
+            self.ended = time.monotonic()
+            self.opened.set()
+
+
+@contextlib.asynccontextmanager
+async def streaming(session: Session) -> AsyncIterator[Stream]:
+    """The person's stream, open."""
+    stream = Stream()
+    task = asyncio.create_task(stream.read(session))
+    await stream.opened.wait()
+    try:
+        yield stream
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, httpx2.HTTPError):
+            await task
+
+
+class Direct:
+    """The services themselves, past the gateway."""
+
+    def __init__(self, instance: Instance) -> None:
+        targets = dict(pair.split("=") for pair in instance.env()["HEYI_TARGETS"].split(","))
+        self.channels = {name: grpc.aio.insecure_channel(address) for name, address in targets.items()}
+
+    async def ask(
+        self, method: contract.Method, token: str | None, *, target: str = "", request: Any = None
+    ) -> tuple[str, str]:
+        """gRPC status and reason of one call; ("OK", "") when it was answered."""
+        unary = self.channels[target or method.service].unary_unary(
+            f"/{method.full_name}", request_serializer=method.request.SerializeToString,
+            response_deserializer=method.reply.FromString,
+        )  # fmt: skip
+        metadata = [("idempotency-key", str(uuid.uuid4()))]
+        metadata += [("authorization", f"Bearer {token}")] if token is not None else []
+        try:
+            await unary(request if request is not None else method.request(), timeout=10, metadata=metadata)
+        except grpc.aio.AioRpcError as problem:
+            status = rpc_status.from_call(problem)
+            refusal = errors.from_status(status) if status is not None else None
+            return problem.code().name, refusal.reason if refusal else ""
+        return "OK", ""
+
+    async def close(self) -> None:
+        for channel in self.channels.values():
+            await channel.close()
+
+
+@contextlib.asynccontextmanager
+async def direct(instance: Instance) -> AsyncIterator[Direct]:
+    made = Direct(instance)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def reason_of(answer: httpx2.Response) -> str:
+    """The refusal's name."""
+    return next(str(d["reason"]) for d in answer.json()["error"]["details"] if "reason" in d)
+
+
+def fields_of(answer: httpx2.Response) -> dict[str, str]:
+    """Fields at fault with their reasons."""
+    details = answer.json()["error"]["details"]
+    return {v["field"]: v["reason"] for d in details for v in d.get("fieldViolations", [])}
+
+
+def sentences(answer: httpx2.Response) -> list[str]:
+    """Everything that the answer says to a person."""
+    error = answer.json()["error"]
+    told = [v["description"] for d in error["details"] for v in d.get("fieldViolations", [])]
+    return [error["message"], *told]
+
+
+def is_chinese(text: str) -> bool:
+    return any("一" <= character <= "鿿" for character in text)
+
