@@ -196,4 +196,3 @@ def sentences(answer: httpx2.Response) -> list[str]:
 
 def is_chinese(text: str) -> bool:
     return any("一" <= character <= "鿿" for character in text)
-

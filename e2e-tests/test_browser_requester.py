@@ -7,7 +7,7 @@ from typing import Any
 
 from papers import title_of, written
 from playwright.async_api import expect
-from screen import LINE, REQUISITION
+from screen import LINE, REQUISITION, Screen, spaced
 
 HEAD, FINANCE = "马建国", "苏慧敏"
 PASTED = [("4001-0001", "2"), ("4001-0002", "2"), ("4002-0002", "2"), ("5001-0002", "2"), ("2002-0008", "200")]
@@ -77,6 +77,7 @@ async def test_browser_requester_writes_ten_lines_and_sees_who_will_be_asked(win
     await expect(timeline).to_contain_text(screen.t("timeline.deciding"))
     await expect(timeline).to_contain_text(FINANCE)
     await mine.picture("requisition-submitted")
+    await withdraw(screen)
 
     await screen.button(screen.action(REQUISITION, "copy")).click()
     await page.wait_for_url(re.compile("/edit"))
@@ -109,3 +110,11 @@ async def test_browser_requester_in_english_copies_an_old_requisition(window: An
     waiting = page.get_by_role("alert").filter(has_text=screen.t("portal.waitingOn"))
     await expect(waiting).to_contain_text(HEAD)
     await mine.picture("requisition-submitted")
+    await withdraw(screen)
+
+
+async def withdraw(screen: Screen) -> None:
+    """Take the request back, so that nobody is left with it: it is a draft again."""
+    timeline = screen.panel(screen.t("timeline.title"))
+    await timeline.get_by_role("button", name=spaced(screen.action("approval.case", "withdraw"))).click()
+    await expect(screen.button(screen.action(REQUISITION, "submit"))).to_be_visible()

@@ -53,6 +53,4 @@ class SourcingTask(Searchable, Document, Base):
     suggested_supplier_id: Mapped[uuid.UUID | None]
     suggested_unit_price: Mapped[Decimal | None] = decimal_of(18, 6)
 
-    __table_args__ = (
-        sa.Index("ix_sourcing_task_pool", "company_id", "state", "need_date", "created_at"),
-    )
+    __table_args__ = (sa.Index("ix_sourcing_task_pool", "company_id", "state", "need_date", "created_at"),)

@@ -8,7 +8,7 @@ import { call } from "@/api/http";
 import { textOf, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ago } from "@/contract/format";
-import { routeOf, useGo } from "./links";
+import { inItsCompany, routeOf, useGo } from "./links";
 
 export interface Notice extends Row {
   textKey: string;
@@ -39,7 +39,7 @@ export function useOpenNotice(): (notice: Notice) => void {
     const open = async () => {
       const filter = `case_id = "${notice.caseId}" AND state = "OPEN"`;
       const mine = notice.caseId ? await fetchList(tasks, { filter, pageSize: 1 }) : undefined;
-      if (mine?.rows[0]) go(routeOf(tasks, mine.rows[0].id));
+      if (mine?.rows[0]) go(inItsCompany(routeOf(tasks, mine.rows[0].id), mine.rows[0]));
       else if (about) go(routeOf(about, notice.documentId));
     };
     void open();

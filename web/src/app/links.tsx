@@ -17,6 +17,12 @@ export function useGo(): (to: string, options?: NavigateOptions) => void {
   return useCallback((to, options) => void navigate(withCompany(to), options), [navigate]);
 }
 
+/** The route of a row that may belong to another company than the chosen one: a turn or a case of mine elsewhere. */
+export function inItsCompany(to: string, row: object): string {
+  const company = "companyId" in row ? row.companyId : "";
+  return company ? `${to}${to.includes("?") ? "&" : "?"}company=${String(company)}` : to;
+}
+
 export function routeOf(document: DocumentMeta, id: string): string {
   return `${document.route}/${id}`;
 }

@@ -2,7 +2,7 @@ import { Button, Empty, Skeleton, Table, type TableColumnsType, type TableProps 
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { totalOf, type ListSummary, type useListPages } from "@/api/documents";
-import { AppLink, routeOf, useGo } from "@/app/links";
+import { AppLink, inItsCompany, routeOf, useGo } from "@/app/links";
 import { decimalText } from "@/contract/format";
 import type { DocumentMeta, Field, Row } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
@@ -37,7 +37,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
   const go = useGo();
   const rows = useMemo(() => pages.data?.pages.flatMap((page) => page.rows) ?? [], [pages.data]);
   const totals = summary?.totals ?? {};
-  const route = rowRoute ?? ((row: Row) => routeOf(document, row.id));
+  const route = rowRoute ?? ((row: Row) => inItsCompany(routeOf(document, row.id), row));
   const cursor = useRowKeys(rows, (row) => go(route(row)), (row) => onSelect && toggle(row.id));
   const toggle = (id: string) => {
     const next = selected?.includes(id) ? selected.filter((one) => one !== id) : [...(selected ?? []), id];
@@ -70,39 +70,39 @@ export function DocumentTable({ document, columns, pages, summary, state, select
   return (
     <>
       <TableScroll label={document.plural} tall>
-      <Table<Row>
-        size="small" rowKey="id" dataSource={rows} columns={[...tableColumns, ...trailing]} pagination={false} onChange={onChange}
-        loading={{ spinning: pages.isFetching && !pages.isFetchingNextPage && pages.isPlaceholderData, delay: 200 }}
-        rowClassName={(_, index) => (index === cursor ? "at-cursor" : "")}
-        rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys, chosen) => onSelect(keys as string[], chosen), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
-        onRow={(row) => ({
-          onClick: (event) => {
-            const target = event.target as HTMLElement;
-            // Clicks in a list that belongs to a cell arrive here too, though it is drawn elsewhere.
-            if (!event.currentTarget.contains(target)) return;
-            if (!target.closest("a, button, input, label, .ant-select, .ant-picker, .ant-checkbox-wrapper, .ant-table-selection-column")) go(route(row));
-          },
-        })}
-        locale={{ emptyText: empty ?? <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.empty")} /> }}
-        summary={() =>
-          summed && (
-            <Table.Summary>
-              <Table.Summary.Row>
-                {onSelect && <Table.Summary.Cell index={0} />}
-                {columns.map((field, index) => {
-                  const total = field.total ? totalOf(totals, field) : undefined;
-                  return (
-                    <Table.Summary.Cell key={field.name} index={index + (onSelect ? 1 : 0)}>
-                      {total !== undefined ? <div style={RIGHT} className="figure total">{decimalText(field, total)}</div> : index === 0 ? <span className="total">{t("list.totals")}</span> : null}
-                    </Table.Summary.Cell>
-                  );
-                })}
-                {trailing.map((column, index) => <Table.Summary.Cell key={String(column.key)} index={columns.length + index + 1} />)}
-              </Table.Summary.Row>
-            </Table.Summary>
-          )
-        }
-      />
+        <Table<Row>
+          size="small" rowKey="id" dataSource={rows} columns={[...tableColumns, ...trailing]} pagination={false} onChange={onChange}
+          loading={{ spinning: pages.isFetching && !pages.isFetchingNextPage && pages.isPlaceholderData, delay: 200 }}
+          rowClassName={(_, index) => (index === cursor ? "at-cursor" : "")}
+          rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys, chosen) => onSelect(keys as string[], chosen), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
+          onRow={(row) => ({
+            onClick: (event) => {
+              const target = event.target as HTMLElement;
+              // Clicks in a list that belongs to a cell arrive here too, though it is drawn elsewhere.
+              if (!event.currentTarget.contains(target)) return;
+              if (!target.closest("a, button, input, label, .ant-select, .ant-picker, .ant-checkbox-wrapper, .ant-table-selection-column")) go(route(row));
+            },
+          })}
+          locale={{ emptyText: empty ?? <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.empty")} /> }}
+          summary={() =>
+            summed && (
+              <Table.Summary>
+                <Table.Summary.Row>
+                  {onSelect && <Table.Summary.Cell index={0} />}
+                  {columns.map((field, index) => {
+                    const total = field.total ? totalOf(totals, field) : undefined;
+                    return (
+                      <Table.Summary.Cell key={field.name} index={index + (onSelect ? 1 : 0)}>
+                        {total !== undefined ? <div style={RIGHT} className="figure total">{decimalText(field, total)}</div> : index === 0 ? <span className="total">{t("list.totals")}</span> : null}
+                      </Table.Summary.Cell>
+                    );
+                  })}
+                  {trailing.map((column, index) => <Table.Summary.Cell key={String(column.key)} index={columns.length + index + 1} />)}
+                </Table.Summary.Row>
+              </Table.Summary>
+            )
+          }
+        />
       </TableScroll>
       {pages.hasNextPage && (
         <div className="load-more">

@@ -37,7 +37,7 @@ export function FilterBar({ document, state }: { document: DocumentMeta; state: 
       {extraSwitches(document).map(({ name, label }) => (
         <label key={name} className="filter-switch">
           <Switch size="small" checked={state.extra[name] === true} onChange={(on) => state.setExtra(name, on)} />
-          {label}
+          {fieldOf(document, name)?.label ?? label}
         </label>
       ))}
       {choices.length > 0 && (

@@ -77,7 +77,8 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
 /** The case that a document is, or was last, decided in. */
 function useCaseId(document: DocumentMeta, row: Row): string {
   const cases = useDocumentMeta("approval.case");
-  const known = document.key === cases.key ? row.id : String(row.caseId ?? "");
+  const known = document.key === cases.key ? row.id : "";
+  // asked as a list: a case that the reader has no part in is left out, not refused
   const wanted = !known && Number(row.submission ?? 0) > 0;
   const latest = useList(cases, { filter: `document_id = "${row.id}"`, orderBy: "create_time desc", pageSize: 1 }, wanted);
   return known || (wanted ? (latest.data?.rows[0]?.id ?? "") : "");

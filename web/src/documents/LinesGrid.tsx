@@ -233,14 +233,14 @@ export function LinesGrid(props: Props) {
       )}
       {faults.length > 0 && (
         <div className="line-faults" role="alert">
-        <ul>
-          {faults.map(({ path, row, label: name, text }) => (
-            <li key={path}>
-              <button type="button" className="link-button" onClick={() => setActive({ row, column: Math.max(0, columns.findIndex((field) => path.endsWith(`.${field.name}`))) })}>{t("lines.fault", { line: row + 1, label: name })}</button>
-              {text}
-            </li>
-          ))}
-        </ul>
+          <ul>
+            {faults.map(({ path, row, label: name, text }) => (
+              <li key={path}>
+                <button type="button" className="link-button" onClick={() => setActive({ row, column: Math.max(0, columns.findIndex((field) => path.endsWith(`.${field.name}`))) })}>{t("lines.fault", { line: row + 1, label: name })}</button>
+                {text}
+              </li>
+            ))}
+          </ul>
         </div>
       )}
     </div>

@@ -60,22 +60,22 @@ export default function ParkedEvents() {
         <PageProblem error={error} retry={() => void refetch()} />
       ) : (
         <TableScroll label={t("parked.title")} tall>
-        <Table<ParkedEvent>
-          size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={data?.parkedEvents}
-          locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("parked.none")} /> }}
-          columns={[
-            { title: t("parked.since"), render: (_, { firstTime }) => timeText(firstTime) },
-            { title: t("parked.subject"), dataIndex: "subject" },
-            { title: t("parked.consumer"), dataIndex: "consumer" },
-            { title: t("parked.attempts"), dataIndex: "attempts", align: "right" },
-            { title: t("parked.error"), render: (_, event) => <span className="error-text">{event.error}</span> },
-            {
-              title: t("parked.action"),
-              render: (_, { id, resolvedTime }) =>
-                resolvedTime ? t("parked.resolved", { time: timeText(resolvedTime) }) : replayable && <Button size="small" loading={replay.isPending && replay.variables === id} onClick={() => replay.mutate(id)}>{t("parked.replay")}</Button>,
-            },
-          ]}
-        />
+          <Table<ParkedEvent>
+            size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={data?.parkedEvents}
+            locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("parked.none")} /> }}
+            columns={[
+              { title: t("parked.since"), render: (_, { firstTime }) => timeText(firstTime) },
+              { title: t("parked.subject"), dataIndex: "subject" },
+              { title: t("parked.consumer"), dataIndex: "consumer" },
+              { title: t("parked.attempts"), dataIndex: "attempts", align: "right" },
+              { title: t("parked.error"), render: (_, event) => <span className="error-text">{event.error}</span> },
+              {
+                title: t("parked.action"),
+                render: (_, { id, resolvedTime }) =>
+                  resolvedTime ? t("parked.resolved", { time: timeText(resolvedTime) }) : replayable && <Button size="small" loading={replay.isPending && replay.variables === id} onClick={() => replay.mutate(id)}>{t("parked.replay")}</Button>,
+              },
+            ]}
+          />
         </TableScroll>
       )}
     </section>

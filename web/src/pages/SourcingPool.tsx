@@ -1,6 +1,6 @@
 import { App, Button, Empty, Modal } from "antd";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, useSave } from "@/api/documents";
 import { call } from "@/api/http";
@@ -108,7 +108,13 @@ function PriceCell({ document, name, task, onChange }: { document: DocumentMeta;
   const rate = name === "taxRate";
   const kept = rate ? toPercent(task[name] || "") : trim(task[name] || "");
   const [text, setText] = useState(kept);
-  const commit = () => text !== kept && onChange(task, { [name]: rate ? fromPercent(text) : text });
+  // Enter and leaving the cell are one change, not two.
+  const sent = useRef(kept);
+  const commit = () => {
+    if (text === sent.current) return;
+    sent.current = text;
+    onChange(task, { [name]: rate ? fromPercent(text) : text });
+  };
   return (
     <input
       className="cell-input boxed figure" inputMode="decimal" value={text} aria-label={t("pool.cell", { label: fieldOf(document, name)?.label, name: task.description })}

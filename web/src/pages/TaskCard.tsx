@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import { AppLink, routeOf } from "@/app/links";
+import { AppLink, inItsCompany, routeOf } from "@/app/links";
 import { group } from "@/contract/decimal";
 import { ago } from "@/contract/format";
 import { fieldOf } from "@/contract/meta";
@@ -14,7 +14,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
   const meta = useMeta();
   const document = useDocumentMeta("approval.task");
   return (
-    <AppLink to={`${routeOf(document, task.id)}${query}`} className={here ? "task-card here" : "task-card"}>
+    <AppLink to={inItsCompany(`${routeOf(document, task.id)}${query}`, task)} className={here ? "task-card here" : "task-card"}>
       <span className="task-title">{task.title || task.documentNumber}</span>
       <span className="figure">{group(task.amount || "0", 2)} {task.currency}</span>
       <small>
