@@ -105,12 +105,16 @@ async def test_browser_every_page_of_the_administrator_is_usable_by_everybody(wi
     assert not grave, "\n".join(grave)
 
 
+def has_lines(document: dict[str, Any]) -> bool:
+    return any(one["repeated"] and one["type"] == "message" for one in document["fields"])
+
+
 def name_of(place: str) -> str:
     return place.strip("/").replace("/", "-") or "portal"
 
 
 def kind_of(path: str) -> str:
-    last = path.rsplit("/", 1)[1]
+    last = path.split("?")[0].rsplit("/", 1)[1]
     return last if last in ("new", "edit") else "one"
 
 

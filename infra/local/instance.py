@@ -219,7 +219,8 @@ class Instance:
             data = Path(self.facts["data"])
             if data != self.folder:
                 shutil.rmtree(data, ignore_errors=True)
-        shutil.rmtree(self.folder)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
         for name in ("facts", "postgres", "nats", "keycloak"):
             self.__dict__.pop(name, None)
 
