@@ -394,7 +394,7 @@ async def test_the_order_is_printed_in_chinese(shop: Shop, monkeypatch) -> None:
 
     printed = await shop.buyer.PrintPurchaseOrder(id=order.id)
 
-    assert printed.content_type == "application/pdf"
+    assert printed.content_type == f'application/pdf; name="{order.number}.pdf"'
     assert printed.data.startswith(b"%PDF-")
     assert len(printed.data) > 10_000
 
