@@ -1,4 +1,4 @@
-"""Every page that somebody's menu leads to: axe finds nothing serious, light and dark, both languages; and its picture."""
+"""Every page that a menu leads to: axe finds nothing serious, light and dark, in both languages; and its picture."""
 
 from __future__ import annotations
 

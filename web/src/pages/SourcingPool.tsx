@@ -1,6 +1,6 @@
 import { App, Button, Empty, Modal } from "antd";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, useSave } from "@/api/documents";
 import { call } from "@/api/http";
@@ -88,8 +88,8 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
         cells={{
           itemId: picker("itemId", "inventory.item"),
           supplierId: picker("supplierId", "procurement.supplier"),
-          unitPrice: (row) => (editable(row as SourcingTask) ? <PriceCell key={`${row.id}${row.etag}`} document={document} name="unitPrice" task={row as SourcingTask} onChange={change} /> : undefined),
-          taxRate: (row) => (editable(row as SourcingTask) ? <PriceCell key={`${row.id}${row.etag}`} document={document} name="taxRate" task={row as SourcingTask} onChange={change} /> : undefined),
+          unitPrice: (row) => (editable(row as SourcingTask) ? <PriceCell key={row.id} document={document} name="unitPrice" task={row as SourcingTask} onChange={change} /> : undefined),
+          taxRate: (row) => (editable(row as SourcingTask) ? <PriceCell key={row.id} document={document} name="taxRate" task={row as SourcingTask} onChange={change} /> : undefined),
         }}
       />
       <OrdersDialog orders={orders} onClose={() => setOrders(undefined)} />
@@ -109,10 +109,17 @@ function PriceCell({ document, name, task, onChange }: { document: DocumentMeta;
   const kept = rate ? toPercent(task[name] || "") : trim(task[name] || "");
   const [text, setText] = useState(kept);
   // Enter and leaving the cell are one change, not two.
-  const sent = useRef(kept);
+  const [sent, setSent] = useState(kept);
+  const [seen, setSeen] = useState(kept);
+  if (kept !== seen) {
+    // What is being typed stays when another change of the row is answered.
+    setSeen(kept);
+    setSent(kept);
+    if (text === sent) setText(kept);
+  }
   const commit = () => {
-    if (text === sent.current) return;
-    sent.current = text;
+    if (text === sent) return;
+    setSent(text);
     onChange(task, { [name]: rate ? fromPercent(text) : text });
   };
   return (
