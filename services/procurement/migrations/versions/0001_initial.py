@@ -1,6 +1,6 @@
 """initial
 
-Longer than other files: the first tables of the service, written from its models.
+Longer than 600 lines: the first tables of the service, written from its models.
 """
 
 from __future__ import annotations
