@@ -12,6 +12,7 @@ import html
 import os
 import pathlib
 import string
+import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
@@ -62,23 +63,21 @@ async def print_order(page: Page) -> bytes:
     """The PDF, made by a process of its own."""
     text = page_html(page)
     async with AT_ONCE:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "procurement.print",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
         try:
-            pdf, errors = await asyncio.wait_for(process.communicate(text.encode()), SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            # a thread waits for it: the loop's own pipes to children were seen closing under gRPC's threads
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "-m", "procurement.print"],
+                input=text.encode(),
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
             raise Refused("SERVICE_UNAVAILABLE", service="print") from None
-    if process.returncode != 0:
-        raise RuntimeError(f"the print process failed: {errors.decode(errors='replace')[-500:]}")
-    return pdf
+    if done.returncode != 0:
+        raise RuntimeError(f"the print process failed: {done.stderr.decode(errors='replace')[-500:]}")
+    return done.stdout
 
 
 def page_html(page: Page) -> str:
