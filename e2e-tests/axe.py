@@ -1,0 +1,30 @@
+"""axe-core on the page that is open: what people who cannot see, hear or point would stumble over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+SOURCE = Path(__file__).parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
+GRAVE = ("serious", "critical")
+# of a long table the first rows: the others are made in the same way
+RUN = """async options => {
+    await Promise.allSettled(document.getAnimations().map(one => one.playState === 'running' && one.effect?.getTiming().iterations !== Infinity ? one.finished : null));
+    const found = await axe.run({ include: document, exclude: 'tbody tr:nth-child(n+9)' }, { resultTypes: ['violations'], ...options });
+    return found.violations.map(one => ({ id: one.id, impact: one.impact, nodes: one.nodes.map(node => `${node.html.slice(0, 160)} ${node.any.concat(node.all, node.none).map(each => each.message).join(' ').slice(0, 260)}`) }));
+}"""  # noqa: E501
+
+
+async def violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
+    """The serious and critical violations on this page; of these rules only, where some are named."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(SOURCE.read_text(encoding="utf-8"))
+    options: dict[str, Any] = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    found = await page.evaluate(RUN, options)
+    return [
+        f"{one['impact']} {one['id']}: {len(one['nodes'])} places, first: {one['nodes'][0]}"
+        for one in found
+        if one["impact"] in GRAVE
+    ]
