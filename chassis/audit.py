@@ -10,11 +10,12 @@ import decimal
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import sqlalchemy as sa
 
 from chassis import contract, ids, mapping
 from chassis.crypto import Encrypted
-from chassis.db import Document, Part, tables_of
+from chassis.db import Document, Part
 
 if TYPE_CHECKING:
     from chassis.call import Call
@@ -44,35 +45,34 @@ def collect(call: Call) -> list[tuple[Any, list[dict[str, Any]]]]:
     return list(found.values())
 
 
-async def write(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> None:
-    """One entry for the call and one row for each document that it changed: two statements."""
-    tables = tables_of(call.runtime.service.base.metadata)
-    entry = ids.uuid7()
-    await call.db.execute(
-        sa.insert(tables.audit_entry).values(
-            id=entry,
-            at=call.now(),
-            company_id=call.company_id,
-            actor_id=call.actor.person,
-            service=call.actor.service,
-            method=method,
-            outcome="done",
-            trace_id=trace_id,
-        )
-    )
-    rows = [
-        {
-            "id": ids.uuid7(),
-            "entry_id": entry,
-            "document_type": contract.snake(type(row).__message__.DESCRIPTOR.name),
-            "document_id": row.id,
-            "version": row.version or 0,
-            "changes": changes,
-        }
-        for row, changes in changed
-    ]
-    if rows:
-        await call.db.execute(sa.insert(tables.audit_change), rows)
+INSERTS = """entry AS (
+  INSERT INTO audit_entry (id, at, company_id, actor_id, service, method, outcome, trace_id)
+  VALUES (CAST(:entry AS uuid), CAST(:at AS timestamptz), :entry_company, :entry_actor, :entry_service,
+    :entry_method, 'done', :trace)
+), change AS (
+  INSERT INTO audit_change (id, entry_id, document_type, document_id, version, changes)
+  SELECT id, CAST(:entry AS uuid), document_type, document_id, version, CAST(changes AS jsonb)
+  FROM unnest(CAST(:change_ids AS uuid[]), CAST(:change_types AS text[]), CAST(:change_documents AS uuid[]),
+    CAST(:change_versions AS int[]), CAST(:changes AS text[])) AS c(id, document_type, document_id, version, changes)
+)"""
+
+
+def values(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> dict[str, Any]:
+    """Parameters of INSERTS: one entry for the call and one row for each document that it changed."""
+    return {
+        "entry": ids.uuid7(),
+        "at": call.now(),
+        "entry_company": call.company_id,
+        "entry_actor": call.actor.person,
+        "entry_service": call.actor.service,
+        "entry_method": method,
+        "trace": trace_id,
+        "change_ids": [ids.uuid7() for _ in changed],
+        "change_types": [contract.snake(type(row).__message__.DESCRIPTOR.name) for row, _ in changed],
+        "change_documents": [row.id for row, _ in changed],
+        "change_versions": [row.version or 0 for row, _ in changed],
+        "changes": [orjson.dumps(changes).decode() for _, changes in changed],
+    }
 
 
 def _parts(row: Any) -> list[Any]:

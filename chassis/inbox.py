@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import contract, ids, telemetry
 from chassis.call import NO_COMPANY, Actor
+from chassis.db import fenced_to
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.outbox import STREAM
 
@@ -56,16 +57,16 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
     event = kind.FromString(payload)
 
     async def attempt() -> bool:
-        async with runtime.sessions() as session, session.begin():
-            await session.execute(_CHOOSE_COMPANY, {"company": str(company) if company != NO_COMPANY else "*"})
-            first = pg.insert(runtime.tables.inbox).values(consumer=runtime.service.name, event_id=event_id)
-            claimed = await session.execute(first.on_conflict_do_nothing().returning(sa.literal(1)))
-            if claimed.scalar_one_or_none() is None:
-                return False
-            call = runtime.call_for_event(session, actor, company, headers.get("traceparent", ""))
-            for reaction in runtime.service.reactions[subject]:
-                await reaction.react(event, call)
-            await runtime.finish(call, subject)
+        with fenced_to(company if company != NO_COMPANY else None):
+            async with runtime.sessions() as session, session.begin():
+                first = pg.insert(runtime.tables.inbox).values(consumer=runtime.service.name, event_id=event_id)
+                claimed = await session.execute(first.on_conflict_do_nothing().returning(sa.literal(1)))
+                if claimed.scalar_one_or_none() is None:
+                    return False
+                call = runtime.call_for_event(session, actor, company, headers.get("traceparent", ""))
+                for reaction in runtime.service.reactions[subject]:
+                    await reaction.react(event, call)
+                await runtime.finish(call, subject)
         runtime.wake_relay()
         return True
 
@@ -227,6 +228,3 @@ async def replay_requested(runtime: Runtime) -> int:
 def event_headers(event_id: uuid.UUID, **values: Any) -> dict[str, str]:
     """Headers of an event for those who deliver one by hand."""
     return {"ce-id": str(event_id)} | {name: str(value) for name, value in values.items() if value}
-
-
-_CHOOSE_COMPANY = sa.text("SELECT set_config('heyi.company', :company, true)")

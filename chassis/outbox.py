@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import nats.errors
 import nats.js.errors
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
@@ -32,12 +33,28 @@ STREAM = "EVT"
 BATCH, IDLE_SECONDS, ACK_SECONDS = 200, 0.5, 5.0
 
 
-async def write(call: Call) -> None:
-    """Put the call's announcements into the outbox: one statement."""
-    if not call.announcements:
-        return
+INSERT = """told AS (
+  INSERT INTO outbox (event_id, aggregate_type, aggregate_id, version, subject, payload, headers, created_at)
+  SELECT event_id, aggregate_type, aggregate_id, version, subject, payload, CAST(headers AS jsonb),
+    CAST(:at AS timestamptz)
+  FROM unnest(CAST(:event_ids AS uuid[]), CAST(:event_types AS text[]), CAST(:event_documents AS uuid[]),
+    CAST(:event_versions AS int[]), CAST(:subjects AS text[]), CAST(:payloads AS bytea[]), CAST(:headers AS text[]))
+    AS e(event_id, aggregate_type, aggregate_id, version, subject, payload, headers)
+)"""
+
+
+def values(call: Call) -> dict[str, Any]:
+    """Parameters of INSERT beside `at`, the call's instant: what it announces."""
     rows = [_row(call, announcement) for announcement in call.announcements]
-    await call.db.execute(sa.insert(tables_of(call.runtime.service.base.metadata).outbox), rows)
+    return {
+        "event_ids": [row["event_id"] for row in rows],
+        "event_types": [row["aggregate_type"] for row in rows],
+        "event_documents": [row["aggregate_id"] for row in rows],
+        "event_versions": [row["version"] for row in rows],
+        "subjects": [row["subject"] for row in rows],
+        "payloads": [row["payload"] for row in rows],
+        "headers": [orjson.dumps(row["headers"]).decode() for row in rows],
+    }
 
 
 def _row(call: Call, announcement: Announcement) -> dict[str, Any]:
@@ -72,7 +89,6 @@ def _row(call: Call, announcement: Announcement) -> dict[str, Any]:
         "subject": subject,
         "payload": event.SerializeToString(),
         "headers": headers,
-        "created_at": now,
     }
 
 

@@ -13,7 +13,7 @@ import hashlib
 import random
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from chassis import audit, authn, contract, ids, mapping, numbering, outbox, policy, telemetry, text
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
-from chassis.db import Document, tables_of
+from chassis.db import Document, fenced_to, tables_of
 from chassis.errors import Refused
 
 if TYPE_CHECKING:
@@ -163,10 +163,10 @@ class Runtime:
         envelope: Envelope,
     ) -> Any:
         async def attempt() -> Any:
-            async with self.read_sessions() as session, session.begin():
-                await session.execute(_CHOOSE_COMPANY, {"company": str(company)})
-                call = self._call(session, method, actor, company, reach, envelope)
-                return self._as_message(call, await self.service.handlers[method.full_name](request, call))
+            with fenced_to(company):
+                async with self.read_sessions() as session, session.begin():
+                    call = self._call(session, method, actor, company, reach, envelope)
+                    return self._as_message(call, await self.service.handlers[method.full_name](request, call))
 
         return await self._retrying(attempt)
 
@@ -182,7 +182,6 @@ class Runtime:
         hashed = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
         scope = {
             "company": company,
-            "company_text": str(company),
             "actor": actor.key,
             "method": method.full_name,
             "key": envelope.key,
@@ -190,20 +189,16 @@ class Runtime:
         }
 
         async def attempt() -> Reply:
-            async with self.sessions() as session, session.begin():
-                keyed = method.policy.idempotency_key
-                if keyed:
-                    stored = await self._claim_key(session, method, scope)
-                    if stored is not None:
-                        return Reply(stored, replayed=True)
-                else:
-                    await session.execute(_CHOOSE_COMPANY, {"company": str(company)})
-                call = self._call(session, method, actor, company, reach, envelope)
-                result = await self.service.handlers[method.full_name](request, call)
-                await self.finish(call, method.full_name)
-                message = self._as_message(call, result)
-                if keyed:
-                    await session.execute(_STORE_REPLY, {**scope, "response": message.SerializeToString()})
+            with fenced_to(company):
+                async with self.sessions() as session, session.begin():
+                    keyed = method.policy.idempotency_key
+                    if keyed:
+                        stored = await self._claim_key(session, method, scope)
+                        if stored is not None:
+                            return Reply(stored, replayed=True)
+                    call = self._call(session, method, actor, company, reach, envelope)
+                    result = await self.service.handlers[method.full_name](request, call)
+                    message = await self.finish(call, method.full_name, result, scope if keyed else None)
             self.wake_relay()
             return Reply(message)
 
@@ -235,14 +230,24 @@ class Runtime:
         """What a reaction works with: everything of the event's company, as this service."""
         return Call(self, session, None, actor, company, EVERYTHING, traceparent=traceparent)
 
-    async def finish(self, call: Call, method_name: str) -> None:
-        """Number, save, audit and announce what a handler did. The caller commits."""
+    async def finish(
+        self, call: Call, method_name: str, result: Any = None, key: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
+
+        After the flush one statement writes all of it: audit entry and changes, outbox rows, stored reply.
+        """
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
         await call.db.flush()
-        await audit.write(call, method_name, changed, telemetry.trace_id())
-        await outbox.write(call)
+        message = self._as_message(call, result)
+        values = {**audit.values(call, method_name, changed, telemetry.trace_id()), **outbox.values(call)}
+        if key is None:
+            await call.db.execute(_RECORD, values)
+        else:
+            await call.db.execute(_RECORD_AND_REPLY, {**values, **key, "response": message.SerializeToString()})
+        return message
 
     def _prepare(self, call: Call, changed: list[Any]) -> None:
         """Put instants, versions and search words on the rows that are about to be saved."""
@@ -283,6 +288,9 @@ class Runtime:
     def _refusal_of(self, error: DBAPIError, state: str) -> Exception:
         if state == LOCK_TIMEOUT:
             return Refused("IN_PROGRESS")
+        if error.connection_invalidated:
+            # what became of it is not known: the caller asks again, under the same key
+            return Refused("SERVICE_UNAVAILABLE", service=self.service.name)
         if isinstance(error, IntegrityError) and state in (UNIQUE, FOREIGN_KEY):
             return self._constraint_refusal(error, state)
         return error
@@ -340,18 +348,19 @@ def search_vector(row: Any) -> str:
     return " ".join(f"'{word}':{position}" for position, word in enumerate(quoted, 1))
 
 
-_CHOOSE_COMPANY = sa.text("SELECT set_config('heyi.company', :company, true)")
-# one statement chooses the company for the row-level fence and claims the key
 _CLAIM_KEY = sa.text(
-    "WITH chosen AS (SELECT set_config('heyi.company', :company_text, true)) "
     "INSERT INTO idempotency (company_id, actor_id, method, key, request_hash) "
-    "SELECT :company, :actor, :method, :key, :hash FROM chosen ON CONFLICT DO NOTHING RETURNING 1"
+    "VALUES (:company, :actor, :method, :key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
 )
 _FIND_KEY = sa.text(
     "SELECT request_hash, response FROM idempotency "
     "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
 )
-_STORE_REPLY = sa.text(
-    "UPDATE idempotency SET response = :response "
+# constants of ours, joined: nothing of a caller is in the text
+_RECORDED = f"WITH {audit.INSERTS}, {outbox.INSERT} "
+_RECORD = sa.text(_RECORDED + "SELECT 1")
+_RECORD_AND_REPLY = sa.text(
+    _RECORDED  # noqa: S608
+    + "UPDATE idempotency SET response = :response "
     "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
 )
