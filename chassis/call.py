@@ -24,6 +24,7 @@ from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
 
 if TYPE_CHECKING:
+    from chassis.outbox import Outgoing
     from chassis.runtime import Runtime
 
 __all__ = ["Actor", "Call", "Refused"]
@@ -75,6 +76,7 @@ class Call:
     locale: str = "zh-CN"
     traceparent: str = ""
     announcements: list[Announcement] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
     tracked: dict[int, Any] = field(default_factory=dict)
     extra_audience: set[uuid.UUID] = field(default_factory=set)

@@ -67,7 +67,7 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
                 for reaction in runtime.service.reactions[subject]:
                     await reaction.react(event, call)
                 await runtime.finish(call, subject)
-        runtime.wake_relay()
+        runtime.hand_over(call.outgoing)
         return True
 
     try:

@@ -8,8 +8,13 @@ it. Rows stay, so that a lost stream can be filled again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
-from typing import TYPE_CHECKING, Any
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nats.errors
 import nats.js.errors
@@ -31,7 +36,8 @@ log = telemetry.logger("chassis.outbox")
 
 STREAM = "EVT"
 BATCH, IDLE_SECONDS, ACK_SECONDS = 200, 0.5, 5.0
-
+# a mark is a transaction: those of one moment share it, out of the way of what the events set going
+MARK_SECONDS = 0.05
 
 INSERT = """told AS (
   INSERT INTO outbox (event_id, aggregate_type, aggregate_id, version, subject, payload, headers, created_at)
@@ -43,23 +49,35 @@ INSERT = """told AS (
 )"""
 
 
-def values(call: Call) -> dict[str, Any]:
-    """Parameters of INSERT beside `at`, the call's instant: what it announces."""
-    rows = [_row(call, announcement) for announcement in call.announcements]
+class Outgoing(NamedTuple):
+    """One row of the outbox, as a transaction writes it."""
+
+    event_id: uuid.UUID
+    aggregate_type: str
+    aggregate_id: uuid.UUID
+    version: int
+    subject: str
+    payload: bytes
+    headers: dict[str, str]
+
+
+def values(rows: Sequence[Outgoing]) -> dict[str, Any]:
+    """Parameters of INSERT beside `at`, the call's instant."""
     return {
-        "event_ids": [row["event_id"] for row in rows],
-        "event_types": [row["aggregate_type"] for row in rows],
-        "event_documents": [row["aggregate_id"] for row in rows],
-        "event_versions": [row["version"] for row in rows],
-        "subjects": [row["subject"] for row in rows],
-        "payloads": [row["payload"] for row in rows],
-        "headers": [orjson.dumps(row["headers"]).decode() for row in rows],
+        "event_ids": [row.event_id for row in rows],
+        "event_types": [row.aggregate_type for row in rows],
+        "event_documents": [row.aggregate_id for row in rows],
+        "event_versions": [row.version for row in rows],
+        "subjects": [row.subject for row in rows],
+        "payloads": [row.payload for row in rows],
+        "headers": [orjson.dumps(row.headers).decode() for row in rows],
     }
 
 
-def _row(call: Call, announcement: Announcement) -> dict[str, Any]:
+def outgoing(call: Call, announcement: Announcement) -> Outgoing:
+    """What a call announces, with the document's snapshot as it was flushed."""
     row, subject = announcement.row, contract.subject_of(announcement.kind)
-    event_id, now = ids.uuid7(), call.now()
+    event_id = ids.uuid7()
     snapshot = mapping.plan_for(type(row)).to_message(row)
     name = contract.snake(snapshot.DESCRIPTOR.name)
     event = announcement.kind(**{name: snapshot}, **announcement.extra)
@@ -70,7 +88,7 @@ def _row(call: Call, announcement: Announcement) -> dict[str, Any]:
         "ce-id": str(event_id),
         "ce-type": subject,
         "ce-source": call.runtime.service.name,
-        "ce-time": now.isoformat(),
+        "ce-time": call.now().isoformat(),
         "traceparent": telemetry.traceparent() or call.traceparent,
         "heyi-actor": str(call.actor.person or ""),
         "heyi-company": str(getattr(row, "company_id", None) or ""),
@@ -81,65 +99,78 @@ def _row(call: Call, announcement: Announcement) -> dict[str, Any]:
         "heyi-department": str(getattr(row, "department_id", None) or ""),
         "heyi-audience": ",".join(sorted(map(str, audience))),
     }
-    return {
-        "event_id": event_id,
-        "aggregate_type": document,
-        "aggregate_id": row.id,
-        "version": row.version or 0,
-        "subject": subject,
-        "payload": event.SerializeToString(),
-        "headers": headers,
-    }
+    return Outgoing(event_id, document, row.id, row.version or 0, subject, event.SerializeToString(), headers)
 
 
 class Relay:
-    """Publishes what the outbox holds. Two of them do no harm: the stream drops what it has, consumers the rest."""
+    """Publishes what the outbox holds. Two of them do no harm: the stream drops what it has, consumers the rest.
+
+    What this process has just committed is handed over and goes out without a question to the database; a poll finds
+    what was committed elsewhere, or before a crash.
+    """
 
     def __init__(self, service: Service, engine: AsyncEngine, stream: JetStreamContext) -> None:
         self.table = tables_of(service.base.metadata).outbox
         self.name, self.engine, self.stream = service.name, engine, stream
+        self.handed: deque[Outgoing] = deque(maxlen=10 * BATCH)  # what falls out is found by the poll
+        self.unmarked: set[uuid.UUID] = set()
         self.todo = asyncio.Event()
 
-    def wake(self) -> None:
-        """Something was committed."""
+    def hand(self, rows: Iterable[Outgoing]) -> None:
+        """These rows were committed."""
+        self.handed.extend(rows)
         self.todo.set()
 
     async def run(self) -> None:
         """Publish until cancelled. What fails is tried again: the row stays unmarked."""
+        polled = 0.0
         while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.todo.wait(), MARK_SECONDS if self.unmarked else IDLE_SECONDS)
             self.todo.clear()
             try:
-                published = await self.publish_some()
+                if self.handed:
+                    await self._publish_all([self.handed.popleft() for _ in range(min(BATCH, len(self.handed)))])
+                else:
+                    await self._mark()
+                if time.monotonic() - polled >= IDLE_SECONDS:
+                    polled = time.monotonic() if await self.publish_some() < BATCH else 0.0
             except (sa.exc.DBAPIError, sa.exc.TimeoutError, nats.errors.Error, OSError) as error:
                 log.warning("relay waits", service=self.name, error=type(error).__name__)
-                published = 0
-            if published < BATCH:
-                try:
-                    await asyncio.wait_for(self.todo.wait(), IDLE_SECONDS)
-                except TimeoutError:
-                    continue
+            if self.handed or not polled:
+                self.todo.set()
 
     async def publish_some(self) -> int:
-        """Publish up to one batch, oldest first; returns how many the stream took."""
+        """Publish up to one batch that the database holds, oldest first; returns how many the stream took."""
+        await self._mark()
         table = self.table
         select = (
-            sa.select(table.c.event_id, table.c.subject, table.c.payload, table.c.headers)
+            sa.select(*(table.c[name] for name in Outgoing._fields))
             .where(table.c.published_at.is_(None))
             .order_by(table.c.created_at, table.c.event_id)
             .limit(BATCH)
         )
         async with self.engine.connect() as connection:
-            rows = (await connection.execute(select)).all()
-        if not rows:
-            return 0
-        stored = [key for key in await asyncio.gather(*(self._publish(row) for row in rows)) if key is not None]
-        if stored:
-            mark = sa.update(table).where(table.c.event_id == sa.any_(sa.cast(stored, pg.ARRAY(sa.Uuid()))))
-            async with self.engine.begin() as connection:
-                await connection.execute(mark.values(published_at=sa.func.clock_timestamp()))
+            rows = [Outgoing(*row) for row in (await connection.execute(select)).all()]
+        stored = await self._publish_all(rows)
+        await self._mark()
+        return stored
+
+    async def _publish_all(self, rows: Sequence[Outgoing]) -> int:
+        stored = [key for key in await asyncio.gather(*map(self._publish, rows)) if key is not None]
+        self.unmarked.update(stored)
         return len(stored)
 
-    async def _publish(self, row: Any) -> Any:
+    async def _mark(self) -> None:
+        if not self.unmarked:
+            return
+        marked = list(self.unmarked)
+        mark = sa.update(self.table).where(self.table.c.event_id == sa.any_(sa.cast(marked, pg.ARRAY(sa.Uuid()))))
+        async with self.engine.begin() as connection:
+            await connection.execute(mark.values(published_at=sa.func.clock_timestamp()))
+        self.unmarked.difference_update(marked)
+
+    async def _publish(self, row: Outgoing) -> uuid.UUID | None:
         headers = {name: value for name, value in row.headers.items() if value}
         headers["Nats-Msg-Id"] = str(row.event_id)
         headers["Nats-Expected-Stream"] = STREAM

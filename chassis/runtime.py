@@ -13,7 +13,7 @@ import hashlib
 import random
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,8 @@ class Runtime:
     verify: Callable[[str], Awaitable[authn.Token]]
     clients: Clients
     clock: Clock = field(default_factory=Clock)
-    wake_relay: Callable[[], None] = lambda: None
+    # takes what a commit announced
+    hand_over: Callable[[Sequence[outbox.Outgoing]], None] = lambda rows: None
     settings: Any = None
 
     def __post_init__(self) -> None:
@@ -199,7 +200,7 @@ class Runtime:
                     call = self._call(session, method, actor, company, reach, envelope)
                     result = await self.service.handlers[method.full_name](request, call)
                     message = await self.finish(call, method.full_name, result, scope if keyed else None)
-            self.wake_relay()
+            self.hand_over(call.outgoing)
             return Reply(message)
 
         return await self._retrying(attempt)  # type: ignore[no-any-return]
@@ -242,7 +243,8 @@ class Runtime:
         self._prepare(call, changed)
         await call.db.flush()
         message = self._as_message(call, result)
-        values = {**audit.values(call, method_name, changed, telemetry.trace_id()), **outbox.values(call)}
+        call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
+        values = {**audit.values(call, method_name, changed, telemetry.trace_id()), **outbox.values(call.outgoing)}
         if key is None:
             await call.db.execute(_RECORD, values)
         else:

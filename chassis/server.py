@@ -171,7 +171,7 @@ class Host:
             allow_reconnect=True,
         )
         self.relay = Relay(self.service, self.engine, self.nats.jetstream())
-        self.runtime.wake_relay = self.relay.wake
+        self.runtime.hand_over = self.relay.hand
         self._go(self.relay.run())
         if self.service.reactions:
             consumer = inbox.Consumer(self.runtime, self.nats)

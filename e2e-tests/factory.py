@@ -7,6 +7,7 @@ from typing import Any
 from stdnum.cn import uscc
 from wire import Wire
 
+from chassis.errors import Refused
 from chassis.testing import eventually, stable
 
 TREE = {
@@ -76,10 +77,12 @@ class Factory:
 
     async def known(self, item: Any) -> None:
         """Procurement has its copy of the item."""
-        preview = await self.wire.procurement.as_("buyer").CreatePurchaseRequisition(
-            purchase_requisition=self.requisition([item])
-        )
-        assert preview.id
+        try:
+            await self.wire.procurement.as_("buyer").CreatePurchaseRequisition(
+                purchase_requisition=self.requisition([item])
+            )
+        except Refused as unknown:
+            raise AssertionError(f"{item.code} is not known yet") from unknown
 
     def requisition(self, items: list[Any] | None = None) -> dict[str, Any]:
         """A requisition with one line for each item."""

@@ -76,7 +76,7 @@ class Wire:
         for name, bench in self.benches.items():
             await migrate.migrate_stream(bench.service, self.url)
             relay = outbox.Relay(bench.service, bench.runtime.engine, (await self.connect()).jetstream())
-            bench.runtime.wake_relay = relay.wake
+            bench.runtime.hand_over = relay.hand
             self.tasks[name] = [asyncio.create_task(relay.run())]
             if bench.service.reactions:
                 await self.start_consumer(name)
