@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Actor", "Call", "Refused"]
 
 NO_COMPANY = uuid.UUID(int=0)
+# fields that the runtime fills in
+COMPUTED = frozenset({"allowed_actions"})
 EVERYTHING = policy.Reach(NO_COMPANY, all=True)
 Row = TypeVar("Row")
 
@@ -75,6 +77,7 @@ class Call:
     reach: policy.Reach | None
     locale: str = "zh-CN"
     traceparent: str = ""
+    fields: str = ""
     announcements: list[Announcement] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
@@ -168,17 +171,22 @@ class Call:
         behind = []
         if request.page_token:
             behind = [query.after(order, query.values_of(order, request.page_token, hashed))]
+        wanted = frozenset(self.fields.split(",")) if self.fields else None
         statement = (
-            sa.select(*_columns(model))
+            sa.select(*_columns(model, plan, wanted, order))
             .where(*conditions, *behind)
             .order_by(*(k.column.desc() if k.descending else k.column.asc() for k in order))
             .limit(size + 1)
         )
         rows = (await self.db.execute(statement)).all()
         into = getattr(reply, _list_field(reply, plan.message))
-        present = self._presenter(model)
+        write = plan.writer(wanted)
+        present = (
+            self._presenter(model) if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") else None
+        )
         for row in rows[:size]:
-            into.append(present(row, plan.to_message(row, with_parts=False)))
+            message = write(row)
+            into.append(message if present is None else present(row, message))
         if len(rows) > size:
             reply.next_page_token = query.token_of(order, rows[size - 1], hashed)
         return reply
@@ -384,8 +392,16 @@ def _parts_of(model: Any) -> list[Any]:
     return options
 
 
-def _columns(model: Any) -> list[Any]:
-    return [getattr(model, attribute.key) for attribute in sa.inspect(model).column_attrs if attribute.key != "search"]
+def _columns(
+    model: Any, plan: mapping.Plan | None = None, wanted: frozenset[str] | None = None, order: Iterable[Any] = ()
+) -> list[Any]:
+    """The columns of a list: all, or what the wanted fields, the order and the allowed actions need."""
+    names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key != "search"]
+    if plan is not None and wanted is not None and not hasattr(model, "__present__"):
+        needed = {f.attribute for f in plan.fields.values() if f.name in wanted}
+        needed |= {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
+        names = [name for name in names if name in needed]
+    return [getattr(model, name) for name in names]
 
 
 def _list_field(reply: Any, message: Any) -> str:

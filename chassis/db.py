@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import asyncpg
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -296,6 +297,8 @@ def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:
         pool_timeout=2,
         pool_recycle=900,
         pool_use_lifo=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
         connect_args={"server_settings": SESSION, "timeout": 5, "connection_class": _Connection},
     )
     _ping_what_rested(engine)

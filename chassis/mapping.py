@@ -67,34 +67,41 @@ class FieldPlan:
         return OUTPUT_ONLY not in self.behaviours and not self.spec.computed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     model: Any
     message: type[contract.Message]
     fields: dict[str, FieldPlan]
 
-    @functools.cached_property
-    def _plain(self) -> tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], Any] | None]]]:
-        """How all attributes are read at once, and what each becomes: lists spend their time here."""
-        plain = [plan for plan in self.fields.values() if plan.part is None]
-        return attrgetter(*(plan.attribute for plan in plain), "id"), [(plan.name, plan.write) for plan in plain]
+    @functools.lru_cache(maxsize=500)  # noqa: B019  (plans live as long as the process)
+    def writer(self, wanted: frozenset[str] | None = None) -> Callable[[Any], Any]:
+        """A function from a row to its message without parts, with all fields or those wanted: the heart of a list."""
+        plain = [p for p in self.fields.values() if p.part is None and (wanted is None or p.name in wanted)]
+        read = attrgetter(*(p.attribute for p in plain), "id", "id")
+        names = [(p.name, p.write) for p in plain]
+        make, versioned = self.message, hasattr(self.model, "version") and (wanted is None or "etag" in wanted)
+
+        def write(row: Any) -> Any:
+            message: Any = make(
+                **{
+                    name: value if convert is None else convert(value)
+                    for (name, convert), value in zip(names, read(row), strict=False)
+                    if value is not None
+                }
+            )
+            if versioned and row.version is not None:
+                message.etag = ids.etag_of(row.version)
+            return message
+
+        return write
 
     def to_message(self, row: Any, *, with_parts: bool = True) -> Any:
         """The row as a message. Parts are left out where a list asks for headers only."""
-        read, plain = self._plain
-        message: Any = self.message(
-            **{
-                name: value if write is None else write(value)
-                for (name, write), value in zip(plain, read(row), strict=False)
-                if value is not None
-            }
-        )
+        message = self.writer()(row)
         if with_parts:
             for plan in self.fields.values():
                 if plan.part is not None:
                     getattr(message, plan.name).extend(plan.part.to_message(p) for p in getattr(row, plan.attribute))
-        if (version := getattr(row, "version", None)) is not None:
-            message.etag = ids.etag_of(version)
         return message
 
 

@@ -37,7 +37,7 @@ log = telemetry.logger("chassis.outbox")
 STREAM = "EVT"
 BATCH, IDLE_SECONDS, ACK_SECONDS = 200, 0.5, 5.0
 # a mark is a transaction: those of one moment share it, out of the way of what the events set going
-MARK_SECONDS = 0.05
+MARK_SECONDS = 0.25
 
 INSERT = """told AS (
   INSERT INTO outbox (event_id, aggregate_type, aggregate_id, version, subject, payload, headers, created_at)

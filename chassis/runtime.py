@@ -53,6 +53,8 @@ class Envelope:
     locale: str = "zh-CN"
     traceparent: str = ""
     caused_by: str = ""
+    # of a list: the fields of a row that are wanted, by commas; all where it is empty
+    fields: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,9 @@ class Runtime:
         reach: policy.Reach | None,
         envelope: Envelope,
     ) -> Call:
-        return Call(self, session, method, actor, company, reach, envelope.locale, envelope.traceparent)
+        return Call(
+            self, session, method, actor, company, reach, envelope.locale, envelope.traceparent, envelope.fields
+        )
 
     def call_for_event(self, session: AsyncSession, actor: Actor, company: uuid.UUID, traceparent: str) -> Call:
         """What a reaction works with: everything of the event's company, as this service."""

@@ -246,6 +246,7 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
             locale=metadata.get("heyi-locale", "zh-CN"),
             traceparent=metadata.get("traceparent", ""),
             caused_by=metadata.get("heyi-caused-by", ""),
+            fields=metadata.get("heyi-fields", ""),
         )
         with (
             telemetry.acting_as(runtime.service.name),

@@ -148,16 +148,23 @@ class Gateway:
         raw = await request.body()
         if raw and not _is_json(request):
             raise Refused("MALFORMED_REQUEST", position=0)
-        message = binding.request(parts, _query(request), raw)
-        reply = await self.ask(request, binding, message, caller, key)
+        query, picked = binding.pick(_query(request))
+        message = binding.request(parts, query, raw)
+        reply = await self.ask(request, binding, message, caller, key, picked)
         headers = {"Idempotency-Replayed": "true"} if reply.replayed else {}
         if binding.is_file:
             return _file(reply.message, headers, f"{binding.action}-{parts[-1][:8]}" if parts else binding.action)
-        body = orjson.dumps(binding.encode(reply.message))
+        body = orjson.dumps(binding.encoder_of(picked)(reply.message))
         return Response(body, method.policy.success_status or 200, headers, "application/json")
 
     async def ask(
-        self, request: Request, binding: routes.Binding, message: Message, caller: Caller | None, key: str = ""
+        self,
+        request: Request,
+        binding: routes.Binding,
+        message: Message,
+        caller: Caller | None,
+        key: str = "",
+        picked: frozenset[str] | None = None,
     ) -> Any:
         """Ask the service that a method belongs to, on the caller's behalf."""
         metadata = [("heyi-locale", request.state.locale), ("traceparent", telemetry.traceparent())]
@@ -167,6 +174,8 @@ class Gateway:
             metadata.append(("heyi-company", company))
         if key:
             metadata.append(("idempotency-key", key))
+        if picked is not None:
+            metadata.append(("heyi-fields", ",".join(sorted(picked))))
         service = binding.target or getattr(message, "service", "")
         return await self.upstreams.call(service, binding.method, message, metadata)
 

@@ -12,9 +12,10 @@ import datetime
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -86,13 +87,29 @@ def _encoder(descriptor: Descriptor, known: Known) -> Encode:
     return encode
 
 
-def _compile_out(descriptor: Descriptor, known: Known) -> Encode:
+def rows_encoder(reply: Any, rows: FieldDescriptor, names: frozenset[str]) -> Encode:
+    """The encoder of a list's reply whose rows show these fields only. Not kept: whoever asks keeps it."""
+    assert rows.message_type is not None
+    row = _compile_out(rows.message_type, _ENCODERS, names)
+    return _compile_out(reply, _ENCODERS, replaced={rows.name: lambda values: [row(value) for value in values]})
+
+
+def _compile_out(
+    descriptor: Descriptor,
+    known: Known,
+    wanted: frozenset[str] | None = None,
+    replaced: Mapping[str, Encode] = MappingProxyType({}),
+) -> Encode:
     plain: list[FieldDescriptor] = []
     converted: list[tuple[str, str, Encode]] = []
     present: list[tuple[str, str, Encode | None]] = []
     for one in descriptor.fields:
+        if wanted is not None and one.name not in wanted:
+            continue
         convert = _value_out(one, known)
-        if contract.repeated(one):
+        if whole := replaced.get(one.name):
+            converted.append((one.json_name, one.name, whole))
+        elif contract.repeated(one):
             converted.append((one.json_name, one.name, _many_out(one, convert, known)))
         elif one.has_presence:
             present.append((one.json_name, one.name, convert))

@@ -125,6 +125,8 @@ class OpenApi:
             required = REQUIRED in contract.behaviours_of(query.descriptor)
             entry = {"name": query.json_path, "in": "query", "schema": self._field_schema(query.descriptor)}
             found.append({**entry, "required": True} if required else entry)
+        if binding.rows is not None:
+            found.append({"$ref": "#/components/parameters/Fields"})
         found.append({"$ref": "#/components/parameters/Company"})
         if binding.method.policy.idempotency_key:
             found.append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -211,6 +213,12 @@ _HEADERS = {
         "in": "header",
         "description": "The company that the call is about; the caller's own where it is left out.",
         "schema": {"type": "string", "format": "uuid"},
+    },
+    "Fields": {
+        "name": "fields",
+        "in": "query",
+        "description": "The fields of a row that are wanted, by commas; all of them where it is not said.",
+        "schema": _STRING,
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",

@@ -7,6 +7,7 @@ that two methods claim, or a part that names no field of the request stops the p
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ _VERBS = ("get", "post", "patch", "delete")
 # What a link may say beside the request's own fields: downloads and streams cannot carry headers.
 LINK_PARAMETERS = frozenset({"company", "locale"})
 MASK = "update_mask"
+# the system parameter of lists: which fields of a row are wanted (AIP-157)
+FIELDS = "fields"
+_PICKED_REMEMBERED = 200
 F = FieldDescriptor
 
 
@@ -66,11 +70,35 @@ class Binding:
         self._check(request)
         self.query = {} if body == "*" else dict(_query_fields(request, {*self.path_fields, body}))
         self.has_mask = MASK in request.fields_by_name and self.verb == "PATCH"
+        self.rows = _rows_of(method, request)
+        self._picked: OrderedDict[frozenset[str], codec.Encode] = OrderedDict()
 
     @property
     def target(self) -> str:
         """Which upstream serves it; empty where the address says so."""
         return "" if self.method.service == PLATFORM else self.method.service
+
+    def pick(self, query: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], frozenset[str] | None]:
+        """The query without its `fields`, and the fields of a row that they name; None where all are wanted."""
+        chosen = [text for key, text in query if key == FIELDS]
+        if not chosen or self.rows is None:
+            return query, None
+        assert self.rows.message_type is not None
+        known = {n: one.name for one in self.rows.message_type.fields for n in (one.name, one.json_name)}
+        names = [name for name in ",".join(chosen).split(",") if name]
+        if unknown := [name for name in names if name not in known]:
+            raise Refused.fields([(FIELDS, "FIELD_UNKNOWN", {"name": name[:100]}) for name in unknown[:20]])
+        return [pair for pair in query if pair[0] != FIELDS], frozenset(known[name] for name in names) | {"id"}
+
+    def encoder_of(self, picked: frozenset[str] | None) -> codec.Encode:
+        """What writes the reply, with all or the picked fields of its rows."""
+        if picked is None or self.rows is None:
+            return self.encode
+        found = self._picked.pop(picked, None) or codec.rows_encoder(self.method.reply.DESCRIPTOR, self.rows, picked)
+        self._picked[picked] = found
+        if len(self._picked) > _PICKED_REMEMBERED:
+            self._picked.popitem(last=False)
+        return found
 
     def _check(self, request: Descriptor) -> None:
         for path in self.path_fields:
@@ -210,6 +238,15 @@ def bindings(loaded: contract.Contract) -> list[Binding]:
             raise ContractError(f"{method.full_name}: only one plain {', '.join(_VERBS)} rule is served")
         found.append(Binding(method, verb, getattr(rule, verb), rule.body))
     return found
+
+
+def _rows_of(method: Method, request: Descriptor) -> FieldDescriptor | None:
+    """The field of a list's reply that holds the rows; None where the method is no list of documents."""
+    if not method.document or not {"page_size", "page_token"} <= {*request.fields_by_name}:
+        return None
+    reply: Any = method.reply.DESCRIPTOR
+    rows = [one for one in reply.fields if contract.repeated(one) and one.message_type is not None]
+    return next((one for one in rows if not codec.is_map(one)), None)
 
 
 def _parse(template: str, name: str) -> tuple[list[Segment], str]:

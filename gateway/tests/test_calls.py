@@ -244,3 +244,21 @@ async def test_only_our_own_pages_may_write_with_a_cookie(bench: Bench) -> None:
         path, content=b"{}", headers={**bench.bearer(), **KEY, "sec-fetch-site": "cross-site"}
     )
     assert reply.status_code == 200
+
+
+async def test_a_list_shows_the_fields_that_are_asked_for(bench: Bench) -> None:
+    """AIP-157: what is not wanted is neither asked of the service nor written."""
+    rows = [pb.PurchaseOrder(id=f"o{n}", number=f"PO-{n}", currency="CNY") for n in range(2)]
+    bench.services.answers["ListPurchaseOrders"] = lambda request, _: pb.ListPurchaseOrdersResponse(
+        purchase_orders=rows, next_page_token="more"
+    )
+    reply = await bench.http.get(f"{ORDERS}?fields=number,createTime&pageSize=2", headers=bench.bearer())
+    assert reply.json()["purchaseOrders"] == [{"id": "o0", "number": "PO-0"}, {"id": "o1", "number": "PO-1"}]
+    assert reply.json()["nextPageToken"] == "more"
+    assert bench.services.calls[-1][2]["heyi-fields"] == "create_time,id,number"
+
+
+async def test_a_field_that_no_row_has_is_refused(bench: Bench) -> None:
+    reply = await bench.http.get(f"{ORDERS}?fields=number,nothing", headers=bench.bearer())
+    assert reply.status_code == 400
+    assert reply.json()["error"]["details"][1]["fieldViolations"][0]["field"] == "fields"

@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.errors import Refused
-from chassis.testing import OTHER_COMPANY, refused
+from chassis.runtime import Envelope
+from chassis.testing import OTHER_COMPANY, refused, stable
 from inventory.item import rules
 from inventory.item.model import Item
 from inventory.tests.conftest import Master
@@ -258,6 +259,25 @@ async def test_pages_follow_each_other_without_gap_or_repetition(master: Master,
             break
     assert len(codes) == 1000
     assert codes == sorted(set(codes))
+
+
+async def test_a_list_reads_the_wanted_fields_only(master: Master, service: Any) -> None:
+    await a_thousand_items(master, service)
+    method = next(m for m in service.service.methods() if m.name == "ListItems")
+    token = service.issuer.person(stable("admin"))
+    asked = Envelope(token=token, fields="id,code,allowed_actions,etag")
+
+    with service.statements() as statements:
+        reply = await service.runtime.invoke(method, method.request(page_size=2, order_by="code desc"), asked)
+
+    (select,) = statements
+    assert "item.specification" not in select
+    first = reply.message.items[0]
+    assert {field.name for field, _ in first.ListFields()} == {"id", "code", "allowed_actions", "etag"}
+    assert first.allowed_actions
+    following = method.request(page_size=2, order_by="code desc", page_token=reply.message.next_page_token)
+    third = (await service.runtime.invoke(method, following, asked)).message.items[0]
+    assert (first.code, third.code) == ("Z0999", "Z0997")
 
 
 async def a_thousand_items(master: Master, service: Any) -> None:
