@@ -9,9 +9,11 @@ from playwright.async_api import Page
 
 SOURCE = Path(__file__).parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
-# of a long table the first rows: the others are made in the same way
+# What moves is looked at when it has come to rest: half faded in, every colour is too pale.
+# Of a long table the first rows: the others are made in the same way.
 RUN = """async options => {
-    await Promise.allSettled(document.getAnimations().map(one => one.playState === 'running' && one.effect?.getTiming().iterations !== Infinity ? one.finished : null));
+    const moves = one => one.playState === 'running' && one.effect?.getComputedTiming().endTime !== Infinity;
+    for (let still = 0; still < 3; still = document.getAnimations().some(moves) ? 0 : still + 1) await new Promise(requestAnimationFrame);
     const found = await axe.run({ include: document, exclude: 'tbody tr:nth-child(n+9)' }, { resultTypes: ['violations'], ...options });
     return found.violations.map(one => ({ id: one.id, impact: one.impact, nodes: one.nodes.map(node => `${node.html.slice(0, 160)} ${node.any.concat(node.all, node.none).map(each => each.message).join(' ').slice(0, 260)}`) }));
 }"""  # noqa: E501
