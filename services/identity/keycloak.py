@@ -102,7 +102,8 @@ class Realm:
             raise Unreachable(f"no answer: {_words(error)}") from error
         except KeycloakError as error:
             code = error.response_code or 0
-            if code in NOT_OURS or code >= 500 or not code:
+            # not found: it was there a moment ago, and the next look makes it anew
+            if code in (*NOT_OURS, NOT_FOUND) or code >= 500 or not code:
                 raise Unreachable(f"{code}: {_words(error)}") from error
             raise NotPossible(f"{code}: {_words(error)}") from error
         return str(user["id"])
