@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 log = telemetry.logger("chassis.inbox")
 
 DELAYS_SECONDS = (1, 5, 30, 120, 600)
-IN_FLIGHT, PULL_SECONDS, AT_ONCE = 64, 20, 8
+IN_FLIGHT, PULL_SECONDS, LISTEN_SECONDS, AT_ONCE = 64, 20, 1, 8
 REPLAY_POLL_SECONDS = 1.0
 
 
@@ -123,7 +124,7 @@ class Consumer:
         inbox = self.connection.new_inbox()
         subscription = await self.connection.subscribe(inbox)
         request = {"batch": IN_FLIGHT, "expires": PULL_SECONDS * 1_000_000_000}
-        outstanding = 0
+        outstanding, asked_at, connected = 0, 0.0, 0
         try:
             while True:
                 if outstanding <= IN_FLIGHT // 2:
@@ -131,10 +132,13 @@ class Consumer:
                         f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", json.dumps(request).encode(), reply=inbox
                     )
                     outstanding += IN_FLIGHT
+                    asked_at, connected = time.monotonic(), self.connection.stats["reconnects"]
                 try:
-                    message = await subscription.next_msg(timeout=PULL_SECONDS + 2)
+                    message = await subscription.next_msg(timeout=LISTEN_SECONDS)
                 except nats.errors.TimeoutError:
-                    outstanding = 0
+                    # a server that came back knows nothing of what was asked of the one before
+                    if connected != self.connection.stats["reconnects"] or time.monotonic() - asked_at > PULL_SECONDS:
+                        outstanding = 0
                     continue
                 if message.headers and message.headers.get("Status"):
                     outstanding = 0

@@ -112,6 +112,20 @@ async def test_a_consumer_that_dies_between_commit_and_acknowledgement_orders_on
     await nothing_stuck(line)
 
 
+async def test_a_stream_server_that_was_killed_is_heard_again_at_once(line):
+    """What was asked of the dead server is asked anew: it once took up to 20 s until a consumer noticed."""
+    factory = await Factory(line).build()
+    first = await factory.submitted()
+    await factory.approve(first, "head")
+
+    line.server.kill()
+    await factory.approve(first, "boss")
+    line.server.start()
+
+    await eventually(lambda: ordered(factory, first), seconds=10)
+    await nothing_stuck(line)
+
+
 async def test_a_wiped_stream_is_filled_again_from_the_outboxes(line):
     """The relay publishes what is marked as not published; consumers drop what they have seen."""
     from datetime import timedelta

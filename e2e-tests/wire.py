@@ -16,7 +16,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +28,46 @@ from chassis.service import find
 from chassis.testing import Bench, bench_for
 
 
-@contextlib.contextmanager
-def stream_server() -> Iterator[str]:
-    """A nats-server of our own with an empty store."""
-    folder = Path(tempfile.mkdtemp(prefix="heyi-nats-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    binary = Path(sysconfig.get_path("scripts")) / "nats-server"
-    command = [str(binary), "-js", "-sd", str(folder), "-a", "127.0.0.1", "-p", str(port)]
-    with (folder / "log").open("w") as words:
-        process = subprocess.Popen(command, stdout=words, stderr=words)
-    try:
+class StreamServer:
+    """A nats-server of our own, with a store that outlives it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="heyi-nats-"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        binary = Path(sysconfig.get_path("scripts")) / "nats-server"
+        command = [str(binary), "-js", "-sd", str(self.folder), "-a", "127.0.0.1", "-p", str(self.port)]
+        with (self.folder / "log").open("a") as words:
+            self.process = subprocess.Popen(command, stdout=words, stderr=words)
         deadline = time.monotonic() + 10
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"nats-server did not start:\n{(folder / 'log').read_text()}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"nats-server did not start:\n{(self.folder / 'log').read_text()}")
             time.sleep(0.02)
-        yield f"nats://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """As a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Wire:
     """Services that talk to each other over the stream."""
 
-    def __init__(self, url: str, benches: dict[str, Bench]) -> None:
-        self.url, self.benches = url, benches
+    def __init__(self, server: StreamServer, benches: dict[str, Bench]) -> None:
+        self.server, self.url, self.benches = server, server.url, benches
         self.tasks: dict[str, list[asyncio.Task[Any]]] = {}
         self.connections: list[Any] = []
 
@@ -66,7 +75,7 @@ class Wire:
         return self.benches[name]
 
     async def connect(self) -> Any:
-        connection = await nats.connect(self.url)
+        connection = await nats.connect(self.url, max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=_down)
         self.connections.append(connection)
         return connection
 
@@ -136,6 +145,10 @@ class Wire:
             await connection.close()
 
 
+async def _down(problem: Exception) -> None:
+    """A story that kills the server expects its clients to complain."""
+
+
 @contextlib.asynccontextmanager
 async def wire(*names: str) -> AsyncIterator[Wire]:
     """These services on an empty stream and empty databases."""
@@ -144,12 +157,13 @@ async def wire(*names: str) -> AsyncIterator[Wire]:
     for name in names:
         benches[name] = await bench_for(os.environ[testing_postgres.VARIABLE], find(name), f"wire_{worker}")
         await benches[name].clear()
-    with stream_server() as url:
-        made = Wire(url, benches)
-        try:
-            await made.open()
-            yield made
-        finally:
-            await made.close()
-            for bench in benches.values():
-                await bench.runtime.engine.dispose()
+    server = StreamServer()
+    made = Wire(server, benches)
+    try:
+        await made.open()
+        yield made
+    finally:
+        await made.close()
+        server.remove()
+        for bench in benches.values():
+            await bench.runtime.engine.dispose()
