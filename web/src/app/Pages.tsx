@@ -25,6 +25,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "procurement.purchase_order": { detail: lazy(() => import("@/pages/OrderPage")) },
   "procurement.sourcing_task": { list: lazy(() => import("@/pages/SourcingPool")) },
   "approval.task": { list: TaskInbox, detail: TaskInbox },
+  "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
   "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },

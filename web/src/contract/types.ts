@@ -50,6 +50,10 @@ export interface Opinion extends Row {
 
 export interface Case extends Row {
   state: string;
+  documentType: string;
+  documentId: string;
+  documentNumber: string;
+  title: string;
   flowName: string;
   flowVersion: number;
   requesterId: string;
