@@ -129,8 +129,13 @@ export function textOf(meta: Meta, key: string, facts: Record<string, string> = 
 /** Service bookkeeping that no form or detail page shows as a field. */
 const BOOKKEEPING = new Set(["id", "etag", "allowedActions", "customFields", "contentHash", "sortKey", "pinyinInitials"]);
 
+/** An id that names no document of the contract says nothing to a person. */
+function isBareId({ name, references }: Field): boolean {
+  return /Ids?$/.test(name) && !references;
+}
+
 export function shownFields(fields: Field[]): Field[] {
-  return fields.filter((field) => !BOOKKEEPING.has(field.name));
+  return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field));
 }
 
 export function writableFields(fields: Field[], creating: boolean): Field[] {
