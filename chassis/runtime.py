@@ -29,6 +29,7 @@ from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, tables_of
 from chassis.errors import Refused
+from chassis.together import save_together
 
 if TYPE_CHECKING:
     from chassis.clients import Clients
@@ -245,6 +246,7 @@ class Runtime:
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
+        await save_together(call.db)
         await call.db.flush()
         message = self._as_message(call, result)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]

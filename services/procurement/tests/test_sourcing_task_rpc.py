@@ -6,10 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf import field_mask_pb2
+from sqlalchemy.orm.exc import StaleDataError
 
 from chassis.errors import Refused
 from chassis.testing import refused, stable
+from chassis.together import save_together
+from procurement.sourcing_task.model import SourcingTask
 from procurement.tests.factories import Shop
 from procurement.tests.test_reactions import order_lines_behind
 
@@ -17,7 +21,9 @@ from procurement.tests.test_reactions import order_lines_behind
 async def pooled(shop: Shop, *lines: dict[str, Any], **fields: Any) -> list[Any]:
     """Tasks of an approved requisition, in the order of its lines."""
     requisition = await shop.approved(*lines, **fields)
-    tasks = (await shop.buyer.ListSourcingTasks(filter=f'requisition_id = "{requisition.id}"')).sourcing_tasks
+    tasks = (
+        await shop.buyer.ListSourcingTasks(filter=f'requisition_id = "{requisition.id}"', page_size=200)
+    ).sourcing_tasks
     return sorted(tasks, key=lambda task: task.requisition_line_number)
 
 
@@ -152,3 +158,34 @@ async def test_a_foreign_id_is_not_found(shop: Shop, wrong: str) -> None:
     with refused("DOCUMENT_NOT_FOUND"):
         await shop.buyer.OrderSourcingTasks(ids=[task.id, wrong])
     assert (await shop.buyer.GetSourcingTask(id=task.id)).state == task.OPEN
+
+
+async def test_statements_do_not_grow_with_the_tasks_that_are_ordered(shop: Shop, service: Any) -> None:
+    counts = []
+    for number in (2, 10, 200):
+        tasks = await pooled(shop, *[shop.line(shop.cable, "2") for _ in range(number)])
+        chosen = [await assign(shop, task, supplier_id=shop.hongda.id, unit_price="8") for task in tasks]
+        with service.statements() as statements:
+            reply = await shop.buyer.OrderSourcingTasks(ids=[task.id for task in chosen])
+        counts.append(len(statements))
+        assert sum(len(line.sources) for order in reply.purchase_orders for line in order.lines) == number
+    assert len(set(counts)) == 1, counts
+
+
+async def test_of_many_tasks_one_that_changed_meanwhile_stops_all(shop: Shop, service: Any) -> None:
+    """Saved by one statement, every row still has to be as it was read."""
+    tasks = await pooled(shop, *[shop.line(shop.cable, "2") for _ in range(3)])
+    rows = sa.select(SourcingTask).order_by(SourcingTask.id)
+    async with service.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        read = list(await session.scalars(rows))
+        for row in read:
+            row.drop_reason = "together"
+        await session.execute(
+            sa.update(SourcingTask).where(SourcingTask.id == read[1].id).values(version=9),
+            execution_options={"synchronize_session": False},
+        )
+        with pytest.raises(StaleDataError):
+            await save_together(session)
+        await session.rollback()
+    assert [(await shop.buyer.GetSourcingTask(id=task.id)).etag for task in tasks] == [task.etag for task in tasks]
