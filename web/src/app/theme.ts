@@ -34,6 +34,8 @@ export function themeOf(dark: boolean): ThemeConfig {
       Tabs: dark ? { itemSelectedColor: "#a3ccfb", itemHoverColor: "#a3ccfb" } : {},
       Segmented: { itemColor: dark ? "rgba(255,255,255,0.78)" : "rgba(0,0,0,0.72)" },
       Form: { itemMarginBottom: 16, labelColor: dark ? "rgba(255,255,255,0.75)" : "rgba(0,0,0,0.7)" },
+      // white on the badge: the words' red of the dark is too light for it
+      Badge: dark ? { colorError: "#c9353c" } : {},
       Button: dark ? { colorPrimary: "#1f66c4", colorPrimaryHover: "#2a74d6" } : {},
     },
   };
