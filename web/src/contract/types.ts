@@ -149,4 +149,5 @@ export interface SourcingTask extends Row {
   supplierId: string;
   suggestedSupplierId: string;
   suggestedUnitPrice: string;
+  updateTime: string;
 }

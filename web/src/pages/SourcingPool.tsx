@@ -1,6 +1,6 @@
 import { App, Button, Empty, Modal } from "antd";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, useSave } from "@/api/documents";
 import { call } from "@/api/http";
@@ -54,7 +54,14 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
     void modal.confirm({
       title: t("pool.bundle", { count: chosen.length }), content: t("pool.groups", { count: groups }), okText: order?.label, cancelText: t("action.cancel"), onOk: () => run.mutateAsync().catch(notifyError),
     });
-  const change = (task: SourcingTask, values: Partial<SourcingTask>) => save.mutate({ row: task, values });
+  // A row's changes go one after the other, each upon what the one before left: the list itself is asked again later.
+  const turns = useRef(new Map<string, Promise<SourcingTask | undefined>>());
+  const change = async (task: SourcingTask, values: Partial<SourcingTask>) => {
+    const turn = (turns.current.get(task.id) ?? Promise.resolve(undefined)).then((left) => save.mutateAsync({ row: left && left.updateTime > task.updateTime ? left : task, values }));
+    const settled = turn.catch(() => undefined); // told by the mutation itself; the next change begins at the list's row
+    turns.current.set(task.id, settled);
+    return Boolean(await settled);
+  };
   const editable = (task: SourcingTask) => task.state === "OPEN" && (task.allowedActions ?? []).includes("update");
   const picker = (name: "itemId" | "supplierId", key: string) => (row: Row) => {
     const task = row as SourcingTask;
@@ -63,8 +70,8 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
     const suggestion = name === "supplierId" && !task.supplierId ? task.suggestedSupplierId : "";
     return (
       <span className="pool-cell">
-        <ReferencePicker label={t("pool.cell", { label, name: task.description })} document={key} value={task[name]} onChange={(id) => change(task, { [name]: id })} />
-        {suggestion && <Suggestion task={task} onTake={() => change(task, { supplierId: suggestion, ...(task.unitPrice ? {} : { unitPrice: task.suggestedUnitPrice }) })} />}
+        <ReferencePicker label={t("pool.cell", { label, name: task.description })} document={key} value={task[name]} onChange={(id) => void change(task, { [name]: id })} />
+        {suggestion && <Suggestion task={task} onTake={() => void change(task, { supplierId: suggestion, ...(task.unitPrice ? {} : { unitPrice: task.suggestedUnitPrice }) })} />}
       </span>
     );
   };
@@ -103,7 +110,7 @@ function Suggestion({ task, onTake }: { task: SourcingTask; onTake: () => void }
   return <Button size="small" type="link" onClick={onTake}>{task.suggestedUnitPrice ? t("pool.suggestion", { price: group(task.suggestedUnitPrice, 2, 6), currency: task.currency }) : t("pool.suggestedSupplier")}</Button>;
 }
 
-function PriceCell({ document, name, task, onChange }: { document: DocumentMeta; name: "unitPrice" | "taxRate"; task: SourcingTask; onChange: (task: SourcingTask, values: Partial<SourcingTask>) => void }) {
+function PriceCell({ document, name, task, onChange }: { document: DocumentMeta; name: "unitPrice" | "taxRate"; task: SourcingTask; onChange: (task: SourcingTask, values: Partial<SourcingTask>) => Promise<boolean> }) {
   const { t } = useTranslation();
   const rate = name === "taxRate";
   const kept = rate ? toPercent(task[name] || "") : trim(task[name] || "");
@@ -120,7 +127,8 @@ function PriceCell({ document, name, task, onChange }: { document: DocumentMeta;
   const commit = () => {
     if (text === sent) return;
     setSent(text);
-    onChange(task, { [name]: rate ? fromPercent(text) : text });
+    // Refused: it stays to be mended, and can be sent again.
+    void onChange(task, { [name]: rate ? fromPercent(text) : text }).then((saved) => saved || setSent(kept));
   };
   return (
     <input
