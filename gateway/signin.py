@@ -108,6 +108,11 @@ class SignIn:
 
     def _failed(self, request: Request, refusal: Refused, journey: str) -> Response:
         """A page that says so and leads back: whoever sees it came from a link, not from a program."""
+        if refusal.facts.get("why") in ("disabled", "employee"):
+            # the account itself is closed: the SPA has a page that says so, whom to ask, and signs out
+            closed = RedirectResponse("/account-closed", 303, _NO_STORE)
+            self._forget(closed, journey)
+            return closed
         locale = request.state.locale
         sentence = labels.load(locale).sentence(refusal.reason, refusal.facts)
         content = _PAGE.format(locale=locale, sentence=html.escape(sentence), again=_AGAIN[locale])

@@ -10,7 +10,15 @@ export function withCompany(to: string): string {
   return `${path}?${params}`;
 }
 
-export function goToSignIn(): void {
+/** The page for whose account is closed: signing in again would not help. */
+export const CLOSED = "/account-closed";
+let closed = false;
+
+/** Nobody is signed in here any more. `why` is the refusal's own word. */
+export function goToSignIn(why = ""): void {
+  if (closed || location.pathname === CLOSED) return;
+  closed = why === "disabled" || why === "employee";
+  if (closed) return location.assign(CLOSED);
   const next = `${location.pathname}${location.search}`;
   location.assign(`/auth/login?next=${encodeURIComponent(next)}&locale=${context.locale}`);
 }

@@ -52,13 +52,14 @@ function settle(verb: string, url: string, options: CallOptions): void {
 
 async function refusal(response: Response): Promise<ApiError> {
   const type = response.headers.get("Content-Type") ?? "";
-  return new ApiError(response.status, type.includes("json") ? await response.json() : {});
+  const error = new ApiError(response.status, type.includes("json") ? await response.json() : {});
+  if (error.http === 401) goToSignIn(error.facts.why);
+  return error;
 }
 
 export async function call<T>(verb: string, path: string, options: CallOptions = {}): Promise<T> {
   const url = `${path}${queryText(options.query)}`;
   const response = await send(verb, url, options);
-  if (response.status === 401) goToSignIn();
   if (!response.ok) {
     const error = await refusal(response);
     if (response.status < 500 && error.reason !== "IN_PROGRESS") settle(verb, url, options);
@@ -68,10 +69,14 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   return response.status === 204 ? ({} as T) : await response.json();
 }
 
+export async function signOut(): Promise<void> {
+  const { redirect } = await call<{ redirect: string }>("POST", "/auth/logout");
+  location.assign(redirect);
+}
+
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */
 export async function download(path: string, query: Query, onBytes: (bytes: number) => void): Promise<void> {
   const response = await send("GET", `${path}${queryText(query)}`, {});
-  if (response.status === 401) goToSignIn();
   if (!response.ok) throw await refusal(response);
   const parts: BlobPart[] = [];
   let bytes = 0;

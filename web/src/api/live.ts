@@ -4,6 +4,8 @@
  */
 import type { QueryClient } from "@tanstack/react-query";
 import { goToSignIn } from "./context";
+import { ApiError } from "./errors";
+import { call } from "./http";
 
 interface Change {
   type: string;
@@ -12,7 +14,7 @@ interface Change {
   version: number;
 }
 
-type Message = { kind: "change"; change: Change } | { kind: "reset" } | { kind: "signed_out" };
+type Message = { kind: "change"; change: Change } | { kind: "reset" } | { kind: "signed_out"; why: string };
 
 /** Records that change together with another without an event of their own. */
 const FOLLOWERS: Record<string, string[]> = {
@@ -37,7 +39,7 @@ export function followChanges(client: QueryClient, company: string): () => void 
     void client.invalidateQueries({ predicate: ({ queryKey }) => names.has(String(queryKey[0])) });
   };
   const act = (message: Message) => {
-    if (message.kind === "signed_out") return goToSignIn();
+    if (message.kind === "signed_out") return goToSignIn(message.why);
     if (message.kind === "reset") return void client.invalidateQueries();
     for (const name of [message.change.document, ...(FOLLOWERS[message.change.document] ?? [])]) changed.add(name);
     timer ??= setTimeout(refresh, GATHER_MS);
@@ -69,18 +71,31 @@ function holdStream(company: string, tell: (message: Message) => void, signal: A
       source = new EventSource(`/v1/events?company=${encodeURIComponent(company)}`);
       source.addEventListener("change", ({ data }: MessageEvent<string>) => tell({ kind: "change", change: JSON.parse(data) }));
       source.addEventListener("reset", () => tell({ kind: "reset" }));
-      source.addEventListener("signed_out", () => tell({ kind: "signed_out" }));
+      source.addEventListener("signed_out", () => {
+        source.close();
+        // asked once for all tabs: the first question is answered with the reason, and ends the session
+        void call("GET", "/v1/identity/me").then(
+          () => { retry = setTimeout(again, RETRY_MS); },
+          (error: unknown) => tell({ kind: "signed_out", why: error instanceof ApiError ? (error.facts.why ?? "") : "" }),
+        );
+      });
       // The browser gives up for good where the answer was an error; what was missed meanwhile is unknown.
       source.onerror = () => {
         if (source.readyState !== EventSource.CLOSED || signal.aborted) return;
-        retry = setTimeout(() => {
-          tell({ kind: "reset" });
-          open();
-        }, RETRY_MS);
+        retry = setTimeout(again, RETRY_MS);
       };
     };
+    const again = () => {
+      clearTimeout(retry);
+      source.close();
+      tell({ kind: "reset" });
+      open();
+    };
     open();
+    // A stream cut without a word never ends for the browser: once the network is back, it is opened anew.
+    addEventListener("online", again);
     signal.addEventListener("abort", () => {
+      removeEventListener("online", again);
       clearTimeout(retry);
       source.close();
       resolve();

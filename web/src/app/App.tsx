@@ -5,13 +5,14 @@ import zhCN from "antd/locale/zh_CN";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate, useSearchParams } from "react-router";
-import { context } from "@/api/context";
+import { CLOSED, context } from "@/api/context";
 import { ApiError } from "@/api/errors";
 import { call } from "@/api/http";
 import { followChanges } from "@/api/live";
 import { meQuery } from "@/api/me";
 import { withKeys, type Meta } from "@/contract/meta";
 import { MetaContext } from "@/contract/useMeta";
+import { AccountClosed } from "./AccountClosed";
 import { Appearance, useAppearanceState } from "./appearance";
 import { Frame } from "./Frame";
 import { hasStoredLocale, speak, type Locale } from "./i18n";
@@ -24,6 +25,7 @@ import { themeOf } from "./theme";
 export function App() {
   const { i18n } = useTranslation();
   const appearance = useAppearanceState();
+  const { pathname } = useLocation();
   const theme = useMemo(() => themeOf(appearance.dark), [appearance.dark]);
   return (
     <Appearance value={appearance}>
@@ -32,7 +34,7 @@ export function App() {
         button={{ autoInsertSpace: false }} form={{ requiredMark: true }}
       >
         <AntApp className="app">
-          <Contract locale={i18n.language as Locale} />
+          {pathname === CLOSED ? <AccountClosed /> : <Contract locale={i18n.language as Locale} />}
         </AntApp>
       </ConfigProvider>
     </Appearance>

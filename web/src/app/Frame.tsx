@@ -3,7 +3,7 @@ import { Avatar, Button, Drawer, Dropdown, Grid, Select, Tooltip } from "antd";
 import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate } from "react-router";
-import { call } from "@/api/http";
+import { signOut } from "@/api/http";
 import { useMe } from "@/api/me";
 import { useAppearance } from "./appearance";
 import { HelpDrawer } from "./HelpDrawer";
@@ -133,11 +133,6 @@ function Language() {
       <Button type="text" icon={<GlobalOutlined />} aria-label={t("frame.language")} />
     </Dropdown>
   );
-}
-
-async function signOut(): Promise<void> {
-  const { redirect } = await call<{ redirect: string }>("POST", "/auth/logout");
-  location.assign(redirect);
 }
 
 function Person({ compact }: { compact: boolean }) {
