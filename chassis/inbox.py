@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
 log = telemetry.logger("chassis.inbox")
 
 DELAYS_SECONDS = (1, 5, 30, 120, 600)
-IN_FLIGHT, PULL_SECONDS, LISTEN_SECONDS, AT_ONCE = 64, 20, 1, 8
+IN_FLIGHT, PULL_SECONDS, AT_ONCE = 64, 20, 8
+# while a request for messages stands, the server says so this often; one that is silent for longer is lost
+HEARTBEAT_SECONDS, SILENCE_SECONDS = 0.5, 1.25
 REPLAY_POLL_SECONDS = 1.0
 
 
@@ -123,8 +124,9 @@ class Consumer:
         """Take messages until cancelled."""
         inbox = self.connection.new_inbox()
         subscription = await self.connection.subscribe(inbox)
-        request = {"batch": IN_FLIGHT, "expires": PULL_SECONDS * 1_000_000_000}
-        outstanding, asked_at, connected = 0, 0.0, 0
+        heartbeat = int(HEARTBEAT_SECONDS * 1_000_000_000)
+        request = {"batch": IN_FLIGHT, "expires": PULL_SECONDS * 1_000_000_000, "idle_heartbeat": heartbeat}
+        outstanding = 0
         try:
             while True:
                 if outstanding <= IN_FLIGHT // 2:
@@ -132,17 +134,16 @@ class Consumer:
                         f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", json.dumps(request).encode(), reply=inbox
                     )
                     outstanding += IN_FLIGHT
-                    asked_at, connected = time.monotonic(), self.connection.stats["reconnects"]
                 try:
-                    message = await subscription.next_msg(timeout=LISTEN_SECONDS)
+                    message = await subscription.next_msg(timeout=SILENCE_SECONDS)
                 except nats.errors.TimeoutError:
-                    # a server that came back knows nothing of what was asked of the one before
-                    if connected != self.connection.stats["reconnects"] or time.monotonic() - asked_at > PULL_SECONDS:
-                        outstanding = 0
-                    continue
-                if message.headers and message.headers.get("Status"):
                     outstanding = 0
-                    if message.headers["Status"] not in ("408", "404", "100"):
+                    continue
+                if message.headers and (status := message.headers.get("Status")):
+                    if status == "100":
+                        continue
+                    outstanding = 0
+                    if status not in ("408", "404"):
                         log.warning("consumer told", service=self.name, status=dict(message.headers))
                         await asyncio.sleep(1)
                     continue

@@ -14,7 +14,6 @@ from typing import Any
 
 import alembic.command
 import alembic.config
-import nats
 import nats.js.api
 import nats.js.errors
 import sqlalchemy as sa
@@ -22,6 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chassis import stream as wire
 from chassis.db import tables_of
 from chassis.outbox import STREAM
 from chassis.service import Service
@@ -79,7 +79,7 @@ async def make_revision(service: Service, engine: AsyncEngine, message: str) -> 
 
 async def migrate_stream(service: Service, url: str) -> None:
     """The one stream, and this service's durable consumer with the subjects that it reacts to."""
-    connection = await nats.connect(url, connect_timeout=5, max_reconnect_attempts=3)
+    connection = await wire.connect(url, service.name, max_reconnect_attempts=3)
     try:
         stream = connection.jetstream()
         await ensure_stream(stream)

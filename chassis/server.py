@@ -14,7 +14,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import nats
 import nats.errors
 import nats.js.api
 import nats.js.errors
@@ -23,6 +22,7 @@ from grpc_status import rpc_status
 from nats.aio.client import Client
 
 from chassis import authn, contract, crypto, errors, housekeeping, inbox, policy, telemetry
+from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
 from chassis.errors import Refused
@@ -160,15 +160,12 @@ class Host:
 
     async def work(self) -> None:
         """Publish, consume, and run what goes on in the background."""
-        self.nats = await nats.connect(
+        self.nats = await wire.connect(
             self.settings.nats_url,
-            name=self.service.name,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
+            self.service.name,
             ping_interval=10,
             max_outstanding_pings=2,
             error_cb=self._nats_error,
-            allow_reconnect=True,
         )
         self.relay = Relay(self.service, self.engine, self.nats.jetstream())
         self.runtime.hand_over = self.relay.hand

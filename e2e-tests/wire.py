@@ -16,31 +16,28 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import nats
-import nats.js.api
-
 from chassis import inbox, migrate, outbox, testing_postgres
+from chassis import stream as wire_to
 from chassis.service import find
 from chassis.testing import Bench, bench_for
 
 
 class StreamServer:
-    """A nats-server of our own, with a store that outlives it."""
+    """A nats-server of our own with an empty store, that can be killed and comes back with what it stored."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="heyi-nats-"))
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"nats://127.0.0.1:{self.port}"
-        self.start()
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Returns when it answers."""
         binary = Path(sysconfig.get_path("scripts")) / "nats-server"
         command = [str(binary), "-js", "-sd", str(self.folder), "-a", "127.0.0.1", "-p", str(self.port)]
         with (self.folder / "log").open("a") as words:
@@ -54,13 +51,20 @@ class StreamServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """As a crash does."""
         self.process.kill()
         self.process.wait()
 
-    def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+
+@contextlib.contextmanager
+def stream_server() -> Iterator[StreamServer]:
+    """One that runs."""
+    server = StreamServer(Path(tempfile.mkdtemp(prefix="heyi-nats-")))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 class Wire:
@@ -75,7 +79,7 @@ class Wire:
         return self.benches[name]
 
     async def connect(self) -> Any:
-        connection = await nats.connect(self.url, max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=_down)
+        connection = await wire_to.connect(self.url, "wire")
         self.connections.append(connection)
         return connection
 
@@ -145,10 +149,6 @@ class Wire:
             await connection.close()
 
 
-async def _down(problem: Exception) -> None:
-    """A story that kills the server expects its clients to complain."""
-
-
 @contextlib.asynccontextmanager
 async def wire(*names: str) -> AsyncIterator[Wire]:
     """These services on an empty stream and empty databases."""
@@ -157,13 +157,12 @@ async def wire(*names: str) -> AsyncIterator[Wire]:
     for name in names:
         benches[name] = await bench_for(os.environ[testing_postgres.VARIABLE], find(name), f"wire_{worker}")
         await benches[name].clear()
-    server = StreamServer()
-    made = Wire(server, benches)
-    try:
-        await made.open()
-        yield made
-    finally:
-        await made.close()
-        server.remove()
-        for bench in benches.values():
-            await bench.runtime.engine.dispose()
+    with stream_server() as server:
+        made = Wire(server, benches)
+        try:
+            await made.open()
+            yield made
+        finally:
+            await made.close()
+            for bench in benches.values():
+                await bench.runtime.engine.dispose()

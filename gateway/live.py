@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-import nats
 import nats.errors
 import nats.js.api
 import nats.js.errors
@@ -27,6 +26,7 @@ from chassis import telemetry
 from chassis.errors import Refused
 from chassis.outbox import STREAM
 from chassis.policy import Rights, Snapshot
+from chassis.stream import connect
 from gateway.settings import Limits
 
 log = telemetry.logger("gateway.live")
@@ -241,9 +241,7 @@ class Hub:
     async def _read(self) -> None:
         """Read until something breaks; a consumer that is lost is made anew from the last event taken."""
         if self._connection is None:
-            self._connection = await nats.connect(
-                self._url, name="gateway", connect_timeout=5, max_reconnect_attempts=-1, error_cb=_note
-            )
+            self._connection = await connect(self._url, "gateway", error_cb=_note)
         stream = self._connection.jetstream(timeout=5)
         state = (await stream.stream_info(STREAM)).state
         if state.last_seq < self._last:
@@ -267,7 +265,7 @@ class Hub:
             if self._last >= behind:
                 self._caught_up.set()
             try:
-                messages = await subscription.fetch(BATCH, timeout=5)
+                messages = await subscription.fetch(BATCH, timeout=2)
             except (nats.errors.TimeoutError, TimeoutError):
                 # Quiet, or the consumer is gone with its server: asking tells which.
                 await subscription.consumer_info()

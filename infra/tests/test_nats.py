@@ -1,0 +1,100 @@
+"""The event server of an instance: each account hears what is its own, and announces what is its own."""
+
+import contextlib
+import socket
+
+import nats.errors
+import pytest
+
+from chassis import migrate, stream
+from chassis.outbox import STREAM
+from infra.local.nats import Nats
+from infra.local.processes import Processes
+
+OWNERS = ("identity", "procurement", "gateway")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nats")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = Nats(Processes(folder), folder, port=port, name="heyi-test", passwords={o: f"{o}-secret" for o in OWNERS})
+    made.start()
+    yield made
+    made.stop()
+
+
+class Account:
+    """A connection as a service makes it, and what the server forbade it."""
+
+    def __init__(self, server, owner):
+        self.url, self.owner, self.told = f"nats://{owner}:{owner}-secret@127.0.0.1:{server.port}", owner, []
+
+    async def __aenter__(self):
+        self.wire = await stream.connect(self.url, self.owner, error_cb=self._note)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.wire.close()
+
+    async def _note(self, error):
+        self.told.append(str(error).lower())
+
+    async def forbidden(self):
+        """What the server said up to now: it answers in order."""
+        with contextlib.suppress(nats.errors.Error):
+            await self.wire.flush()
+        return [words for words in self.told if "permissions violation" in words]
+
+
+@pytest.fixture
+async def accounts(server):
+    async with contextlib.AsyncExitStack() as stack:
+        made = {owner: await stack.enter_async_context(Account(server, owner)) for owner in OWNERS}
+        await migrate.ensure_stream(made["identity"].wire.jetstream())
+        yield made
+
+
+async def test_a_service_announces_asks_and_gets_its_answers(accounts):
+    for owner in OWNERS:
+        wire = accounts[owner].wire.jetstream()
+        assert (await wire.stream_info(STREAM)).config.name == STREAM
+        if owner != "gateway":
+            assert (await wire.publish(f"evt.{owner}.thing.done", b"")).stream == STREAM
+        assert await accounts[owner].forbidden() == []
+
+
+@pytest.mark.parametrize("owner", ["identity", "gateway"])
+@pytest.mark.parametrize("subject", ["_INBOX_procurement.>", "_INBOX.>", "*.>", ">", "evt.>", "$JS.>"])
+async def test_nobody_listens_to_the_answers_of_others(accounts, owner, subject):
+    await accounts[owner].wire.subscribe(subject)
+
+    assert f'subscription to "{subject}"'.lower() in (await accounts[owner].forbidden())[0]
+
+
+@pytest.mark.parametrize("owner", ["identity", "gateway"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "evt.procurement.purchase_order.released",
+        "_INBOX_procurement.x",
+        "$JS.API.CONSUMER.MSG.NEXT.EVT.procurement",
+        "$JS.API.CONSUMER.DELETE.EVT.procurement",
+        "$JS.API.CONSUMER.DURABLE.CREATE.EVT.procurement",
+        "$JS.API.STREAM.PURGE.EVT",
+        "$JS.API.STREAM.DELETE.EVT",
+        "$JS.API.STREAM.UPDATE.EVT",
+        "$JS.ACK.EVT.procurement.1.1.1.1.1",
+    ],
+)
+async def test_nobody_speaks_for_others(accounts, owner, subject):
+    await accounts[owner].wire.publish(subject, b"{}")
+
+    assert f'publish to "{subject}"'.lower() in (await accounts[owner].forbidden())[0]
+
+
+async def test_a_wrong_password_is_refused(server):
+    with pytest.raises(nats.errors.Error):
+        await stream.connect(f"nats://identity:guess@127.0.0.1:{server.port}", "identity", max_reconnect_attempts=1)
