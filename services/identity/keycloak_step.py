@@ -4,6 +4,9 @@ Level-triggered: a row of `account` that is due is compared with Keycloak and wh
 before. A row is claimed with a lease in one short transaction, worked on without any, and settled in a second one; so a
 Keycloak that is slow holds no lock, one that is down blocks nobody, and a process that dies leaves a lease that ends.
 Rows in step are looked at again every few hours, which mends what was changed in Keycloak by hand.
+
+Closing an account goes before everything else: it has a loop of its own that waits neither for new accounts, whose
+passwords Keycloak hashes slowly, nor for the pauses after their failures, and takes over a lease that is in its way.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chassis import ids, telemetry
@@ -33,6 +38,9 @@ IDLE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 LEASE = datetime.timedelta(seconds=60)
 WORK_SECONDS = 30.0
+# what was written before the time is up is not written again, so each round comes further
+CLOSING_SECONDS, LONGEST_CLOSING_PAUSE_SECONDS = 4.0, 1.0
+TAKE_OVER_AFTER = datetime.timedelta(seconds=2)
 LOOK_AGAIN = datetime.timedelta(hours=6)
 LONGEST_DELAY_SECONDS = 300
 LONGEST_PROBLEM = 500
@@ -57,60 +65,72 @@ class Job:
 
 
 class KeycloakStep:
-    """The loop. `once` is one round of it."""
+    """The loops. `once` is one round of one of them."""
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], accounts: Accounts, clock: Clock) -> None:
         self.sessions, self.accounts, self.clock = sessions, accounts, clock
 
     async def run(self) -> None:
-        """Work until cancelled; pause longer and longer while Keycloak cannot be reached."""
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._run(closings=False, longest_pause=LONGEST_PAUSE_SECONDS))
+            loops.create_task(self._run(closings=True, longest_pause=LONGEST_CLOSING_PAUSE_SECONDS))
+
+    async def _run(self, *, closings: bool, longest_pause: float) -> None:
+        """Round after round; pause longer and longer while Keycloak or the database cannot be reached."""
         pause = IDLE_SECONDS
         while True:
             try:
-                worked = await self.once()
-            except Unreachable as problem:
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                log.warning("keycloak cannot be reached", problem=str(problem), pause_seconds=pause)
+                worked = await self.once(closings=closings)
+            except (Unreachable, DBAPIError, PoolTimeout, OSError) as problem:
+                pause = min(pause * 2, longest_pause)
+                log.warning("accounts wait", closings=closings, problem=str(problem)[:200], pause_seconds=pause)
                 await asyncio.sleep(pause)
             else:
                 pause = IDLE_SECONDS
                 if not worked:
                     await asyncio.sleep(IDLE_SECONDS)
 
-    async def once(self) -> int:
+    async def once(self, *, closings: bool = False) -> int:
         """Bring up to AT_ONCE due accounts in step; returns how many. Raises Unreachable when Keycloak was for one."""
-        jobs = await self.claim()
-        problems = await asyncio.gather(*(self._work(job) for job in jobs))
+        jobs = await self.claim(closings=closings)
+        seconds = CLOSING_SECONDS if closings else WORK_SECONDS
+        problems = await asyncio.gather(*(self._work(job, seconds) for job in jobs), return_exceptions=True)
         for problem in problems:
             if problem is not None:
                 raise problem
         return len(jobs)
 
-    async def claim(self) -> list[Job]:
+    async def claim(self, *, closings: bool = False) -> list[Job]:
         """Take due accounts for a while: changes first, then those that are only looked at again."""
         now = self.clock.now()
+        busy_until = now + LEASE - TAKE_OVER_AFTER if closings else now
         due = (
-            sa.select(Account, Employee)
-            .join(Employee, Employee.id == Account.employee_id)
-            .where(Account.due_at <= now, sa.or_(Account.leased_until.is_(None), Account.leased_until < now))
+            sa.select(Account)
+            .where(Account.due_at <= now, sa.or_(Account.leased_until.is_(None), Account.leased_until < busy_until))
             .order_by(Account.wanted == Account.done, Account.due_at)
             .limit(AT_ONCE)
-            .with_for_update(of=Account, skip_locked=True)
+            .with_for_update(skip_locked=True)
         )
-        jobs = []
+        if closings:
+            disabled = sa.exists().where(Employee.id == Account.employee_id, Employee.state == "DISABLED")
+            due = due.where(disabled, Account.wanted != Account.done)
         async with self.sessions() as session, session.begin():
-            for account, employee in (await session.execute(due)).all():
+            accounts = (await session.scalars(due)).all()
+            # asked after the accounts are locked: joined, it could be the employee of before a change that is counted
+            people = sa.select(Employee).where(Employee.id.in_([account.employee_id for account in accounts]))
+            employees = {person.id: person for person in await session.scalars(people)} if accounts else {}
+            for account in accounts:
                 account.lease, account.leased_until = ids.uuid7(), now + LEASE
-                jobs.append(_job(account, employee))
-        return jobs
+            return [_job(account, employees[account.employee_id]) for account in accounts]
 
-    async def _work(self, job: Job) -> Unreachable | None:
+    async def _work(self, job: Job, seconds: float = WORK_SECONDS) -> Unreachable | None:
         try:
-            async with asyncio.timeout(WORK_SECONDS):
+            async with asyncio.timeout(seconds):
                 keycloak_id = await self.accounts.bring_in_step(job.wanted, job.known_id)
         except (Unreachable, TimeoutError) as problem:
             await self._give_back(job)
-            return problem if isinstance(problem, Unreachable) else Unreachable(f"no answer in {WORK_SECONDS:.0f} s")
+            return problem if isinstance(problem, Unreachable) else Unreachable(f"no answer in {seconds:.0f} s")
         except NotPossible as problem:
             await self._settle(job, problem=str(problem)[:LONGEST_PROBLEM])
             log.warning("account refused", employee_id=str(job.wanted.employee_id), problem=str(problem))
@@ -119,10 +139,12 @@ class KeycloakStep:
         return None
 
     async def _give_back(self, job: Job) -> None:
-        """Nothing was learnt about the account: it stays due."""
-        free = sa.update(Account).where(Account.lease == job.lease).values(lease=None, leased_until=None)
+        """Nothing was learnt about the account: it stays due, also where somebody else took it over."""
+        account = sa.update(Account).where(Account.employee_id == job.wanted.employee_id)
         async with self.sessions() as session, session.begin():
-            await session.execute(free)
+            free = account.where(Account.lease == job.lease).values(lease=None, leased_until=None)
+            if not (await session.execute(free)).rowcount:
+                await session.execute(account.values(due_at=self.clock.now()))
 
     async def _settle(self, job: Job, *, keycloak_id: str | None = None, problem: str = "") -> None:
         """Record what Keycloak has now, or why not. A change that came meanwhile stays due."""
@@ -179,7 +201,7 @@ async def keep_in_step(runtime: Runtime) -> None:
         settings.shared.issuer.rstrip("/").rsplit("/", 1)[1],
         client="heyi-identity",
         secret=settings.client_secret,
-        connections=AT_ONCE,
+        connections=2 * AT_ONCE,  # of both loops
     )
     try:
         await KeycloakStep(runtime.sessions, realm, runtime.clock).run()

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from keycloak import KeycloakAdmin
+from sqlalchemy.exc import DBAPIError
 
 from chassis.clock import Clock
 from chassis.testing import Bench, eventually
 from identity.employee.model import Account
 from identity.keycloak import Realm, Unreachable, Wanted
-from identity.keycloak_step import LEASE, LOOK_AGAIN, KeycloakStep
+from identity.keycloak_step import AT_ONCE, LEASE, LOOK_AGAIN, TAKE_OVER_AFTER, KeycloakStep
 from identity.seed import ADMINISTRATOR_ID
 from identity.tests import factories as make
 from identity.tests.factories import PASSWORD
@@ -119,6 +120,85 @@ async def test_a_disabled_employee_is_out_of_keycloak_within_ten_seconds(
         assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
 
     await eventually(back, seconds=10)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+class Swamped:
+    """Keycloak as it is when it is busy with hashing: open accounts take for ever."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm, self.waiting = realm, 0
+
+    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str:
+        if wanted.enabled:
+            self.waiting += 1
+            await asyncio.Event().wait()
+        return await self.realm.bring_in_step(wanted, known_id)
+
+
+async def closed(accounts: KeycloakAdmin, employee_id: str) -> None:
+    (user,) = await users_of(accounts, employee_id)
+    assert not user["enabled"]
+
+
+async def test_closing_an_account_does_not_wait_for_the_accounts_of_others(
+    house: Bench, admin: Any, hire: Any, realm: Realm, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    leaving = await hire()
+    await step.once()
+    others = [await hire() for _ in range(AT_ONCE + 1)]
+    swamped = Swamped(realm)
+    running = asyncio.create_task(KeycloakStep(house.runtime.sessions, swamped, house.clock).run())
+
+    async def busy() -> None:
+        assert swamped.waiting == AT_ONCE < len(others)
+
+    await eventually(busy)
+    await admin.DisableEmployee(id=leaving.id, reason="left")
+
+    await eventually(lambda: closed(accounts, leaving.id))
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_closing_takes_over_from_what_is_slow_and_the_older_picture_does_not_stay(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire()
+    await step.once()
+    await admin.UpdateEmployee(employee={"id": new.id, "name": "张大伟"})
+    (slow,) = await step.claim()
+    await admin.DisableEmployee(id=new.id, reason="left")
+    assert await step.once(closings=True) == 0  # it may be done in a moment
+    house.clock.advance(seconds=TAKE_OVER_AFTER.total_seconds() + 1)
+
+    assert await step.once(closings=True) == 1
+    await closed(accounts, new.id)
+    await step._work(slow)
+    assert await step.once() == 1
+
+    await closed(accounts, new.id)
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
+
+
+async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new = await hire()
+    await step.once()
+    async with house.runtime.sessions() as other, other.begin():
+        await other.execute(sa.text("LOCK TABLE account IN ACCESS EXCLUSIVE MODE"))
+        running = asyncio.create_task(step.run())
+        for _ in range(2):
+            with pytest.raises(DBAPIError):
+                await step.claim()
+
+    await admin.DisableEmployee(id=new.id, reason="left")
+
+    await eventually(lambda: closed(accounts, new.id))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
