@@ -154,6 +154,8 @@ class Gateway:
         headers = {"Idempotency-Replayed": "true"} if reply.replayed else {}
         if binding.is_file:
             return _file(reply.message, headers, f"{binding.action}-{parts[-1][:8]}" if parts else binding.action)
+        for item in (item for name in binding.explained for item in getattr(reply.message, name)):
+            item.message = labels.load(request.state.locale).sentence(item.reason, item.facts)
         body = orjson.dumps(binding.encoder_of(picked)(reply.message))
         return Response(body, method.policy.success_status or 200, headers, "application/json")
 

@@ -65,6 +65,7 @@ class Binding:
         request: Any = method.request.DESCRIPTOR
         self.decoder = codec.decoder(request)
         self.encode = codec.encoder(method.reply.DESCRIPTOR)
+        self.explained = _explained(method.reply.DESCRIPTOR)
         self.is_file = method.reply.DESCRIPTOR.full_name == "google.api.HttpBody"
         self.path_fields = [segment.field for segment in self.segments if segment.field]
         self._check(request)
@@ -247,6 +248,17 @@ def _rows_of(method: Method, request: Descriptor) -> FieldDescriptor | None:
     reply: Any = method.reply.DESCRIPTOR
     rows = [one for one in reply.fields if contract.repeated(one) and one.message_type is not None]
     return next((one for one in rows if not codec.is_map(one)), None)
+
+
+def _explained(reply: Any) -> list[str]:
+    """Fields of a reply that list refusals by name: each item's `message` is for the gateway to say."""
+    return [
+        field.name
+        for field in reply.fields
+        if contract.repeated(field)
+        and field.message_type is not None
+        and {"reason", "facts", "message"} <= {part.name for part in field.message_type.fields}
+    ]
 
 
 def _parse(template: str, name: str) -> tuple[list[Segment], str]:

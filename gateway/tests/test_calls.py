@@ -7,6 +7,7 @@ from google.api import httpbody_pb2
 
 from chassis.errors import Refused
 from gateway.tests.bench import COMPANY, Bench, body_of, reason_of, same_origin
+from heyi.approval.v1 import flow_definitions_pb2 as flows
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 
 ORDERS = "/v1/procurement/purchase-orders"
@@ -36,6 +37,29 @@ async def test_create_goes_through_and_comes_back(bench: Bench) -> None:
     assert metadata["traceparent"].split("-")[1] == reply.headers["x-request-id"]
     assert reply.headers["cache-control"] == "no-store"
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        (
+            "en",
+            "Node “签字” has no rule that finds people. Add at least one, such as the department's head, a post or an employee.",
+        ),
+        ("zh-CN", "节点“签字”没有人员规则。请至少添加一条规则，例如部门负责人、岗位或指定员工。"),
+    ],
+)
+async def test_what_is_wrong_with_a_draft_is_said_in_the_callers_language(
+    bench: Bench, locale: str, sentence: str
+) -> None:
+    problem = flows.FlowProblem(node_id="签字", reason="FLOW_APPROVERS_MISSING", facts={"node": "签字"})
+    bench.services.answers["ValidateFlowDefinition"] = lambda *_: flows.ValidateFlowDefinitionResponse(
+        problems=[problem]
+    )
+    reply = await bench.http.get(
+        "/v1/approval/flow-definitions/f1:validate", headers={**bench.bearer(), "accept-language": locale}
+    )
+    assert [found["message"] for found in reply.json()["problems"]] == [sentence]
 
 
 async def test_repeated_call_says_so(bench: Bench) -> None:

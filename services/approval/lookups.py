@@ -53,7 +53,7 @@ async def world_of(call: Call, case: Any, flow: Flow | None = None) -> World:
         currency=case.currency,
         today=call.organisation.today(case.company_id),
         facts=case.facts or {},
-        limits=await _limits_for(call, case.company_id, flow),
+        limits=await limits_for(call, case.company_id, flow),
     )
 
 
@@ -95,7 +95,7 @@ async def _flows_for(call: Call, company_id: uuid.UUID, document_type: str) -> S
     return (await call.db.execute(statement)).all()
 
 
-async def _limits_for(call: Call, company_id: uuid.UUID, flow: Flow | None) -> Sequence[AuthorityLimit]:
+async def limits_for(call: Call, company_id: uuid.UUID, flow: Flow | None) -> Sequence[AuthorityLimit]:
     """The authority table of a company, where the flow asks it."""
     if flow is None or not flow.needs_authority:
         return ()

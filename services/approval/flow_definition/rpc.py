@@ -11,9 +11,10 @@ from approval.case import preview
 from approval.case.arrival import case_of
 from approval.case.model import Case
 from approval.case.rules import LIVE
+from approval.engine.tree import Problem
 from approval.flow_definition.model import FlowDefinition, FlowVersion
-from approval.flow_definition.rules import check_draft, check_publishable, examine
-from approval.lookups import approvable
+from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
+from approval.lookups import approvable, limits_for
 from chassis.call import Call
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -46,8 +47,15 @@ class FlowDefinitions:
 
     async def ValidateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id)
-        _, problems = examine(definition, call.organisation)
-        listed = [pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts) for p in problems]
+        flow, problems = examine(definition, call.organisation)
+        nobody: list[Problem] = []
+        if flow is not None:
+            limits = await limits_for(call, definition.company_id, flow)
+            nobody = list(warnings(flow, definition, call.organisation, limits))
+        listed = [
+            pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts, warning=p in nobody)
+            for p in (*problems, *nobody)
+        ]
         return pb.ValidateFlowDefinitionResponse(problems=listed)
 
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:

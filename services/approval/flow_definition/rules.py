@@ -1,6 +1,7 @@
 """A flow is drafted, published, changed and published again, retired. A draft may be unfinished but never unsafe: what
 can never be right (an unknown node, an expression that does not compile) is refused when it is saved; what is merely
-missing is shown by the check and keeps the draft from being published.
+missing is shown by the check and keeps the draft from being published. What only finds nobody today (a role that nobody
+holds yet) is shown as a warning: people come and go, and each node says what happens when nobody is found.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from approval.authority_limit.rules import Limit
 from approval.engine import conditions
 from approval.engine.tree import Approve, Flow, Problem, read
 from chassis.errors import Refused
@@ -38,7 +40,7 @@ def check_draft(definition: Any, document_types: Collection[str]) -> None:
 
 
 def check_publishable(definition: Any, organisation: Organisation) -> Flow:
-    """The flow of a draft without a problem. Raises FLOW_INVALID that names every node at fault."""
+    """The flow of a draft without a problem; warnings let pass. Raises FLOW_INVALID that names every node at fault."""
     flow, problems = examine(definition, organisation)
     if flow is None or problems:
         refusal = Refused.fields(_violations(problems))
@@ -51,6 +53,30 @@ def examine(definition: Any, organisation: Organisation) -> tuple[Flow | None, l
     """Everything that is wrong with a draft: its tree, its condition, and whom its rules name."""
     flow, problems = read(definition.tree)
     return flow, [*problems, *_condition(definition.condition), *(_strangers(flow, organisation) if flow else ())]
+
+
+def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: Iterable[Limit]) -> Iterable[Problem]:
+    """Rules of a sound flow that find nobody as the company stands today, whoever asks."""
+    company = definition.company_id
+    units = [unit for unit in organisation.departments.values() if unit.company_id == company and unit.active]
+    heads = [organisation.people[u.head_id] for u in units if u.head_id and _active(u.head_id, organisation)]
+    posts_with_limit = {limit.post_id for limit in limits if limit.document_type in ("", definition.document_type)}
+    ranks = {name: rank for rank in organisation.posts.values() for name in (rank.code, str(rank.post_id))}
+    for node, rule in flow.rules:
+        found, value = True, rule.code
+        match rule.kind:
+            case "role":
+                found = bool(organisation.holders_of_role(rule.code, company))
+            # a post that is not there is a problem already
+            case "post" if rank := ranks.get(rule.code):
+                found, value = bool(organisation.holders_of_post(rank.post_id, company)), rank.name
+            case "authority":
+                found, value = any(head.post_id in posts_with_limit for head in heads), definition.document_type
+            case "department_head" | "heads_up":
+                found, value = bool(heads), organisation.companies[company].name
+        if not found:
+            facts = {"node": node.id, "rule": rule.kind, "value": value}
+            yield Problem(node.id, rule.path, "FLOW_APPROVER_NOBODY", facts)
 
 
 def _condition(condition: str) -> list[Problem]:

@@ -59,6 +59,32 @@ async def test_a_draft_may_be_unfinished_but_is_not_published(office, name):
     assert (await office.admin.ListVersionsFlowDefinition(id=draft.id)).versions == []
 
 
+NOBODY = {
+    # name: (rule, what the warning names)
+    "a role that nobody holds": ({"kind": "role", "role": "treasurer"}, "treasurer"),
+    "a post that nobody holds": ({"kind": "post", "post": "director"}, "Director"),
+    "no limit in the authority table": ({"kind": "authority"}, REQUISITION),
+}
+
+
+@pytest.mark.parametrize("name", NOBODY)
+async def test_who_finds_nobody_today_is_told_and_may_be_published_all_the_same(office, name):
+    rule, value = NOBODY[name]
+    office.service.change_person("boss", post_id=stable("manager"))
+    draft = await office.draft(sequence(approve("first", "boss"), approve("a", rule)))
+
+    (problem,) = (await office.admin.ValidateFlowDefinition(id=draft.id)).problems
+    assert (problem.node_id, problem.path, problem.reason) == ("a", "children[1].approvers[0]", "FLOW_APPROVER_NOBODY")
+    assert problem.warning
+    assert dict(problem.facts) == {"node": "a", "rule": rule["kind"], "value": value}
+
+    await office.admin.PublishFlowDefinition(id=draft.id)
+    await office.submit()
+    await office.decide("boss")
+    (task,) = (await office.admin.ListTasks(filter='state = "OPEN"')).tasks
+    assert (task.node_id, task.assignee_id) == ("a", str(stable("admin")))  # the policy for nobody: the administrator
+
+
 async def test_the_flows_own_condition_and_type_are_checked(office):
     with refused("FLOW_EXPRESSION", field="condition"):
         await office.draft(FLOW, condition="amount >")

@@ -64,7 +64,8 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
     if (!row) history.replaceState(history.state, "", `${routeOf(document, answer.id)}/edit${location.search}`);
     const found = await check(answer);
     await client.invalidateQueries({ queryKey: [document.key] });
-    notifySuccess(found.length === 0 ? t("flow.savedSound") : t("flow.savedWithProblems", { count: found.length }));
+    const faulty = found.filter(({ warning }) => !warning).length;
+    notifySuccess(faulty === 0 ? t("flow.savedSound") : t("flow.savedWithProblems", { count: faulty }));
   };
   const run = () => void save().catch(notifyError);
   useSaveKey(run);
@@ -97,7 +98,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
         </Form.Item>
         <section className="card" aria-label={t("flow.outline")}>
           <h2>{t("flow.outline")}</h2>
-          {problems && <ProblemSummary problems={problems.filter(({ nodeId }) => !known.has(nodeId))} count={problems.length} />}
+          {problems && <ProblemSummary problems={problems.filter(({ nodeId }) => !known.has(nodeId))} count={problems.filter(({ warning }) => !warning).length} />}
           {tree && <FlowOutline node={tree} problems={problems} onChoose={choose} />}
         </section>
       </div>

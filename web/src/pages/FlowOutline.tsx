@@ -27,7 +27,7 @@ function OutlineNode({ node, problems = [], onChoose, branch }: Props & { branch
   const kind = branch ? (node.when ? t("flow.when") : t("flow.branch")) : (kinds[String(node.kind)] ?? String(node.kind ?? ""));
   const branching = node.kind === "parallel" || node.kind === "condition";
   return (
-    <li className={mine.length > 0 ? "faulty" : undefined}>
+    <li className={mine.some(({ warning }) => !warning) ? "faulty" : undefined}>
       <button type="button" className="outline-node" disabled={!onChoose || !node.id} onClick={() => onChoose?.(node.id!)}>
         <span className={`outline-kind ${node.kind ?? "branch"}`}>{kind}</span>
         {node.name && <strong>{node.name}</strong>}
@@ -39,7 +39,7 @@ function OutlineNode({ node, problems = [], onChoose, branch }: Props & { branch
           {node.approvers.map((rule, index) => <li key={index}><RuleText rule={rule} /></li>)}
         </ul>
       )}
-      {mine.map(({ path, message, reason }) => <p key={path + reason} className="field-error">{message || reason}</p>)}
+      {mine.map(({ path, message, reason, warning }) => <p key={path + reason} className={warning ? undefined : "field-error"}>{warning && "⚠ "}{message || reason}</p>)}
       {childrenOf(node).length > 0 && (
         <ol className={branching ? "outline branching" : "outline"}>
           {childrenOf(node).map((child, index) => <OutlineNode key={child.id ?? index} node={child} problems={problems} onChoose={onChoose} branch={branching} />)}

@@ -16,6 +16,7 @@ export interface FlowProblem {
   reason: string;
   facts: Record<string, string>;
   message: string;
+  warning: boolean;
 }
 
 /** A first tree: the head of the department, then whoever may agree to the amount. */
