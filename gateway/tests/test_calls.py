@@ -44,7 +44,8 @@ async def test_create_goes_through_and_comes_back(bench: Bench) -> None:
     [
         (
             "en",
-            "Node “签字” has no rule that finds people. Add at least one, such as the department's head, a post or an employee.",
+            "Node “签字” has no rule that finds people. "
+            "Add at least one, such as the department's head, a post or an employee.",
         ),
         ("zh-CN", "节点“签字”没有人员规则。请至少添加一条规则，例如部门负责人、岗位或指定员工。"),
     ],

@@ -219,7 +219,7 @@ async def test_lists_are_filtered_sorted_and_paged(house: Bench, admin: Any) -> 
 
 
 async def test_statements_do_not_grow_with_rows(house: Bench, admin: Any) -> None:
-    """List, get and create take the same number of statements with 11 and with 311 employees."""
+    """List, get and create take the same number of statements with 11 and with 1,011 employees."""
 
     async def counts() -> list[int]:
         numbers = []
@@ -240,7 +240,7 @@ async def test_statements_do_not_grow_with_rows(house: Bench, admin: Any) -> Non
             "version": 1, "id": stable(f"more{n}"), "code": f"M{n:04d}", "name": f"员工{n}", "username": f"more{n}",
             "home_company_id": COMPANY, "department_id": stable("workshop"),
         }
-        for n in range(300)
+        for n in range(1000)
     ]  # fmt: skip
     async with house.runtime.sessions() as session, session.begin():
         await session.execute(sa.insert(Employee.__table__), rows)
