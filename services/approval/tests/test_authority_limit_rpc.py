@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from approval.tests.factories import approve, ids_of, state, waiting
-from chassis.testing import refused, stable
+from chassis.testing import COMPANY, OTHER_COMPANY, refused, stable
 
 
 def limit(post: str = "manager", amount: str = "5000", **more: Any) -> dict[str, Any]:
@@ -56,3 +58,37 @@ async def test_bad_limits_are_refused_at_their_field(office):
     ):
         with refused(reason, field=field):
             await office.admin.CreateAuthorityLimit(authority_limit={**limit(), **changes})
+
+
+REACH = {
+    # who holds approval.authority_limit.* with which scope: sees and changes the company's table
+    "colleague": ("COMPANY", COMPANY, ""),
+    "head": ("DEPARTMENT", COMPANY, ""),
+    "other_department": ("OWN", COMPANY, ""),
+    "other_company": ("COMPANY", OTHER_COMPANY, "DOCUMENT_NOT_FOUND"),
+    "stranger": (None, None, "PERMISSION_MISSING"),
+}
+
+
+@pytest.mark.parametrize("key", REACH)
+async def test_the_authority_table_is_the_companys(office, key):
+    scope, company, refusal = REACH[key]
+    made = await office.admin.CreateAuthorityLimit(authority_limit=limit("director", "100000"))
+    office.service.revoke(key)
+    if scope:
+        office.service.grant(key, ["approval.authority_limit.*"], scope, company=company)
+    caller = office.service.as_(key)
+
+    if not refusal:
+        assert [row.id for row in (await caller.ListAuthorityLimits()).authority_limits] == [made.id]
+        changed = await caller.UpdateAuthorityLimit(authority_limit={"id": made.id, "limit_amount": "1"})
+        assert (await caller.GetAuthorityLimit(id=made.id)).limit_amount == changed.limit_amount == "1.00"
+        return
+    for call in (
+        caller.GetAuthorityLimit(id=made.id),
+        caller.UpdateAuthorityLimit(authority_limit={"id": made.id, "limit_amount": "1"}),
+        caller.DeactivateAuthorityLimit(id=made.id),
+    ):
+        with refused(refusal):
+            await call
+    assert await office.admin.GetAuthorityLimit(id=made.id) == made
