@@ -6,6 +6,7 @@ import re
 import uuid
 from typing import Any
 
+from axe import violations
 from playwright.async_api import expect
 from screen import Screen, spaced
 
@@ -65,10 +66,16 @@ async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) 
     await screen.dialog().get_by_role("textbox").fill("已离职。")
     await screen.dialog().get_by_role("button", name=spaced(label)).click()
     await expect(admin.page.get_by_role("main")).to_contain_text(screen.state(EMPLOYEE, "DISABLED"))
-    theirs.expected.add(403)
-    # Keycloak or the gateway refuses: neither lets them back in
-    refused = page.locator("#kc-login").or_(page.get_by_role("link", name="重新登录"))
-    await expect(refused).to_be_visible()
-    await theirs.picture("disabled")
-    await page.goto(theirs.base + "/")
-    await expect(refused).to_be_visible()
+    # the open page says by itself what is the matter, and whom to ask
+    await expect(theirs.screen.heading(theirs.screen.t("closed.title"))).to_be_visible()
+    await expect(page.get_by_role("main")).to_contain_text(theirs.screen.t("closed.ask"))
+    assert await violations(page) == []
+    await theirs.picture("account-closed")
+    await theirs.screen.button(theirs.screen.t("frame.signOut")).click()
+    await page.wait_for_url(lambda url: not url.startswith(theirs.base))
+    await theirs.go("/")
+    await page.fill("#username", username)
+    await page.fill("#password", OWN_PASSWORD)
+    await page.click("#kc-login")
+    await expect(page.locator("#kc-login")).to_be_visible()
+    await expect(page.get_by_text(re.compile("停用|禁用"))).to_be_visible()

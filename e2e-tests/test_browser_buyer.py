@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -9,6 +10,8 @@ import python_calamine
 from papers import approve, ordered, submit, title_of, written
 from playwright.async_api import expect
 from screen import ORDER, ORDERS, spaced
+
+from chassis.testing import eventually
 
 POOL = "procurement.sourcing_task"
 ENOUGH_FOR_A_PDF = 5_000
@@ -107,3 +110,44 @@ async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(win
     assert [one["unitPrice"] for one in order["lines"]] == ["8.8"]
     assert sorted(one["quantity"] for one in order["lines"][0]["sources"]) == ["7", "8"]
     await buyer.picture("order-merged")
+
+
+async def test_browser_buyer_types_faster_in_the_pool_than_the_server_answers(window: Any, door: Any) -> None:
+    """The second change of a row is entered while the first is on its way: both are kept."""
+    title = title_of("主轴润滑脂")
+    words = {"kind": "FREE_TEXT", "specification": "", "unit": "个", "category": "2002", "tax_rate": "0.06"}
+    requisition = await written(door, title, {**words, "description": title, "quantity": "3", "price": "9"})
+    await submit(door, requisition)
+    await approve(door, requisition)
+    buyer = await window("buyer")
+    page, screen = buyer.page, buyer.screen
+    await page.get_by_role("navigation").get_by_role("link", name=screen.plural(POOL), exact=True).click()
+    row = page.get_by_role("row").filter(has_text=title)
+    await expect(row).to_be_visible()
+
+    def cell(field: str) -> Any:
+        return row.get_by_label(screen.t("pool.cell", label=screen.label(POOL, field), name=title), exact=True)
+
+    first, typed = asyncio.Event(), asyncio.Event()
+
+    async def slow(route: Any) -> None:
+        if route.request.method == "PATCH":
+            first.set()
+            await typed.wait()
+        await route.continue_()
+
+    await page.route("**/v1/procurement/sourcing-tasks/*", slow)
+    await cell("unitPrice").fill("8.65")
+    await cell("unitPrice").press("Enter")
+    await first.wait()
+    await cell("taxRate").fill("13")
+    await cell("taxRate").press("Enter")
+    typed.set()
+
+    async def kept() -> None:
+        tasks = await (await door("buyer")).get("/v1/procurement/sourcing-tasks", search=title)
+        assert [(one["unitPrice"], one["taxRate"]) for one in tasks["sourcingTasks"]] == [("8.65", "0.13")]
+
+    await eventually(kept)
+    await expect(cell("unitPrice")).to_have_value("8.65")
+    await expect(cell("taxRate")).to_have_value("13")

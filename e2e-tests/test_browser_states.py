@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from papers import title_of, written
+from papers import submit, title_of, written
 from playwright.async_api import expect
 from screen import REQUISITION
 
@@ -67,3 +67,18 @@ async def test_browser_states_the_portal_and_the_inbox_fit_a_phone(window: Any) 
             width = await phone.page.evaluate("document.documentElement.scrollWidth")
             assert width <= PHONE[0], f"{name} is {width} px wide"
             await phone.picture(f"phone-{name}{'-dark' if dark else ''}")
+
+
+async def test_browser_states_what_happened_while_the_network_was_away_is_there_when_it_is_back(
+    window: Any, door: Any
+) -> None:
+    """Nobody has to reload: the stream is opened anew and the lists are asked again."""
+    draft = await written(door, title_of("劳保手套"), {"item": "2002-0004", "quantity": "10"})
+    mine = await window("first approver")
+    todo = mine.screen.panel(mine.screen.t("portal.todo"))
+    await expect(todo.get_by_role("link", name=mine.screen.t("portal.all"))).to_be_visible()
+    await mine.context.set_offline(True)
+    await submit(door, draft)
+    await mine.context.set_offline(False)
+    await expect(todo).to_contain_text(draft["title"])
+    mine.faults = [fault for fault in mine.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
