@@ -22,7 +22,9 @@ export interface ApprovalPreview {
 export interface Task extends Row {
   state: string;
   caseId: string;
+  nodeId: string;
   nodeName: string;
+  visit: number;
   assigneeId: string;
   reason: string;
   reasonFacts: Record<string, string>;

@@ -1,12 +1,13 @@
 import { Alert, Button, Skeleton } from "antd";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
 import { notifySuccess } from "@/app/notify";
 import { lasting, timeText } from "@/contract/format";
 import { enumLabel, methodOf, textOf } from "@/contract/meta";
-import type { ApprovalStep, Case } from "@/contract/types";
+import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { ActionDialog, offeredActions } from "./ActionBar";
 import { Reference, References } from "./Reference";
 
 const GOOD = new Set(["APPROVE", "SUBMIT"]);
@@ -19,14 +20,18 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const document = useDocumentMeta("approval.case");
   const { data } = useDocument<Case>(document, caseId);
   const act = useAction(document);
+  const [asking, setAsking] = useState<string>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
+  const open = data.tasks.filter(({ state }) => state === "OPEN");
+  // also when some of them have answered: the others see that theirs is not the only one
+  const several = (task: Task) => data.tasks.filter(({ nodeId, visit }) => nodeId === task.nodeId && visit === task.visit).length > 1;
   const allowed = tools ? (data.allowedActions ?? []) : [];
   const button = (action: string) =>
     allowed.includes(action) && (
       <Button
         size="small" danger={action === "withdraw"} loading={act.isPending && act.variables.action === action}
-        onClick={() => act.mutate({ action, id: data.id, body: { etag: data.etag } }, { onSuccess: () => notifySuccess(t("action.done", { action: methodOf(document, action)?.label })) })}
+        onClick={() => methodOf(document, action)?.confirm ? setAsking(action) : act.mutate({ action, id: data.id, body: { etag: data.etag } }, { onSuccess: () => notifySuccess(t("action.done", { action: methodOf(document, action)?.label })) })}
       >
         {methodOf(document, action)?.label}
       </Button>
@@ -46,9 +51,9 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
         ))}
-        {data.tasks.filter(({ state }) => state === "OPEN").map((task) => (
+        {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong><span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{t(task.vote === "any" ? "timeline.any" : "timeline.all")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
           </Moment>
         ))}
@@ -57,6 +62,15 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
       </ol>
       {allowed.length > 0 && <div className="timeline-tools">{button("urge")}{button("withdraw")}</div>}
+      {asking && (
+        <ActionDialog
+          document={document} row={data} action={offeredActions(document, [asking])[0]} onClose={() => setAsking(undefined)}
+          onDone={() => {
+            setAsking(undefined);
+            notifySuccess(t("action.done", { action: methodOf(document, asking)?.label }));
+          }}
+        />
+      )}
     </section>
   );
 }
