@@ -124,7 +124,7 @@ class Provider:
             raise Refused("NOT_SIGNED_IN", why="nonce")
         token = await self._verifier.verify(answer.access)
         if token.employee_id is None or not token.sid or token.subject != claims.get("sub"):
-            raise Refused("NOT_SIGNED_IN", why="employee")
+            raise Refused("NOT_SIGNED_IN", why="subject")
         return SignedIn(token.employee_id, token.subject, token.sid, answer, attempt.next)
 
     async def refresh(self, tokens: Tokens) -> Tokens | None:

@@ -88,6 +88,18 @@ async def test_identity_tokens_are_checked(bench: Bench, broken: dict[str, objec
     assert not any(c.startswith("__Host-heyi-t=") for c in back.headers.get_list("set-cookie"))
 
 
+async def test_whose_account_is_closed_comes_back_to_the_page_that_says_so(bench: Bench) -> None:
+    bench.services.people["bob"]["active"] = False
+    await bench.learn()
+    bench.realm.person = "bob"
+    out = await bench.http.get("/auth/login")
+    provider = await bench.http.get(out.headers["location"])
+    journey = {"cookie": out.headers["set-cookie"].split(";")[0]}
+    back = await bench.http.get(provider.headers["location"], headers=journey)
+    assert (back.status_code, back.headers["location"]) == (303, "/account-closed")
+    assert not any(c.startswith("__Host-heyi-t=") for c in back.headers.get_list("set-cookie"))
+
+
 async def test_a_journey_belongs_to_its_browser(bench: Bench) -> None:
     mine, theirs = await bench.http.get("/auth/login"), await bench.http.get("/auth/login")
     provider = await bench.http.get(mine.headers["location"])

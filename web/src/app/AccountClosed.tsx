@@ -8,7 +8,7 @@ export function AccountClosed() {
   return (
     <main className="starting">
       <Result
-        status="403" title={<h1>{t("closed.title")}</h1>} subTitle={t("closed.ask")}
+        status="warning" title={<h1>{t("closed.title")}</h1>} subTitle={t("closed.ask")}
         extra={<Button type="primary" onClick={() => void signOut()}>{t("frame.signOut")}</Button>}
       />
     </main>
