@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
+import pytest
 from papers import submit, title_of, written
 from playwright.async_api import Locator, expect
 from screen import REQUISITION, Screen, spaced
@@ -106,3 +108,51 @@ async def test_browser_approval_comments_returns_and_rejects_with_a_reason(windo
     await expect(mine.page.get_by_role("alert").filter(has_text="库存尚足，暂不采购。")).to_be_visible()
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUISITION, "REJECTED"))
     await mine.picture("requisition-rejected")
+
+
+@pytest.mark.parametrize("vote", ["all", "any"])
+async def test_browser_approval_of_two_at_once_all_or_any(window: Any, door: Any, demo: Any, vote: str) -> None:
+    """Both see that they are two and what one answer means; `all` waits for the second, `any` spares him the answer."""
+    quantity = str(1000 + uuid.uuid4().int % 1_000_000)  # a flow for exactly this requisition
+    requisition = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": quantity})
+    await publish(door, requisition, vote, [demo("identity.employee", name) for name in ("majianguo", "suhuimin")])
+    await submit(door, requisition)
+    first, second = await window("first approver"), await window("second approver", locale="en")
+    for each in (first, second):
+        todo = each.screen.panel(each.screen.t("portal.todo"))
+        await todo.get_by_role("link", name=requisition["title"]).click()
+        timeline = each.screen.panel(each.screen.t("timeline.title"))
+        deciding = timeline.get_by_role("listitem").filter(has_text=each.screen.t("timeline.deciding"))
+        await expect(deciding).to_have_count(2)
+        await expect(deciding.first).to_contain_text(each.screen.t(f"timeline.{vote}"))
+    await first.picture(f"task-{vote}")
+    await expect(decide(first.screen, "approve")).to_be_enabled()
+    await first.page.keyboard.press("a")
+    await first.page.keyboard.press("Enter")
+    opinions = second.screen.panel(second.screen.t("timeline.title"))
+    await expect(opinions).to_contain_text(second.screen.choice("approval.opinion", "kind", "APPROVE"))
+    if vote == "all":
+        await expect(decide(second.screen, "approve")).to_be_enabled()
+        await second.page.keyboard.press("a")
+        await second.page.keyboard.press("Enter")
+    await expect(decide(second.screen, "approve")).to_have_count(0)
+    mine = await window("requester")
+    await mine.go(f"/procurement/purchase-requisitions/{requisition['id']}")
+    await expect(mine.page.get_by_role("link", name=ORDER_NUMBER).first).to_be_visible()
+
+
+async def publish(door: Any, requisition: dict[str, Any], vote: str, people: list[str]) -> None:
+    """A flow that asks these people at once, for this amount only."""
+    admin, company = await door("admin"), requisition["companyId"]
+    node = {"id": "both", "kind": "approve", "name": "会签", "vote": vote}
+    tree = {
+        "id": "start",
+        "kind": "sequence",
+        "children": [node | {"approvers": [{"kind": "user", "employee_id": one} for one in people]}],
+    }
+    body = {
+        "code": f"VOTE-{uuid.uuid4().hex[:8]}".upper(), "name": f"会签 {vote}", "priority": 1, "tree": tree,
+        "document_type": REQUISITION, "condition": f"amount == {float(requisition['amount'])}",
+    }  # fmt: skip
+    flow = await admin.call("POST", "/v1/approval/flow-definitions", body, company=company)
+    await admin.call("POST", f"/v1/approval/flow-definitions/{flow['id']}:publish", {}, company=company)

@@ -76,7 +76,7 @@ function LineCard({ line, fields }: { line: RequisitionLine; fields: Field[] }) 
       {line.specification && <small>{line.specification}</small>}
       <small>
         {value("quantity")} {line.unitId ? <Reference document="inventory.unit" id={line.unitId} plain /> : line.unitText} × {value("unitPrice")}
-        {" · "}{t("approval.lastPrice")} <LastPrice line={line} fields={fields} />
+        {" · "}{!isZero(line.lastUnitPrice || "0") && t("approval.lastPrice")} <LastPrice line={line} fields={fields} />
       </small>
     </div>
   );
