@@ -173,12 +173,23 @@ class Tables:
             postgresql_where=self.outbox.c.published_at.is_(None),
         )
         sa.Index("ix_outbox_created_at", self.outbox.c.created_at)
+        # the sweep's order: the database's own clock, which no service's clock can disturb
+        sa.Index("ix_outbox_published_at", self.outbox.c.published_at, self.outbox.c.event_id)
         self.inbox = sa.Table(
             "inbox",
             metadata,
             sa.Column("consumer", sa.Text(), primary_key=True),
             sa.Column("event_id", sa.Uuid(), primary_key=True),
             instant("processed_at", index=True),
+        )
+        # up to where a consumer has compared what a source published with what it has seen
+        self.watermark = sa.Table(
+            "watermark",
+            metadata,
+            sa.Column("consumer", sa.Text(), primary_key=True),
+            sa.Column("source", sa.Text(), primary_key=True),
+            sa.Column("token", sa.Text(), nullable=False),
+            instant("swept_at"),
         )
         self.parked_event = sa.Table(
             "parked_event",

@@ -14,8 +14,6 @@ from typing import Any
 
 import alembic.command
 import alembic.config
-import nats.js.api
-import nats.js.errors
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -23,9 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis import stream as wire
 from chassis.db import tables_of
-from chassis.outbox import STREAM
 from chassis.service import Service
 from chassis.settings import MigrationSettings
+from chassis.stream import ensure_consumer, ensure_stream
 
 LOCK = 4_806_711
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
@@ -83,42 +81,9 @@ async def migrate_stream(service: Service, url: str) -> None:
     try:
         stream = connection.jetstream()
         await ensure_stream(stream)
-        if service.reactions:
-            await stream.add_consumer(
-                STREAM,
-                nats.js.api.ConsumerConfig(
-                    durable_name=service.name,
-                    filter_subjects=sorted(service.reactions),
-                    ack_policy=nats.js.api.AckPolicy.EXPLICIT,
-                    deliver_policy=nats.js.api.DeliverPolicy.ALL,
-                    ack_wait=30,
-                    max_deliver=-1,
-                    max_ack_pending=256,
-                ),
-            )
+        await ensure_consumer(stream, service)
     finally:
         await connection.close()
-
-
-async def ensure_stream(stream: Any) -> None:
-    """Make the stream where it is not there. Full, it refuses rather than forgets."""
-    config = nats.js.api.StreamConfig(
-        name=STREAM,
-        subjects=["evt.>"],
-        storage=nats.js.api.StorageType.FILE,
-        retention=nats.js.api.RetentionPolicy.LIMITS,
-        discard=nats.js.api.DiscardPolicy.NEW,
-        max_age=14 * 24 * 3600,
-        max_bytes=8 * 1024**3,
-        max_msg_size=1024 * 1024,
-        duplicate_window=600,
-        deny_delete=True,
-        deny_purge=True,
-    )
-    try:
-        await stream.stream_info(STREAM)
-    except nats.js.errors.NotFoundError:
-        await stream.add_stream(config)
 
 
 def _fences(service: Service) -> list[str]:

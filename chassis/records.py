@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import contract, ids, query
+from chassis import contract, ids, query, sweep
 from chassis.call import Call
 from chassis.db import tables_of
 from chassis.errors import Refused
@@ -102,6 +102,9 @@ class Records:
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="ParkedEvent", id=request.id)
         return _parked(row)
+
+    async def ListEvents(self, request: Any, call: Call) -> Any:
+        return await sweep.list_events(request, call)
 
 
 def _parked(row: Any) -> Any:

@@ -32,6 +32,15 @@ class Environment:
         """A variable that may be left out."""
         return self._variables.get(name, "").strip() or default
 
+    def seconds(self, name: str, default: float) -> float:
+        """A number of seconds that may be left out."""
+        text = self.get(name, str(default))
+        try:
+            return float(text)
+        except ValueError:
+            self.problems.append(f"{name} (seconds)")
+            return default
+
     def pairs(self, name: str) -> dict[str, str]:
         """`identity=127.0.0.1:1,approval=127.0.0.1:2`."""
         value = self.need(name)
@@ -56,6 +65,7 @@ class SharedSettings:
     targets: Mapping[str, str]
     otlp_endpoint: str = ""
     log_level: str = "info"
+    sweep_seconds: float = 300.0
 
     @classmethod
     def of(cls, environment: Environment) -> SharedSettings:
@@ -67,6 +77,7 @@ class SharedSettings:
             targets=environment.pairs("HEYI_TARGETS"),
             otlp_endpoint=environment.get("HEYI_OTLP_ENDPOINT"),
             log_level=environment.get("HEYI_LOG_LEVEL", "info"),
+            sweep_seconds=environment.seconds("HEYI_SWEEP_SECONDS", 300.0),
         )
 
     @classmethod

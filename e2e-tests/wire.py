@@ -20,8 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from chassis import inbox, migrate, outbox, testing_postgres
-from chassis import stream as wire_to
+from chassis import inbox, migrate, outbox, stream, testing_postgres
 from chassis.service import find
 from chassis.testing import Bench, bench_for
 
@@ -79,13 +78,13 @@ class Wire:
         return self.benches[name]
 
     async def connect(self) -> Any:
-        connection = await wire_to.connect(self.url, "wire")
+        connection = await stream.connect(self.url, "wire")
         self.connections.append(connection)
         return connection
 
     async def open(self) -> None:
         """The stream, relays and consumers of every service."""
-        await migrate.ensure_stream((await self.connect()).jetstream())
+        await stream.ensure_stream((await self.connect()).jetstream())
         for name, bench in self.benches.items():
             await migrate.migrate_stream(bench.service, self.url)
             relay = outbox.Relay(bench.service, bench.runtime.engine, (await self.connect()).jetstream())

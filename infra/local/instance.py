@@ -140,7 +140,7 @@ class Instance:
                     "CLIENT_SECRET": self._secret(f"client_{owner}"),
                 }.items()
             }
-        passed = ("HEYI_OTLP_ENDPOINT", "HEYI_LOG_LEVEL", "HEYI_GATEWAY_LIMITS")
+        passed = ("HEYI_OTLP_ENDPOINT", "HEYI_LOG_LEVEL", "HEYI_GATEWAY_LIMITS", "HEYI_SWEEP_SECONDS", "HEYI_FAULTS")
         return env | {name: os.environ[name] for name in passed if name in os.environ}
 
     def up(self, *, demo: bool = True, only_infrastructure: bool = False) -> None:
