@@ -6,6 +6,8 @@ import datetime
 import functools
 import zoneinfo
 
+from chassis import faults
+
 
 @functools.cache
 def zone(name: str) -> zoneinfo.ZoneInfo:
@@ -18,7 +20,7 @@ class Clock:
 
     def now(self) -> datetime.datetime:
         """The instant, in UTC."""
-        return datetime.datetime.now(datetime.UTC)
+        return datetime.datetime.now(datetime.UTC) + faults.clock_step()
 
     def today(self, time_zone: str) -> datetime.date:
         """The business day in a time zone."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from chassis import faults
+
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
@@ -47,6 +49,7 @@ async def tidy(runtime: Runtime) -> int:
             async with runtime.sessions() as session, session.begin():
                 done: Any = await session.execute(sa.delete(table).where(key.in_(some)))
                 removed = int(done.rowcount)
+                faults.point("housekeeping")
             gone += removed
             if removed < BATCH:
                 break

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import contract, ids, telemetry
+from chassis import contract, faults, ids, telemetry
 from chassis.call import NO_COMPANY, Actor
 from chassis.db import fenced_to
 from chassis.errors import UNAVAILABLE, Refused
@@ -65,10 +65,13 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
                 claimed = await session.execute(first.on_conflict_do_nothing().returning(sa.literal(1)))
                 if claimed.scalar_one_or_none() is None:
                     return False
+                faults.point("event_after_inbox")
                 call = runtime.call_for_event(session, actor, company, headers.get("traceparent", ""))
                 for reaction in runtime.service.reactions[subject]:
                     await reaction.react(event, call)
                 await runtime.finish(call, subject)
+                faults.point("event_before_commit")
+        faults.point("event_after_commit")
         runtime.hand_over(call.outgoing)
         return True
 
@@ -185,6 +188,7 @@ class Consumer:
             except Exception as error:  # noqa: BLE001  (whatever a rule raises is kept with its event, for a person)
                 await self._park(message, headers, error, delivered)
                 return
+        faults.point("before_acknowledge")
         await message.ack()
 
     async def _park(self, message: Msg, headers: dict[str, str], error: Exception, delivered: int) -> None:
@@ -209,6 +213,7 @@ async def replay_parked(runtime: Runtime) -> None:
 
 async def replay_requested(runtime: Runtime) -> int:
     """Work once on the parked events that somebody asked for; returns how many succeeded."""
+    faults.point("replay")
     table = runtime.tables.parked_event
     wanted = sa.select(table).where(table.c.replay_requested_at.is_not(None), table.c.resolved_at.is_(None)).limit(20)
     async with runtime.sessions() as session:

@@ -22,7 +22,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from chassis import contract, ids, mapping, telemetry
+from chassis import contract, faults, ids, mapping, telemetry
 from chassis.db import tables_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,11 @@ class Relay:
         return stored
 
     async def _publish_all(self, rows: Sequence[Outgoing]) -> int:
+        if not rows:
+            return 0
+        faults.point("before_publish")
         stored = [key for key in await asyncio.gather(*map(self._publish, rows)) if key is not None]
+        faults.point("after_publish")
         self.unmarked.update(stored)
         return len(stored)
 

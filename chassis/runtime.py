@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from chassis import audit, authn, contract, ids, mapping, numbering, outbox, policy, telemetry, text
+from chassis import audit, authn, contract, faults, ids, mapping, numbering, outbox, policy, telemetry, text
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, tables_of
@@ -193,6 +193,7 @@ class Runtime:
         }
 
         async def attempt() -> Reply:
+            faults.point("before_tx")
             with fenced_to(company):
                 async with self.sessions() as session, session.begin():
                     keyed = method.policy.idempotency_key
@@ -200,9 +201,12 @@ class Runtime:
                         stored = await self._claim_key(session, method, scope)
                         if stored is not None:
                             return Reply(stored, replayed=True)
+                    faults.point("after_first_write")
                     call = self._call(session, method, actor, company, reach, envelope)
                     result = await self.service.handlers[method.full_name](request, call)
                     message = await self.finish(call, method.full_name, result, scope if keyed else None)
+                    faults.point("before_commit")
+            faults.point("after_commit")
             self.hand_over(call.outgoing)
             return Reply(message)
 

@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
 
-from chassis import authn, contract, crypto, errors, housekeeping, inbox, policy, sweep, telemetry
+from chassis import authn, contract, crypto, errors, faults, housekeeping, inbox, policy, sweep, telemetry
 from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
@@ -67,6 +67,7 @@ async def _run(names: Sequence[str]) -> None:
         level=shared.log_level,
         otlp_endpoint=shared.otlp_endpoint,
     )
+    faults.arm(shared.faults)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -258,6 +259,7 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
                 log.exception("call failed", method=method.full_name)
                 fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
                 await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+        faults.point("before_reply")
         if reply.replayed:
             context.set_trailing_metadata((("heyi-replayed", "1"),))
         return reply.message

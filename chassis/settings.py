@@ -66,17 +66,22 @@ class SharedSettings:
     otlp_endpoint: str = ""
     log_level: str = "info"
     sweep_seconds: float = 300.0
+    faults: str = ""
 
     @classmethod
     def of(cls, environment: Environment) -> SharedSettings:
         """Read without raising; `environment.check()` comes after."""
+        issuer, faults = environment.need("HEYI_ISSUER"), environment.get("HEYI_FAULTS")
+        if faults and not issuer.startswith("http://127.0.0.1:"):
+            environment.problems.append("HEYI_FAULTS (refused: only on a machine that is its own realm)")
         return cls(
             instance=environment.need("HEYI_INSTANCE"),
-            issuer=environment.need("HEYI_ISSUER"),
+            issuer=issuer,
             audience=environment.need("HEYI_AUDIENCE"),
             targets=environment.pairs("HEYI_TARGETS"),
             otlp_endpoint=environment.get("HEYI_OTLP_ENDPOINT"),
             log_level=environment.get("HEYI_LOG_LEVEL", "info"),
+            faults=faults,
             sweep_seconds=environment.seconds("HEYI_SWEEP_SECONDS", 300.0),
         )
 

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import ids, inbox, stream, telemetry
+from chassis import faults, ids, inbox, stream, telemetry
 from chassis.db import tables_of
 from chassis.errors import Refused
 from chassis.outbox import STREAM
@@ -160,6 +160,7 @@ async def _sweep_source(runtime: Runtime, source: str, subjects: Sequence[str]) 
         if not page.next_page_token:
             break
         token = page.next_page_token
+    faults.point("sweep_before_mark")
     keep = pg.insert(mark).values(consumer=runtime.service.name, source=source, token=settled)
     update = {"token": keep.excluded.token, "swept_at": sa.func.clock_timestamp()}
     async with runtime.sessions() as session, session.begin():

@@ -75,6 +75,11 @@ def acting_as(service: str) -> Iterator[None]:
         _service.reset(token)
 
 
+def service() -> str:
+    """The service that is at work here."""
+    return _service.get()
+
+
 # ---- logs
 
 

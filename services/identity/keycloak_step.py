@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from chassis import ids, telemetry
+from chassis import faults, ids, telemetry
 from chassis.clock import Clock
 from identity.employee.model import Account, Employee
 from identity.keycloak import NotPossible, Realm, Unreachable, Wanted
@@ -125,6 +125,7 @@ class KeycloakStep:
             return [_job(account, employees[account.employee_id]) for account in accounts]
 
     async def _work(self, job: Job, seconds: float = WORK_SECONDS) -> Unreachable | None:
+        faults.point("keycloak_claimed")
         try:
             async with asyncio.timeout(seconds):
                 keycloak_id = await self.accounts.bring_in_step(job.wanted, job.known_id)
@@ -135,6 +136,7 @@ class KeycloakStep:
             await self._settle(job, problem=str(problem)[:LONGEST_PROBLEM])
             log.warning("account refused", employee_id=str(job.wanted.employee_id), problem=str(problem))
             return None
+        faults.point("keycloak_written")
         await self._settle(job, keycloak_id=keycloak_id)
         return None
 
