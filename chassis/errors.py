@@ -6,7 +6,7 @@ sentence: the gateway renders one in the caller's language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -16,6 +16,7 @@ from heyi.common.v1 import common_pb2
 
 DOMAIN = "heyi"
 UNAVAILABLE = 14
+LONGEST_FACT = 1000
 
 
 class Refused(Exception):
@@ -27,13 +28,13 @@ class Refused(Exception):
     def __init__(self, reason: str, field: str | None = None, **facts: object) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.facts = {name: str(value) for name, value in facts.items()}
+        self.facts = _facts(facts)
         self.violations: list[tuple[str, str, dict[str, str]]] = [(field, reason, self.facts)] if field else []
 
     @classmethod
     def fields(cls, violations: Iterable[tuple[str, str, dict[str, object]]]) -> Refused:
         """Several fields at fault: (path, reason, facts) each."""
-        listed = [(path, reason, {k: str(v) for k, v in facts.items()}) for path, reason, facts in violations]
+        listed = [(path, reason, _facts(facts)) for path, reason, facts in violations]
         refusal = cls("INVALID_REQUEST", count=len(listed))
         refusal.violations = listed
         return refusal
@@ -46,6 +47,11 @@ class Refused(Exception):
     def __str__(self) -> str:
         where = "".join(f" {path}: {reason} {facts}" for path, reason, facts in self.violations[:5])
         return f"{self.reason} {self.facts or ''}{where}".strip()
+
+
+def _facts(facts: Mapping[str, object]) -> dict[str, str]:
+    """As texts that can travel in trailing metadata and be kept: some of them are what the caller sent."""
+    return {name: str(value)[:LONGEST_FACT].replace("\x00", "\ufffd") for name, value in facts.items()}
 
 
 def to_status(refusal: Refused) -> status_pb2.Status:

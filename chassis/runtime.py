@@ -88,7 +88,7 @@ class Runtime:
     # ---- a call from outside
 
     async def invoke(self, method: contract.Method, request: Any, envelope: Envelope) -> Reply:
-        """Serve one call. Raises Refused.
+        """Serve one call; a request that could not be read is None. Raises Refused.
 
         The work goes on when the caller hangs up: a transaction is finished or rolled back, never abandoned.
         """
@@ -102,6 +102,8 @@ class Runtime:
         company = self._company(actor, envelope)
         try:
             reach = self._authorize(method, actor, company)
+            if request is None:
+                raise Refused("MALFORMED_REQUEST", position=0)
             mapping.check_shape(request)
             if method.read_only:
                 return Reply(await self._read(method, request, actor, company, reach, envelope))

@@ -17,6 +17,7 @@ import grpc.aio
 import nats.errors
 import nats.js.api
 import nats.js.errors
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
@@ -229,10 +230,21 @@ def generic_handlers(runtime: Runtime) -> list[grpc.GenericRpcHandler]:
         service, name = method.full_name.split("/")
         by_service.setdefault(service, {})[name] = grpc.unary_unary_rpc_method_handler(
             _serving(runtime, method),
-            request_deserializer=method.request.FromString,
+            request_deserializer=_reading(method.request),
             response_serializer=method.reply.SerializeToString,
         )
     return [grpc.method_handlers_generic_handler(service, handlers) for service, handlers in by_service.items()]
+
+
+def _reading(kind: type[contract.Message]) -> Callable[[bytes], contract.Message | None]:
+    def read(raw: bytes) -> contract.Message | None:
+        try:
+            return kind.FromString(raw)
+        except DecodeError:
+            # refused by the runtime, once it is known who asks: raised here, it would be a fault of ours
+            return None
+
+    return read
 
 
 def _serving(runtime: Runtime, method: contract.Method) -> Any:
