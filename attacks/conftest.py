@@ -8,7 +8,6 @@ import itertools
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -62,13 +61,3 @@ async def outsider(instance: Instance) -> AsyncIterator[Session]:
     """A session of somebody in another company."""
     async with sessions(instance, "heyutong") as (session,):
         yield session
-
-
-def own(session: Session) -> dict[str, str]:
-    """What our own page sends beside the cookie."""
-    return {"cookie": session.cookie, "x-csrf": "1", "origin": session.address, "accept-language": "en"}
-
-
-def described(answer: Any) -> str:
-    """An answer for the failure's text."""
-    return f"{answer.status_code} {answer.text[:300]}"

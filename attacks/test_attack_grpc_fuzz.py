@@ -190,7 +190,9 @@ async def fuzzer(instance: Any, admin: Session) -> AsyncIterator[Fuzzer]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-async def test_attack_grpc_fuzz(fuzzer: Fuzzer, kind: Callable[[Method], Iterator[bytes]], record_property: Any) -> None:
+async def test_attack_grpc_fuzz(
+    fuzzer: Fuzzer, kind: Callable[[Method], Iterator[bytes]], record_property: Any
+) -> None:
     """No request makes a service fail: each is answered, or refused with a reason."""
     await fuzzer.bearer()
     # made one by one: some of them are large

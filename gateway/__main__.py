@@ -15,6 +15,7 @@ from gateway import labels, meta, routes
 from gateway.app import Gateway, create
 from gateway.comments import Comments
 from gateway.openapi import OpenApi
+from gateway.patience import Impatient
 from gateway.settings import GatewaySettings
 
 STOP_SECONDS = 25
@@ -44,7 +45,7 @@ def run() -> None:
             create(gateway),
             host=host,
             port=port,
-            http="httptools",
+            http=Impatient,
             ws="none",
             lifespan="on",
             backlog=256,

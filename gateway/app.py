@@ -305,7 +305,7 @@ def create(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(Refused, entry.on_refused)
     app.add_exception_handler(HTTPException, entry.on_http_exception)
     limits = gateway.settings.limits
-    app.add_middleware(BodyLimit, limit=limits.body_bytes)
+    app.add_middleware(BodyLimit, limit=limits.body_bytes, seconds=limits.body_seconds)
     app.add_middleware(Concurrency, limit=limits.concurrency, exempt=(STREAM_PATH, "/health/"))
     app.add_middleware(entry.Entry, secure=gateway.settings.public_url.startswith("https://"))
     return app

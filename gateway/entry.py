@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +64,8 @@ class Entry:
             except Refused as refusal:
                 if status == 0:
                     await refused(scope, refusal)(scope, receive, outward)
+            except ClientDisconnect:
+                log.info("client_left", path=scope["path"][:200])
             except Exception:
                 log.exception("request_failed", path=scope["path"][:200])
                 if status == 0:

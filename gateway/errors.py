@@ -17,7 +17,8 @@ HTTP_STATUS = {
     0: 200, 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501,
     13: 500, 14: 503, 15: 500, 16: 401,
 }  # fmt: skip
-TOO_LARGE = "REQUEST_TOO_LARGE"
+# what HTTP has a word of its own for
+OWN_STATUS = {"REQUEST_TOO_LARGE": 413, "REQUEST_TOO_SLOW": 408}
 _TYPE = "type.googleapis.com/google.rpc."
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
 
@@ -31,7 +32,7 @@ def body(refusal: Refused, locale: str, request_id: str) -> tuple[int, bytes]:
     """HTTP status and JSON of a refusal."""
     words = labels.load(locale)
     code = refusal.code
-    status = 413 if refusal.reason == TOO_LARGE else HTTP_STATUS[code]
+    status = OWN_STATUS.get(refusal.reason, HTTP_STATUS[code])
     sentence = words.sentence(refusal.reason, refusal.facts)
     details: list[dict[str, object]] = [
         {"@type": f"{_TYPE}ErrorInfo", "reason": refusal.reason, "domain": errors.DOMAIN, "metadata": refusal.facts}
@@ -54,4 +55,6 @@ def response(refusal: Refused, locale: str, request_id: str) -> Response:
     headers = {"Cache-Control": "no-store"}
     if wait := refusal.facts.get("retry_after_seconds") or ("1" if status == 503 else ""):
         headers["Retry-After"] = wait
+    if status == 408:
+        headers["Connection"] = "close"
     return Response(content, status, headers, media_type="application/json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import Refused
+from gateway.patience import HEADER_BYTES
 
 _REMEMBERED = 20_000
 
@@ -34,22 +36,35 @@ class Buckets:
 
 
 class BodyLimit:
-    """Counts the bytes of a body as they come: what a header claims is only believed when it is too much."""
+    """Counts the bytes of a body as they come: what a header claims is only believed when it is too much.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
+        self._app, self._limit, self._seconds = app, limit, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        size = len(scope.get("query_string", b""))
         for name, value in scope["headers"]:
+            size += len(name) + len(value)
             if name == b"content-length" and (not value.isdigit() or int(value) > self._limit):
                 raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
-        read = 0
+        if size > HEADER_BYTES:
+            raise Refused("REQUEST_TOO_LARGE", limit_bytes=HEADER_BYTES)
+        read, complete, deadline = 0, False, asyncio.get_running_loop().time() + self._seconds
 
         async def counted() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, complete
+            try:
+                # what comes after the body is the end of the connection: that may take as long as the answer
+                async with asyncio.timeout_at(None if complete else deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise Refused("REQUEST_TOO_SLOW", seconds=round(self._seconds)) from None
+            complete = not message.get("more_body", False)
             read += len(message.get("body", b""))
             if read > self._limit:
                 raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)

@@ -26,6 +26,7 @@ class Limits:
     anonymous_rate: float = 5
     anonymous_burst: float = 120
     body_bytes: int = 1024 * 1024
+    body_seconds: float = 15
     concurrency: int = 256
     streams: int = 2000
     streams_per_person: int = 6

@@ -50,7 +50,7 @@ async def test_a_header_that_claims_too_much_is_believed() -> None:
 
     for claimed in (b"11", b"-1", b"1e3", b"99999999999999999999"):
         with pytest.raises(Refused, match="REQUEST_TOO_LARGE"):
-            await BodyLimit(never, 10)(_scope("/", (b"content-length", claimed)), never, never)
+            await BodyLimit(never, 10, 5)(_scope("/", (b"content-length", claimed)), never, never)
 
 
 async def test_streams_do_not_take_the_places_of_requests() -> None:

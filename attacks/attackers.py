@@ -1,0 +1,57 @@
+"""What attackers send: bytes on a connection, and what our own page would send."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from api import Session
+
+_FIRST_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+
+
+@dataclass
+class Answers:
+    """What came back on one connection, and whether the other side then closed it."""
+
+    raw: bytes = b""
+    closed: bool = False
+
+    @property
+    def statuses(self) -> list[int]:
+        """The answers in order. Bodies are JSON: the next first line follows one directly."""
+        return [int(status) for status in _FIRST_LINE.findall(self.raw)]
+
+
+async def exchange(address: str, *parts: bytes, seconds: float = 3.0) -> Answers:
+    """Send the parts one after the other, then read until it is quiet for `seconds`, or closed."""
+    url = urlsplit(address)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    answers = Answers()
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        while data := await asyncio.wait_for(reader.read(65536), seconds):
+            answers.raw += data
+        answers.closed = True
+    except TimeoutError:
+        pass
+    except ConnectionError:
+        answers.closed = True
+    finally:
+        writer.close()
+    return answers
+
+
+def own(session: Session) -> dict[str, str]:
+    """What our own page sends beside the cookie."""
+    return {"cookie": session.cookie, "x-csrf": "1", "origin": session.address, "accept-language": "en"}
+
+
+def described(answer: Any) -> str:
+    """An answer for the failure's text."""
+    return f"{answer.status_code} {answer.text[:300]}"
