@@ -1,4 +1,4 @@
-"""Attacks on one running instance: the stories' people and doors, and strangers who come from an address of their own."""
+"""Attacks on one running instance: the people and doors of the stories, and strangers with addresses of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from api import Session, sessions
 from infra.local.instance import Instance
 
 _spec = importlib.util.spec_from_file_location("stories", Path(__file__).parent.parent / "e2e-tests" / "conftest.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 stories = importlib.util.module_from_spec(_spec)
 sys.modules["stories"] = stories
 _spec.loader.exec_module(stories)

@@ -150,7 +150,8 @@ def random_bytes(method: Method) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-KINDS = [default, oversize, unknown_field, deep_nest, wrong_types, hostile_values, random_bytes]
+Kind = Callable[[Method], Iterator[bytes]]
+KINDS: list[Kind] = [default, oversize, unknown_field, deep_nest, wrong_types, hostile_values, random_bytes]
 
 
 def every_rpc() -> list[tuple[Method, str]]:
