@@ -1,4 +1,4 @@
-"""What a foreign page, a link in a mail or a hostile client does with somebody's cookie: forgery, fixation, redirects."""
+"""What a foreign page, a link in a mail or a hostile client does with a cookie: forgery, fixation, redirects."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_attack_cookies_that_are_none_of_ours(requester: Session, stranger
 
 
 async def test_attack_session_fixation(instance: Any, stranger: Any) -> None:
-    """A session id that an attacker put into the browser beforehand is not the one after signing in; an old one ends."""
+    """A session id that an attacker put into the browser beforehand is not the one after signing in."""
     planted = "F" * 43
     async with sessions(instance, "heyutong") as (victim,):
         name, first = victim.cookie.split("=", 1)
@@ -169,9 +169,10 @@ async def test_attack_login_csrf(stranger: Any) -> None:
 
 
 ELSEWHERE = [
-    "https://evil.example/", "//evil.example/", "/\\evil.example", "\\\\evil.example", "///evil.example", "/%09/evil.example",
-    "http:evil.example", "javascript:alert(1)", "/\t/evil.example", "/\r\nLocation: https://evil.example", "data:text/html,x",
-    "/@evil.example", "//127.0.0.1@evil.example/", "https:/evil.example", "/auth/logout", "/v1/identity/me",
+    "https://evil.example/", "//evil.example/", "/\\evil.example", "\\\\evil.example", "///evil.example",
+    "/%09/evil.example", "http:evil.example", "javascript:alert(1)", "/\t/evil.example", "data:text/html,x",
+    "/\r\nLocation: https://evil.example", "/@evil.example", "//127.0.0.1@evil.example/", "https:/evil.example",
+    "/auth/logout", "/v1/identity/me",
 ]  # fmt: skip
 
 

@@ -19,6 +19,8 @@ ALTER ROLE :"ro" SET default_transaction_read_only = on;
 SELECT format('ALTER ROLE %I SET transaction_timeout = %L', :'app', '15s') WHERE current_setting('server_version_num')::int >= 170000 \gexec
 SELECT format('CREATE DATABASE %I OWNER %I', :'service', :'owner') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'service') \gexec
 REVOKE ALL ON DATABASE :"service" FROM PUBLIC;
+-- nor to the server's own: everybody may, unless it is said
+REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE :"service" TO :"owner";
 GRANT CONNECT ON DATABASE :"service" TO :"app", :"ro";
 \connect :service

@@ -1,0 +1,207 @@
+"""One service that was taken over: what its accounts at the stream, the database and the other services give away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import httpx2
+import nats
+import nats.errors
+import pytest
+from api import direct
+
+from chassis import contract
+from infra.local.instance import OWNERS, SERVICES, Instance
+
+# what any service may ask of another: who may do what, names of what everybody refers to, and the flow's preview
+MASTER_DATA = {
+    "identity": ["Company/Companies", "Department/Departments", "Employee/Employees", "Post/Posts", "Role/Roles"],
+    "inventory": ["ItemCategory/ItemCategories", "Item/Items", "Unit/Units"],
+}
+REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED"}
+ALLOWED = {"heyi.approval.v1.Cases/SimulateCases", "heyi.identity.v1.Directory/GetAuthorization"} | {
+    f"heyi.{service}.v1.{plural}/{rpc}"
+    for service, names in MASTER_DATA.items()
+    for one, plural in (name.split("/") for name in names)
+    for rpc in (f"Get{one}", f"List{plural}", f"BatchGet{plural}")
+}
+
+
+@pytest.mark.parametrize("owner", [*SERVICES, "gateway-service"])
+async def test_attack_service_account_asks_for_more(instance: Instance, owner: str) -> None:
+    """A service's own token opens what is written above and nothing else: no document, no write, nobody's rights."""
+    client = f"heyi-{owner}"
+    secret = instance.env()[f"HEYI_{owner.upper().replace('-', '_')}_CLIENT_SECRET"]
+    async with httpx2.AsyncClient(trust_env=False) as http, direct(instance) as services:
+        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": secret}
+        answer = await http.post(f"{instance.env()['HEYI_ISSUER']}/protocol/openid-connect/token", data=form)
+        token = answer.json()["access_token"]
+        rpcs = [
+            (m, t)
+            for m in contract.load().methods.values()
+            for t in ([m.service] if m.service in SERVICES else SERVICES)
+        ]
+        found = await asyncio.gather(*(services.ask(method, token, target=target) for method, target in rpcs))
+    opened = {m.full_name for (m, _), (status, _) in zip(rpcs, found, strict=True) if status not in REFUSED}
+    assert opened == ALLOWED
+    assert {reason for status, reason in found if status in REFUSED} <= {"PERMISSION_MISSING", "NOT_SIGNED_IN"}
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+async def test_attack_forged_event(instance: Instance, owner: str) -> None:
+    """No account at the stream can speak as another service, take its messages, or change the stream."""
+    denials: list[str] = []
+
+    async def refused(error: Exception) -> None:
+        denials.append(str(error).lower())
+
+    connection = await nats.connect(
+        instance.env()[f"HEYI_{owner.upper()}_NATS_URL"], error_cb=refused, allow_reconnect=False
+    )
+    try:
+        others = [service for service in SERVICES if service != owner]
+        subjects = [f"evt.{other}.case.approved" for other in others] + [
+            "evt.forged",
+            "evt.gateway2.x.y",
+            "$SYS.REQ.SERVER.PING",
+        ]
+        subjects += ["$JS.API.STREAM.DELETE.EVT", "$JS.API.STREAM.PURGE.EVT", "$JS.API.STREAM.UPDATE.EVT"]
+        subjects += ["$JS.API.STREAM.MSG.DELETE.EVT", "$JS.API.STREAM.MSG.GET.EVT", "$JS.API.STREAM.CREATE.OTHER"]
+        subjects += ["$JS.API.DIRECT.GET.EVT", "$JS.API.STREAM.SNAPSHOT.EVT", "$JS.API.STREAM.RESTORE.EVT"]
+        for other in others:
+            subjects += [
+                f"$JS.API.CONSUMER.{what}.EVT.{other}" for what in ("MSG.NEXT", "CREATE", "DURABLE.CREATE", "DELETE")
+            ]
+            subjects += [f"$JS.ACK.EVT.{other}.1.1.1.1.0"]
+        for subject in subjects:
+            await connection.publish(subject, b"{}")
+        await connection.flush()
+        for pattern in ("evt.>", ">", "$JS.API.>", "$SYS.>"):
+            await connection.subscribe(pattern)
+        await connection.flush()
+        denied = "\n".join(denials)
+        missing = [subject for subject in subjects if f'publish to "{subject.lower()}"' not in denied]
+        assert not missing, f"{missing} got through:\n{denied}"
+        for pattern in ("evt.>", ">", "$js.api.>", "$sys.>"):
+            assert f'subscription to "{pattern}"' in denied
+        await _forged_by_a_consumer(connection, "approval" if owner != "approval" else "procurement")
+    finally:
+        await connection.close()
+
+
+async def _forged_by_a_consumer(connection: Any, other: str) -> None:
+    """A consumer that would deliver old events under another's name, or that takes another's name, is not made."""
+    for config in (
+        {"deliver_subject": f"evt.{other}.case.approved", "ack_policy": "none"},
+        {"durable_name": other, "ack_policy": "explicit"},
+        {"name": other, "ack_policy": "explicit"},
+    ):
+        request = json.dumps({"stream_name": "EVT", "config": {"deliver_policy": "new", **config}}).encode()
+        try:
+            answer = await connection.request("$JS.API.CONSUMER.CREATE.EVT", request, timeout=1)
+        except nats.errors.TimeoutError:
+            continue
+        reply = json.loads(answer.data)
+        assert "error" in reply, (config, reply)
+
+
+async def test_attack_stream_without_an_account(instance: Instance) -> None:
+    """Nobody is let in without a name, or with another's."""
+    host = instance.env()["HEYI_IDENTITY_NATS_URL"].rpartition("@")[2]
+    for who in ("", "identity:wrong@", f"approval:{instance.facts['secrets']['nats_identity']}@", "admin:admin@"):
+        with pytest.raises(nats.errors.Error):
+            await nats.connect(f"nats://{who}{host}", allow_reconnect=False, connect_timeout=2)
+
+
+@pytest.fixture(scope="module")
+def databases(instance: Instance) -> dict[tuple[str, str], str]:
+    """Addresses by owner and role."""
+    names = {"app": "DATABASE_URL", "ro": "RO_DATABASE_URL", "owner": "OWNER_DATABASE_URL"}
+    return {(o, role): instance.env()[f"HEYI_{o.upper()}_{name}"] for o in OWNERS for role, name in names.items()}
+
+
+async def test_attack_another_services_database(databases: dict[tuple[str, str], str]) -> None:
+    """No role of a service gets into another's database, into Keycloak's, or into the server's own."""
+    for (owner, _), url in databases.items():
+        for other in (*OWNERS, "keycloak", "postgres", "template1"):
+            if other != owner:
+                with pytest.raises(
+                    (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidAuthorizationSpecificationError)
+                ):
+                    await asyncpg.connect(f"{url.rpartition('/')[0]}/{other}", timeout=5)
+    host = databases["identity", "app"].rpartition("@")[2].rpartition("/")[0]
+    for who in ("postgres", "identity_app", "identity_owner"):
+        for password in ("", ":wrong", ":postgres"):
+            with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
+                await asyncpg.connect(f"postgresql://{who}{password}@{host}/identity", timeout=5)
+
+
+BEYOND_THE_APP = [
+    "DROP TABLE outbox", "ALTER TABLE outbox ADD x text", "TRUNCATE outbox", "CREATE TABLE mine (x int)",
+    "CREATE EXTENSION dblink", "SET ROLE {owner}_owner", "SET session_replication_role = replica",
+    "ALTER ROLE {owner}_app SUPERUSER", "SELECT pg_read_file('/etc/passwd')", "COPY (SELECT 1) TO PROGRAM 'id'",
+    "COPY outbox FROM '/etc/passwd'", "SELECT * FROM pg_authid", "CREATE DATABASE mine",
+    "SELECT lo_import('/etc/passwd')", "ALTER TABLE outbox DISABLE ROW LEVEL SECURITY",
+    "ALTER SYSTEM SET log_statement = 'all'", "UPDATE audit_entry SET outcome = 'ok'", "DELETE FROM audit_entry",
+    "TRUNCATE audit_entry", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", BEYOND_THE_APP)
+async def test_attack_database_by_a_services_own_role(databases: dict[tuple[str, str], str], statement: str) -> None:
+    """The role that serves changes rows; it neither changes tables nor reads the machine, nor rewrites the record."""
+    for owner in SERVICES:
+        connection = await asyncpg.connect(databases[owner, "app"])
+        try:
+            with pytest.raises(asyncpg.PostgresError) as refusal:
+                await connection.execute(statement.format(owner=owner))
+            assert isinstance(refusal.value, asyncpg.InsufficientPrivilegeError | asyncpg.FeatureNotSupportedError), (
+                refusal.value
+            )
+        finally:
+            await connection.close()
+
+
+async def test_attack_database_by_the_role_that_reads(databases: dict[tuple[str, str], str]) -> None:
+    """Whoever reports cannot write, also after saying that it may."""
+    for owner in SERVICES:
+        connection = await asyncpg.connect(databases[owner, "ro"])
+        try:
+            await connection.execute("SET default_transaction_read_only = off")
+            for statement in (
+                "DELETE FROM outbox",
+                "INSERT INTO audit_entry DEFAULT VALUES",
+                "CREATE TEMP TABLE x (y int)",
+            ):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+async def test_attack_rows_of_another_company_in_the_database(databases: dict[tuple[str, str], str], demo: Any) -> None:
+    """A query that forgot the company sees none; one that names a company sees and writes that one's alone."""
+    connection = await asyncpg.connect(databases["procurement", "app"])
+    try:
+        count = "SELECT count(*) FROM purchase_requisition"
+        assert await connection.fetchval(count) == 0
+        here, there = demo("identity.company", "SH"), demo("identity.company", "SZ")
+        for company, other in ((here, there), (there, here)):
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('heyi.company', $1, true)", company)
+                assert await connection.fetchval(count) > 0
+                assert await connection.fetchval(f"{count} WHERE company_id <> $1", company) == 0
+                assert (
+                    await connection.execute(
+                        "UPDATE purchase_requisition SET title = title WHERE company_id = $1", other
+                    )
+                    == "UPDATE 0"
+                )
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    async with connection.transaction():
+                        await connection.execute("UPDATE purchase_requisition SET company_id = $1", other)
+    finally:
+        await connection.close()
