@@ -109,6 +109,8 @@ class _Parser:
         return sa.and_(*conditions)
 
     def one(self, depth: int) -> sa.ColumnElement[bool]:
+        if depth > DEEPEST:
+            self.refuse(f"at most {DEEPEST} levels")
         if self.accept("NOT"):
             return sa.not_(self.one(depth + 1))
         if self.accept("("):
@@ -188,7 +190,7 @@ def _value(field: FieldPlan, kind: Any, raw: str) -> Any:
             number = decimal.Decimal(raw)
             if not number.is_finite() or abs(number) >= decimal.Decimal("1e18"):
                 raise ValueError
-            return int(number) if isinstance(kind, sa.Integer) else number
+            return _whole(kind, number) if isinstance(kind, sa.Integer) else number
         if isinstance(kind, sa.Date):
             return datetime.date.fromisoformat(raw)
         if isinstance(kind, sa.DateTime):
@@ -197,6 +199,14 @@ def _value(field: FieldPlan, kind: Any, raw: str) -> Any:
     except (ValueError, KeyError, ArithmeticError):
         raise Refused("FIELD_FORMAT", field="filter", value=raw[:50], expected=field.name) from None
     return text.normalise(raw)
+
+
+def _whole(kind: sa.Integer, number: decimal.Decimal | str) -> int:
+    """A whole number that the column can be compared with; ValueError beyond."""
+    found = int(number)
+    if not -(limit := 2**63 if isinstance(kind, sa.BigInteger) else 2**31) <= found < limit:
+        raise ValueError
+    return found
 
 
 @dataclass(frozen=True)
@@ -280,7 +290,7 @@ def values_of(order: list[Order], token: str, hashed: str) -> list[Any]:
         if not isinstance(parts, list) or parts[0] != hashed or len(parts) != len(order) + 1:
             raise ValueError
         return [_from_json(key.column.type, value) for key, value in zip(order, parts[1:], strict=True)]
-    except (ValueError, TypeError, IndexError, binascii.Error, ArithmeticError):
+    except (ValueError, TypeError, IndexError, binascii.Error, ArithmeticError, RecursionError):
         raise Refused("PAGE_TOKEN") from None
 
 
@@ -302,5 +312,5 @@ def _from_json(kind: Any, value: str | None) -> Any:
     if isinstance(kind, sa.Numeric):
         return decimal.Decimal(value)
     if isinstance(kind, sa.Integer):
-        return int(value)
+        return _whole(kind, value)
     return value

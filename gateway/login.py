@@ -203,6 +203,18 @@ class Provider:
             query["id_token_hint"] = tokens.identity
         return f"{self._address('logout')}?{urlencode(query)}"
 
+    async def end_others(self, sign_ins: list[Tokens]) -> None:
+        """End sign-ins at the provider whose browsers are not here to be sent there."""
+        for tokens in sign_ins:
+            form = {"client_id": CLIENT_ID, "client_secret": self._secret, "refresh_token": tokens.refresh}
+            try:
+                reply = await self._http.post(self._address("logout"), data=form, timeout=PROVIDER_SECONDS)
+            except httpx2.HTTPError as problem:
+                log.warning("provider_unreachable", problem=repr(problem))
+                raise Refused("SERVICE_UNAVAILABLE", service="keycloak") from None
+            # 400: it had ended by itself
+            log.info("sign_in_ended", status=reply.status_code)
+
 
 def _error_of(reply: httpx2.Response) -> str:
     try:

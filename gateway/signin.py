@@ -84,11 +84,17 @@ class SignIn:
         return Response(orjson.dumps(body), headers=_NO_STORE, media_type="application/json")
 
     async def logout(self, request: Request) -> Response:
-        """End the session here; the answer says where to go to end it at the provider too."""
+        """End the session here, or everywhere; the answer says where to go to end it at the provider too.
+
+        Everywhere is for whoever fears that a session was copied: the provider ends the other sign-ins as well.
+        """
         self._callers.stranger(request)
         csrf.check(request.method, request.headers, self._settings.public_url)
         found = await self._callers.session(request)
-        if found is not None:
+        if found is not None and request.query_params.get("everywhere") == "true":
+            ended = await self._sessions.end(SESSION.c.employee_id == found.employee_id)
+            await self._provider.end_others([each.tokens for each in ended if each.id_hash != found.id_hash])
+        elif found is not None:
             await self._sessions.end(SESSION.c.id_hash == found.id_hash)
         address = self._provider.end_session(found.tokens if found else None)
         answer = Response(orjson.dumps({"redirect": address}), headers=_NO_STORE, media_type="application/json")

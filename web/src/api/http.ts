@@ -69,8 +69,8 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   return response.status === 204 ? ({} as T) : await response.json();
 }
 
-export async function signOut(): Promise<void> {
-  const { redirect } = await call<{ redirect: string }>("POST", "/auth/logout");
+export async function signOut(where: "" | "?everywhere=true" = ""): Promise<void> {
+  const { redirect } = await call<{ redirect: string }>("POST", `/auth/logout${where}`);
   location.assign(redirect);
 }
 

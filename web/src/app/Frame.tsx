@@ -150,6 +150,7 @@ function Person({ compact }: { compact: boolean }) {
         ]
       : []),
     { key: "out", icon: <LogoutOutlined />, label: t("frame.signOut"), onClick: () => void signOut() },
+    { key: "everywhere", icon: <LogoutOutlined />, label: t("frame.signOutEverywhere"), onClick: () => void signOut("?everywhere=true") },
   ];
   return (
     <Dropdown menu={{ items }} trigger={["click"]}>
