@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
-from chassis import ids
+from chassis import ids, telemetry
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -311,6 +311,8 @@ def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={"server_settings": SESSION, "timeout": 5, "connection_class": _Connection},
+        hide_parameters=True,
     )
     _ping_what_rested(engine)
+    telemetry.watch(engine)
     return engine

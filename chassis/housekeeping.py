@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ async def run(runtime: Runtime) -> None:
     """Tidy up once an hour, until cancelled."""
     while True:
         await tidy(runtime)
+        runtime.due["housekeeping"] = time.monotonic() + 2 * EVERY_SECONDS
         await asyncio.sleep(EVERY_SECONDS)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import contract, faults, ids, telemetry
+from chassis import contract, faults, ids, telemetry, vitals
 from chassis.call import NO_COMPANY, Actor
 from chassis.db import fenced_to
 from chassis.errors import UNAVAILABLE, Refused
@@ -76,14 +76,14 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
         return True
 
     try:
-        with telemetry.span(f"react {subject}", traceparent=headers.get("traceparent", "")):
+        with vitals.reaction(subject, headers):
             return bool(await runtime._retrying(attempt))
     except (OSError, TimeoutError) as error:
         raise Passing(type(error).__name__) from error
     except DBAPIError as error:
         if isinstance(error, IntegrityError):
             raise
-        raise Passing(str(error.orig)[:300]) from error
+        raise Passing(telemetry.plain(error)) from error
     except Refused as refusal:
         if refusal.code == UNAVAILABLE or refusal.reason == "IN_PROGRESS":
             raise Passing(str(refusal)) from refusal
@@ -110,7 +110,7 @@ async def park(
     async with runtime.sessions() as session, session.begin():
         await session.execute(insert.on_conflict_do_update(index_elements=["consumer", "event_id"], set_=update))
     telemetry.count("heyi.events.parked", subject=subject)
-    log.error("event parked", service=runtime.service.name, subject=subject, error=str(error)[:300])
+    log.error("event parked", service=runtime.service.name, subject=subject, error=telemetry.plain(error))
 
 
 class Consumer:
@@ -195,7 +195,7 @@ class Consumer:
         try:
             await park(self.runtime, message.subject, message.data, headers, error, delivered)
         except (DBAPIError, PoolTimeout, OSError) as problem:
-            log.warning("event not parked", service=self.name, subject=message.subject, error=str(problem)[:200])
+            log.warning("event not parked", service=self.name, subject=message.subject, error=telemetry.plain(problem))
             await message.nak(delay=seconds_before_retry(delivered))
             return
         await message.term()
@@ -207,7 +207,7 @@ async def replay_parked(runtime: Runtime) -> None:
         try:
             await replay_requested(runtime)
         except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("parked events wait", service=runtime.service.name, error=str(error)[:200])
+            log.warning("parked events wait", service=runtime.service.name, error=telemetry.plain(error))
         await asyncio.sleep(REPLAY_POLL_SECONDS)
 
 
@@ -221,7 +221,7 @@ async def replay_requested(runtime: Runtime) -> int:
     done = 0
     for row in rows:
         try:
-            await work_on(runtime, row.subject, row.payload, row.headers)
+            await work_on(runtime, row.subject, row.payload, telemetry.relinked(row.headers))
         except Passing:
             continue
         except Exception as error:  # noqa: BLE001  (kept with its event, for a person)

@@ -179,7 +179,11 @@ class Relay:
         headers["Nats-Msg-Id"] = str(row.event_id)
         headers["Nats-Expected-Stream"] = STREAM
         try:
-            stored = await self.stream.publish(row.subject, row.payload, timeout=ACK_SECONDS, headers=headers)
+            with telemetry.span(
+                f"publish {row.subject}", traceparent=headers.get("traceparent", ""), kind="producer", begins=False
+            ):
+                telemetry.inject(headers)
+                stored = await self.stream.publish(row.subject, row.payload, timeout=ACK_SECONDS, headers=headers)
         except (nats.js.errors.APIError, nats.errors.Error, TimeoutError) as error:
             log.warning("event not taken", service=self.name, subject=row.subject, error=str(error)[:200])
             return None

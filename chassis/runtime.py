@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from chassis import audit, authn, contract, faults, ids, mapping, numbering, outbox, policy, telemetry, text
+from chassis import audit, authn, contract, faults, ids, mapping, numbering, outbox, policy, telemetry, text, vitals
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, tables_of
@@ -77,6 +77,8 @@ class Runtime:
     # takes what a commit announced
     hand_over: Callable[[Sequence[outbox.Outgoing]], None] = lambda rows: None
     settings: Any = None
+    # when each timer must have run by, by its name, on the monotonic clock
+    due: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
@@ -101,6 +103,7 @@ class Runtime:
         actor = await self._actor(method, envelope)
         company = self._company(actor, envelope)
         try:
+            telemetry.note(company_id=company)
             reach = self._authorize(method, actor, company)
             if request is None:
                 raise Refused("MALFORMED_REQUEST", position=0)
@@ -255,6 +258,7 @@ class Runtime:
         await save_together(call.db)
         await call.db.flush()
         message = self._as_message(call, result)
+        vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
         values = {**audit.values(call, method_name, changed, telemetry.trace_id()), **outbox.values(call.outgoing)}
         if key is None:

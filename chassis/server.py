@@ -22,7 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
 
-from chassis import authn, contract, crypto, errors, faults, housekeeping, inbox, policy, sweep, telemetry
+from chassis import authn, contract, crypto, errors, faults, housekeeping, inbox, policy, sweep, telemetry, vitals
 from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
@@ -67,6 +67,8 @@ async def _run(names: Sequence[str]) -> None:
         shared.instance,
         level=shared.log_level,
         otlp_endpoint=shared.otlp_endpoint,
+        file=shared.telemetry_file,
+        ratio=shared.trace_ratio,
     )
     faults.arm(shared.faults)
     stopping = asyncio.Event()
@@ -181,6 +183,7 @@ class Host:
         for background in self.service.background:
             self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
         self._go(self._tell_health())
+        self._go(self._forever(lambda: vitals.watch(self.runtime, self.nats)))
 
     def _go(self, work: Coroutine[Any, Any, Any]) -> None:
         async def inside() -> None:
@@ -261,18 +264,22 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
         )
         with (
             telemetry.acting_as(runtime.service.name),
-            telemetry.span(method.full_name, traceparent=envelope.traceparent, kind="server"),
+            telemetry.span(method.full_name, traceparent=envelope.traceparent, kind="server", begins=False),
+            vitals.timed(method, request),
         ):
             try:
                 reply = await runtime.invoke(method, request, envelope)
             except Refused as refusal:
+                vitals.refused(method, refusal)
                 await context.abort_with_status(rpc_status.to_status(errors.to_status(refusal)))
             except Exception:
                 log.exception("call failed", method=method.full_name)
                 fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
+                vitals.refused(method, fault)
                 await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
         faults.point("before_reply")
         if reply.replayed:
+            telemetry.count("heyi.idempotency.replays", method=method.full_name)
             context.set_trailing_metadata((("heyi-replayed", "1"),))
         return reply.message
 

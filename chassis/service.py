@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import contract, ids
 from chassis.mapping import plan_for
+from chassis.operations import Operations, Stuck
 from chassis.records import Records
 from chassis.states import advance
 
@@ -66,11 +67,17 @@ class Service:
     need: Sequence[str] = ()
     # rows that must be there before anybody can call: run by `migrate`, again and again, as the owner
     seed: Callable[[Any], Awaitable[None]] | None = None
+    # documents that wait for a person longer than they should, and what else the service tells its operators
+    stuck: Sequence[Stuck] = ()
+    complete_report: Callable[[Any, Call], Awaitable[None]] | None = None
 
     def __init__(
         self, name: str, *, base: Any, rpcs: Sequence[object], reactions: Sequence[Reaction] = (), **more: Any
     ) -> None:
-        self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, Records()], reactions
+        self.stuck = more.pop("stuck", ())
+        self.complete_report = more.pop("complete_report", None)
+        own = (Records(), Operations(self.stuck))
+        self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = more.pop("background", ())
         self.need = more.pop("need", ())
@@ -104,7 +111,7 @@ class Service:
         known = contract.load().methods
         handlers: dict[str, Handler] = {}
         for rpc in self.rpcs:
-            package = "platform" if isinstance(rpc, Records) else self.name
+            package = "platform" if isinstance(rpc, (Records, Operations)) else self.name
             full_service = f"heyi.{package}.v1.{type(rpc).__name__}"
             methods = contract.load().methods_of(full_service)
             if not methods:
@@ -204,4 +211,4 @@ def main(service: Service) -> None:
             command([verb, service.name, *rest])
 
 
-__all__ = ["Reaction", "Service", "crud", "find", "ids", "main", "on", "on_field"]
+__all__ = ["Reaction", "Service", "Stuck", "crud", "find", "ids", "main", "on", "on_field"]

@@ -41,6 +41,16 @@ class Environment:
             self.problems.append(f"{name} (seconds)")
             return default
 
+    def share(self, name: str, default: float) -> float:
+        """A number from 0 to 1."""
+        try:
+            value = float(self.get(name, str(default)))
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            self.problems.append(f"{name} (a number from 0 to 1)")
+        return value
+
     def pairs(self, name: str) -> dict[str, str]:
         """`identity=127.0.0.1:1,approval=127.0.0.1:2`."""
         value = self.need(name)
@@ -67,6 +77,9 @@ class SharedSettings:
     log_level: str = "info"
     sweep_seconds: float = 300.0
     faults: str = ""
+    # a small file on one machine, and which share of the traces is recorded
+    telemetry_file: str = ""
+    trace_ratio: float = 1.0
 
     @classmethod
     def of(cls, environment: Environment) -> SharedSettings:
@@ -83,6 +96,8 @@ class SharedSettings:
             log_level=environment.get("HEYI_LOG_LEVEL", "info"),
             faults=faults,
             sweep_seconds=environment.seconds("HEYI_SWEEP_SECONDS", 300.0),
+            telemetry_file=environment.get("HEYI_TELEMETRY_FILE"),
+            trace_ratio=environment.share("HEYI_TRACE_RATIO", 1.0),
         )
 
     @classmethod

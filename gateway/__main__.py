@@ -36,7 +36,14 @@ def run() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = GatewaySettings.read()
     shared = settings.shared
-    telemetry.set_up("gateway", shared.instance, level=shared.log_level, otlp_endpoint=shared.otlp_endpoint)
+    telemetry.set_up(
+        "gateway",
+        shared.instance,
+        level=shared.log_level,
+        otlp_endpoint=shared.otlp_endpoint,
+        file=shared.telemetry_file,
+        ratio=shared.trace_ratio,
+    )
     host, port = settings.address
 
     async def serve() -> None:

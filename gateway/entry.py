@@ -5,6 +5,7 @@ Pure ASGI, and outermost: whatever goes wrong inside leaves as an answer that a 
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,9 @@ from gateway.labels import LOCALES, choose_locale
 log = telemetry.logger("gateway.entry")
 
 _QUIET = ("/health/",)
+# Addresses where work begins; the pages' own files are none.
+_BEGINS = ("/v1/", "/auth/")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Entry:
@@ -57,8 +61,11 @@ class Entry:
                 headers["X-Request-Id"] = telemetry.trace_id()
             await send(message)
 
-        # A trace begins here: what a stranger says about traces is not believed.
-        with telemetry.span(f"{scope['method']} {scope['path'][:100]}", kind="server"):
+        above, link = trace_of(Headers(scope=scope))
+        name = f"{scope['method']} {_ID.sub('{id}', scope['path'][:100])}"
+        quiet = scope["path"].startswith(_QUIET)
+        begins = scope["path"].startswith(_BEGINS)
+        with telemetry.span(name, traceparent=above, link=link, kind="server", begins=begins):
             try:
                 await self._app(scope, receive, outward)
             except Refused as refusal:
@@ -70,10 +77,24 @@ class Entry:
                 log.exception("request_failed", path=scope["path"][:200])
                 if status == 0:
                     await fault(scope)(scope, receive, outward)
-            if not scope["path"].startswith(_QUIET):
+            if status >= 500:
+                telemetry.failed(str(status))
+            if not quiet:
                 spent = time.perf_counter() - began
                 telemetry.measure("heyi.gateway.duration", spent, method=scope["method"], status=status)
                 log.info("request", method=scope["method"], path=scope["path"][:200], status=status, seconds=spent)
+
+
+def trace_of(headers: Headers) -> tuple[str, str]:
+    """What a request says about traces, as the span above ours or as a link to somebody else's.
+
+    Our own page's click is the beginning of the trace: the browser vouches that the request is the page's
+    (Sec-Fetch-Site cannot be set by a script), and the session's cookie comes with it. Anybody else could pour spans
+    into a trace that is not theirs, so their trace is noted beside ours. Whether it is recorded is our decision.
+    """
+    given = telemetry.from_outside(headers)
+    ours = headers.get("sec-fetch-site") == "same-origin" and "__Host-heyi-" in headers.get("cookie", "")
+    return (given, "") if ours else ("", given)
 
 
 def locale_of(scope: Scope) -> str:

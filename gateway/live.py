@@ -50,6 +50,8 @@ class Event:
     department: uuid.UUID | None
     owner: uuid.UUID | None
     audience: frozenset[uuid.UUID]
+    # the span that brought it here: what a page loads because of it belongs to the same trace
+    trace: str = ""
 
     @classmethod
     def of(cls, sequence: int, subject: str, headers: Mapping[str, str]) -> Event:
@@ -64,11 +66,14 @@ class Event:
             department=_id(headers.get("heyi-department")),
             owner=_id(headers.get("heyi-owner")),
             audience=frozenset(uuid.UUID(one) for one in headers.get("heyi-audience", "").split(",") if one),
+            trace=telemetry.traceparent() if telemetry.extract(headers) else "",
         )
 
     def frame(self) -> bytes:
         """The event as a stream sends it."""
         data = {"type": self.subject, "document": self.document, "id": self.document_id, "version": self.version}
+        if self.trace:
+            data["trace"] = self.trace
         return b"event: change\nid: %d\ndata: %s\n\n" % (self.sequence, orjson.dumps(data))
 
 
@@ -216,6 +221,11 @@ class Hub:
 
     def _take(self, message: Msg, sequence: int) -> None:
         self._last = sequence
+        headers = message.headers or {}
+        with telemetry.span(f"live {message.subject}", traceparent=telemetry.extract(headers), begins=False):
+            self._tell(message, sequence)
+
+    def _tell(self, message: Msg, sequence: int) -> None:
         try:
             event = Event.of(sequence, message.subject, message.headers or {})
         except ValueError as problem:

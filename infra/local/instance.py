@@ -126,6 +126,7 @@ class Instance:
             "HEYI_GATEWAY_PUBLIC_URL": self.url,
             "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": self._secret("client_gateway_service"),
             "HEYI_GATEWAY_WEB_ROOT": str(machine.ROOT / "web" / "dist"),
+            "HEYI_TELEMETRY_FILE": str(self.folder / "telemetry" / "telemetry.sqlite"),
         }
         for owner in OWNERS:
             database = f"127.0.0.1:{self._port('postgres')}/{owner}"
@@ -140,7 +141,15 @@ class Instance:
                     "CLIENT_SECRET": self._secret(f"client_{owner}"),
                 }.items()
             }
-        passed = ("HEYI_OTLP_ENDPOINT", "HEYI_LOG_LEVEL", "HEYI_GATEWAY_LIMITS", "HEYI_SWEEP_SECONDS", "HEYI_FAULTS")
+        passed = (
+            "HEYI_OTLP_ENDPOINT",
+            "HEYI_TELEMETRY_FILE",
+            "HEYI_TRACE_RATIO",
+            "HEYI_LOG_LEVEL",
+            "HEYI_GATEWAY_LIMITS",
+            "HEYI_SWEEP_SECONDS",
+            "HEYI_FAULTS",
+        )
         return env | {name: os.environ[name] for name in passed if name in os.environ}
 
     def up(self, *, demo: bool = True, only_infrastructure: bool = False) -> None:

@@ -54,7 +54,7 @@ def test_every_token_of_ours_carries_audience_and_employee(realm):
 
 
 def test_only_identity_may_touch_people_and_it_may_nothing_else(realm):
-    allowed = ["view-users", "query-users", "manage-users"]
+    allowed = ["view-users", "query-users", "manage-users", "view-events"]
     assert realm["clientScopeMappings"] == {"realm-management": [{"client": "heyi-identity", "roles": allowed}]}
     rights = {user["username"]: user.get("clientRoles", {}) for user in realm["users"]}
     assert rights == {"service-account-heyi-identity": {"realm-management": allowed}, "admin": {}}

@@ -2,17 +2,22 @@
 
 from approval.authority_limit.rpc import AuthorityLimits
 from approval.base import Base
+from approval.case.model import Case
 from approval.case.rpc import Cases
 from approval.flow_definition.rpc import FlowDefinitions
 from approval.notice.rpc import Notices
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
 from approval.task.rpc import Tasks
-from chassis.service import Service
+from chassis.service import Service, Stuck
 
 SERVICE = Service(
     "approval",
     base=Base,
     rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
     reactions=REACTIONS,
+    stuck=[
+        Stuck("approval.undecided", Case, Case.waiting_since_time, Case.state == "RUNNING", Case.document_number),
+        Stuck("approval.parked", Case, Case.created_at, Case.state == "PARKED", Case.document_number),
+    ],
 )

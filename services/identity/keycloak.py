@@ -6,6 +6,7 @@ which goes into the very call that makes it: a crash right after leaves an accou
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,15 @@ class Realm:
                 raise Unreachable(f"{code}: {_words(error)}") from error
             raise NotPossible(f"{code}: {_words(error)}") from error
         return str(user["id"])
+
+    async def failed_logins(self, since: datetime.date, most: int) -> list[dict[str, Any]]:
+        """Sign-ins that failed since a day, newest first. Raises Unreachable."""
+        try:
+            return list(
+                await self._admin.a_get_events({"type": "LOGIN_ERROR", "dateFrom": since.isoformat(), "max": most})
+            )
+        except KeycloakError as error:
+            raise Unreachable(f"{error.response_code or 'no answer'}: {_words(error)}") from error
 
     async def _create(self, wanted: Wanted) -> str:
         """A new account; one that would be closed from the start is made all the same, so that the name is taken."""

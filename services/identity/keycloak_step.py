@@ -195,16 +195,20 @@ def _job(account: Account, employee: Employee) -> Job:
     return Job(wanted, account.keycloak_id, account.wanted, account.lease, account.failures + 1)
 
 
-async def keep_in_step(runtime: Runtime) -> None:
-    """Background work of the service: runs as long as the process does."""
-    settings = runtime.settings
-    realm = Realm(
+def realm_of(settings: Any) -> Realm:
+    """The realm as the service's settings name it."""
+    return Realm(
         settings.extras["KEYCLOAK_URL"],
         settings.shared.issuer.rstrip("/").rsplit("/", 1)[1],
         client="heyi-identity",
         secret=settings.client_secret,
         connections=2 * AT_ONCE,  # of both loops
     )
+
+
+async def keep_in_step(runtime: Runtime) -> None:
+    """Background work of the service: runs as long as the process does."""
+    realm = realm_of(runtime.settings)
     try:
         await KeycloakStep(runtime.sessions, realm, runtime.clock).run()
     finally:

@@ -6,6 +6,7 @@ from identity.company.rpc import Companies
 from identity.department.rpc import Departments
 from identity.directory.rpc import Directory
 from identity.employee.rpc import Employees
+from identity.failed_logins import tell_failed_logins
 from identity.grant.rpc import Grants
 from identity.keycloak_step import keep_in_step
 from identity.post.rpc import Posts
@@ -17,6 +18,7 @@ SERVICE = Service(
     base=Base,
     rpcs=[Companies(), Departments(), Posts(), Employees(), Roles(), Grants(), Directory()],
     background=[keep_in_step],
+    complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),
     seed=seed,
 )

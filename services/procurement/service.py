@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from chassis.service import Service
+from chassis.service import Service, Stuck
 from procurement.base import Base
+from procurement.purchase_order.model import PurchaseOrder
 from procurement.purchase_order.rpc import PurchaseOrders
+from procurement.purchase_requisition.model import PurchaseRequisition
 from procurement.purchase_requisition.rpc import PurchaseRequisitions
 from procurement.reactions import REACTIONS
 from procurement.sourcing_task.rpc import SourcingTasks
@@ -16,6 +18,22 @@ SERVICE = Service(
     base=Base,
     rpcs=[Suppliers(), SupplierItems(), PurchaseRequisitions(), PurchaseOrders(), SourcingTasks()],
     reactions=REACTIONS,
+    stuck=[
+        Stuck(
+            "procurement.undecided",
+            PurchaseRequisition,
+            PurchaseRequisition.submit_time,
+            PurchaseRequisition.state == "SUBMITTED",
+            PurchaseRequisition.number,
+        ),
+        Stuck(
+            "procurement.unconfirmed",
+            PurchaseOrder,
+            PurchaseOrder.release_time,
+            PurchaseOrder.state == "RELEASED",
+            PurchaseOrder.number,
+        ),
+    ],
     series={
         "supplier": "SUP-{000000}",
         "purchase_requisition": "PR-{yyyy}-{000000}",
