@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { ApiError } from "@/api/errors";
+import { followActions } from "@/api/trace";
 import { App } from "@/app/App";
 import { startLanguage } from "@/app/i18n";
 import { notifyError } from "@/app/notify";
@@ -21,6 +22,7 @@ const client = new QueryClient({
   }),
 });
 
+followActions();
 await startLanguage();
 createRoot(document.getElementById("root")!).render(
   <QueryClientProvider client={client}>

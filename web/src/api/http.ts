@@ -2,6 +2,7 @@
 import { context, goToSignIn } from "./context";
 import { ApiError, Unreachable } from "./errors";
 import { answered, keyFor } from "./idempotency";
+import { traceparent } from "./trace";
 
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
 
@@ -29,7 +30,7 @@ export function queryText(query: Query = {}): string {
 async function send(verb: string, url: string, options: CallOptions): Promise<Response> {
   const unsafe = verb !== "GET";
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-  const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale };
+  const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
   if (context.company) headers["X-Company"] = context.company;
   const key = unsafe ? keyFor(verb, url, body) : undefined;
   if (unsafe) headers["X-CSRF"] = "1";

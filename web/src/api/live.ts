@@ -6,12 +6,14 @@ import type { QueryClient } from "@tanstack/react-query";
 import { goToSignIn } from "./context";
 import { ApiError } from "./errors";
 import { call } from "./http";
+import { within } from "./trace";
 
 interface Change {
   type: string;
   document: string;
   id: string;
   version: number;
+  trace?: string;
 }
 
 type Message = { kind: "change"; change: Change } | { kind: "reset" } | { kind: "signed_out"; why: string };
@@ -31,17 +33,19 @@ export function followChanges(client: QueryClient, company: string): () => void 
   const stop = new AbortController();
   const changed = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let trace: string | undefined;
 
   const refresh = () => {
     timer = undefined;
     const names = new Set(changed);
     changed.clear();
-    void client.invalidateQueries({ predicate: ({ queryKey }) => names.has(String(queryKey[0])) });
+    within(trace, () => void client.invalidateQueries({ predicate: ({ queryKey }) => names.has(String(queryKey[0])) }));
   };
   const act = (message: Message) => {
     if (message.kind === "signed_out") return goToSignIn(message.why);
     if (message.kind === "reset") return void client.invalidateQueries();
     for (const name of [message.change.document, ...(FOLLOWERS[message.change.document] ?? [])]) changed.add(name);
+    trace = message.change.trace;
     timer ??= setTimeout(refresh, GATHER_MS);
   };
   const tell = (message: Message) => {

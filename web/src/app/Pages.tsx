@@ -33,6 +33,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
 
 const Portal = lazy(() => import("@/pages/Portal"));
 const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
+const Operations = lazy(() => import("@/pages/Operations"));
+const Traces = lazy(() => import("@/pages/Traces"));
 
 /** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
 export function Pages() {
@@ -41,6 +43,8 @@ export function Pages() {
       <Routes>
         <Route path="/" element={<Portal />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
+        <Route path="/platform/operations" element={<Operations />} />
+        <Route path="/platform/traces" element={<Traces />} />
         <Route path="/:service/:collection" element={<DocumentPage kind="list" />} />
         <Route path="/:service/:collection/new" element={<DocumentPage kind="form" />} />
         <Route path="/:service/:collection/:id" element={<DocumentPage kind="detail" />} />

@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CheckSquareOutlined, ContainerOutlined, DeploymentUnitOutlined,
+  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
   FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, SafetyCertificateOutlined, ShopOutlined,
   ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -60,6 +60,7 @@ export function usePlaces(): PlaceGroup[] {
   const can = useCan();
   const { t } = useTranslation();
   const parked = useHolds("platform.parked_event.list");
+  const report = useHolds("platform.operations_report.get");
   const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
   const groups = meta.services.toSorted((a, b) => rank(a.name) - rank(b.name)).map(({ name, title }) => ({
     key: name,
@@ -69,9 +70,10 @@ export function usePlaces(): PlaceGroup[] {
       .toSorted((a, b) => rank(a.key) - rank(b.key))
       .map((document) => ({ key: document.key, to: document.route, title: document.plural, icon: iconOf(document.key) })),
   }));
-  if (parked) {
-    const place = { key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> };
-    groups.push({ key: "platform", title: t("frame.operations"), places: [place] });
-  }
+  const keeping = [
+    ...(report ? [{ key: "operations", to: "/platform/operations", title: t("operations.title"), icon: <DashboardOutlined /> }] : []),
+    ...(parked ? [{ key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> }] : []),
+  ];
+  groups.push({ key: "platform", title: t("frame.operations"), places: keeping });
   return groups.filter(({ places }) => places.length > 0);
 }
