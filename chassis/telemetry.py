@@ -250,6 +250,12 @@ def note(**attributes: Any) -> None:
             current.attributes[f"heyi.{name.replace('_', '.')}"] = str(value)
 
 
+def noted(name: str) -> bool:
+    """Whether the current span says this of itself already; true where nobody would keep it."""
+    current = _current.get()
+    return current is None or not current.recorded or f"heyi.{name.replace('_', '.')}" in current.attributes
+
+
 def failed(reason: str) -> None:
     """The current span's work was refused or broke: by which name."""
     if (current := _current.get()) is not None:

@@ -56,10 +56,10 @@ def refused(method: contract.Method, refusal: Refused) -> None:
 
 
 def about(changed: list[tuple[Any, Any]]) -> None:
-    """Name the document that was changed on the span: the first, where a call changes several."""
+    """Name the document that was changed on a span that has none: the first, where a call changes several."""
     for row, _ in changed[:1]:
         message = getattr(row, "__message__", None)
-        if message is not None:
+        if message is not None and not telemetry.noted("document_id"):
             telemetry.note(document_type=contract.load().document_of(message).name, document_id=row.id)
 
 
