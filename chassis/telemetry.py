@@ -353,7 +353,7 @@ _numbers: dict[Key, Any] = {}
 def count(name: str, amount: int = 1, **attributes: str | int | bool) -> None:
     """Add to a counter."""
     if _Process.recording:
-        key = (_service.get() or _Process.name, "counter", name, "1", tuple(attributes.items()))
+        key = (_service.get() or _Process.name, "counter", name, "", tuple(attributes.items()))
         _numbers[key] = _numbers.get(key, 0) + amount
 
 
@@ -368,7 +368,7 @@ def measure(name: str, value: float, unit: str = "s", **attributes: str | int | 
         held[1][bisect.bisect_left(BOUNDS, value)] += 1
 
 
-def gauge(name: str, value: float, unit: str = "1", **attributes: str | int | bool) -> None:
+def gauge(name: str, value: float, unit: str = "", **attributes: str | int | bool) -> None:
     """Say how much there is now."""
     if _Process.recording:
         _numbers[_service.get() or _Process.name, "gauge", name, unit, tuple(attributes.items())] = value

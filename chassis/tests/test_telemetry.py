@@ -6,10 +6,14 @@ import logging
 import threading
 import time
 import types
+from concurrent import futures
 
+import grpc
 import pytest
 import sqlalchemy as sa
 import structlog
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from chassis import telemetry, telemetry_export
 
@@ -222,7 +226,7 @@ def test_a_target_that_cannot_be_reached_is_said_once_and_work_goes_on(where, mo
 def test_what_is_lost_does_not_come_twice(tmp_path):
     """After a target had to be opened again, a counter adds only what is new."""
     written: dict = {}
-    key = ("s", "counter", "heyi.tx.retries", "1", ())
+    key = ("s", "counter", "heyi.tx.retries", "", ())
     for total in (5, 8):
         file = telemetry_export.LocalFile(str(tmp_path / "t"), "p", written)
         file.numbers({key: total})
@@ -272,3 +276,62 @@ def test_a_log_of_a_broken_statement_holds_no_value(logs_put_back, capsys):
         connection.execute(sa.text("SELECT :v FROM nowhere"), {"v": "payload"})
     telemetry.logger("heyi.test").error("event waits", error=telemetry.plain(caught.value), exc_info=caught.value)
     assert "payload" not in capsys.readouterr().out
+
+
+# ---- to a collector
+
+
+class Collector:
+    """Takes what an OpenTelemetry exporter sends."""
+
+    def __init__(self) -> None:
+        self.spans, self.metrics = [], []
+        self.server = grpc.server(futures.ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Numbers(self.metrics), self.server)
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def Export(self, request, context):
+        self.spans += [
+            (one.resource.attributes[0].value.string_value, span)
+            for one in request.resource_spans
+            for scope in one.scope_spans
+            for span in scope.spans
+        ]
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class Numbers:
+    def __init__(self, kept) -> None:
+        self.kept = kept
+
+    def Export(self, request, context):
+        self.kept += [m for one in request.resource_metrics for scope in one.scope_metrics for m in scope.metrics]
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+def test_a_collector_gets_spans_and_numbers(logs_put_back):
+    collector = Collector()
+    telemetry.set_up("chassis", "test", otlp_endpoint=f"http://127.0.0.1:{collector.port}")
+    with telemetry.acting_as("procurement"):
+        with telemetry.span("outer", traceparent=OUTSIDE, kind="server"), telemetry.span("inner", link=OUTSIDE):
+            telemetry.failed("STALE_ETAG")
+        telemetry.count("heyi.tx.retries", 2, sqlstate="40001")
+        telemetry.measure("heyi.rpc.duration", 0.004, method="M", outcome="OK")
+        telemetry.gauge("heyi.outbox.oldest", 3.5, "s")
+    telemetry.shut_down()
+    collector.server.stop(0)
+    (service, inner), (_, outer) = collector.spans
+    assert service == "procurement"
+    assert (outer.name, outer.trace_id.hex(), outer.parent_span_id.hex()) == ("outer", OUTSIDE[3:35], OUTSIDE[36:52])
+    assert (inner.parent_span_id, inner.status.message, inner.links[0].trace_id.hex()) == (
+        outer.span_id,
+        "STALE_ETAG",
+        OUTSIDE[3:35],
+    )
+    found = {metric.name: metric for metric in collector.metrics}
+    assert found["heyi.tx.retries"].sum.data_points[0].as_int == 2
+    assert found["heyi.outbox.oldest"].gauge.data_points[0].as_double == 3.5
+    histogram = found["heyi.rpc.duration"].histogram.data_points[0]
+    assert (histogram.count, len(histogram.bucket_counts)) == (1, len(histogram.explicit_bounds) + 1)
