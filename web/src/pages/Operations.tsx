@@ -114,7 +114,7 @@ export default function Operations() {
           <Input.Search className="trace-search" aria-label={t("operations.follow")} placeholder={t("operations.followHelp")} onSearch={follow} />
         </div>
       </header>
-      <p className="quiet">{t("operations.help")}</p>
+      <p className="quiet lead">{t("operations.help")}</p>
       {answers.map(({ error }, index) => error && <p key={meta.services[index].name} className="field-error">{titleOf(meta.services[index].name)} · {sentenceOf(error).title}</p>)}
       <Part title={t("operations.services")}>
         <Table<Report>

@@ -37,7 +37,7 @@ export default function Traces() {
         <h1>{t("trace.title")}</h1>
         <AppLink to="/platform/operations">{t("operations.title")}</AppLink>
       </header>
-      <p className="quiet">{t("trace.help")}</p>
+      <p className="quiet lead">{t("trace.help")}</p>
       {data && (
         <section className="card" aria-label={t("operations.document")}>
           {data.traces.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("trace.none")} />}
