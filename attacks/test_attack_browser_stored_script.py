@@ -21,7 +21,8 @@ pytestmark = pytest.mark.browser
 RUNS = "window.__ran=(window.__ran||0)+1"
 SCRIPTS = [
     f"<img src=x onerror={RUNS}>", f"<script>{RUNS}</script>", f"<svg/onload={RUNS}>", f"javascript:{RUNS}",
-    f'"><iframe srcdoc="<script>{RUNS}">', "{{constructor.constructor('" + RUNS + "')()}}", f"<a href=javascript:{RUNS}>x</a>",
+    f'"><iframe srcdoc="<script>{RUNS}">', "{{constructor.constructor('" + RUNS + "')()}}",
+    f"<a href=javascript:{RUNS}>x</a>",
     f"<math><mtext></mtext><script>{RUNS}</script>", "<style>*{display:none}</style>", f"'-{RUNS}-'",
 ]  # fmt: skip
 DOCUMENTS = [
