@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import contract, telemetry
 from chassis.errors import Refused
+from chassis.outbox import STREAM
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = telemetry.logger("chassis.vitals")
 
-STREAM = "EVT"
 EVERY_SECONDS = 15.0
 DENIED = (7, 16)  # PERMISSION_DENIED, UNAUTHENTICATED
 
