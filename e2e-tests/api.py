@@ -51,7 +51,14 @@ class Session(Door):
             key = str(uuid.uuid4()) if key is None else key
             headers |= {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
         sent = content.encode() if isinstance(content, str) else content
-        return await self._send(verb, self.address + path, content=sent, headers=headers, params=dict(query or {}))
+        while True:
+            answer = await self._send(
+                verb, self.address + path, content=sent, headers=headers, params=dict(query or {})
+            )
+            if answer.status_code != 429:
+                return answer
+            # one person's stories are many in a row: they wait as they are told
+            await asyncio.sleep(int(answer.headers["retry-after"]))
 
     async def tokens(self) -> dict[str, Any]:
         """Tokens of this person: the code flow once more, by hand, on the sign-in that Keycloak remembers."""

@@ -116,5 +116,7 @@ async def test_browser_requester_in_english_copies_an_old_requisition(window: An
 async def withdraw(screen: Screen) -> None:
     """Take the request back, so that nobody is left with it: it is a draft again."""
     timeline = screen.panel(screen.t("timeline.title"))
-    await timeline.get_by_role("button", name=spaced(screen.action("approval.case", "withdraw"))).click()
+    label = spaced(screen.action("approval.case", "withdraw"))
+    await timeline.get_by_role("button", name=label).click()
+    await screen.dialog().get_by_role("button", name=label).click()
     await expect(screen.button(screen.action(REQUISITION, "submit"))).to_be_visible()
