@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= up
 
-.PHONY: help up down status logs reset demo test e2e bench lint format gen lock
+.PHONY: help up down status logs reset demo test e2e bench lint format gen lock attack sbom
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,3 +52,10 @@ gen: ## write gen/ anew from the contract
 
 lock: ## write requirements/all.txt anew from requirements/*.in (needs uv: pip install uv)
 	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q uv.in -c all.txt -o uv.txt
+
+attack: ## attack a fresh instance "attack" in every way known; ends with how many got through
+	@$(PYTHON) -m infra.local.check attack $(ARGS)
+
+sbom: ## list every package of ours in CycloneDX with its licence (.heyi/sbom/); no GPL or AGPL among them
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m infra.sbom

@@ -257,8 +257,16 @@ class Call:
                 mapping.fill_parts(known, row, parts.get(known.attribute, []))
         if hasattr(model, "owner_id") and self.actor.employee_id is not None:
             row.owner_id = self.actor.employee_id  # type: ignore[attr-defined]
-            row.department_id = self.organisation.people[self.actor.employee_id].department_id  # type: ignore[attr-defined]
+            row.department_id = self.own_department()  # type: ignore[attr-defined]
         return self.add(row)
+
+    def own_department(self) -> uuid.UUID:
+        """The caller's department, whose their documents are. Refuses whoever has none, as the administrator does."""
+        assert self.actor.employee_id is not None
+        department = self.organisation.people[self.actor.employee_id].department_id
+        if department is None:
+            raise Refused("DEPARTMENT_MISSING")
+        return department
 
     def add(self, row: Row) -> Row:
         """A new document made by a rule: saved, numbered, audited with the call."""

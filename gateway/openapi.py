@@ -190,7 +190,7 @@ class OpenApi:
             sign = "-?" if spec.decimal.signed else ""
             return {"type": "string", "format": "decimal", "pattern": f"^({sign}[0-9]+([.][0-9]+)?)?$"}
         if spec.format == type(spec).DATE:
-            return {"type": "string", "format": "date"}
+            return {"type": "string", "anyOf": [{"format": "date"}, {"const": ""}]}
         return {"type": "string", "maxLength": spec.max_length} if spec.max_length else {"type": "string"}
 
     def _enum(self, descriptor: EnumDescriptor) -> dict[str, Any]:

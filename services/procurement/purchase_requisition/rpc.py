@@ -111,7 +111,7 @@ class PurchaseRequisitions:
         assert call.actor.employee_id is not None
         copy = PurchaseRequisition(
             owner_id=call.actor.employee_id,
-            department_id=call.organisation.people[call.actor.employee_id].department_id,
+            department_id=call.own_department(),
             title=old.title,
             purpose=old.purpose,
             currency=old.currency,
