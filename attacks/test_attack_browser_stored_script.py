@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -114,6 +115,25 @@ async def test_attack_stored_script_is_shown_as_text(window: Any, planted: Any) 
     await look(approver, "/", "")
     await look(approver, "/approval/tasks", title)
     await look(approver, requisition, title)
+
+
+async def test_attack_by_the_next_person_at_the_same_browser(window: Any, planted: Any) -> None:
+    """What somebody looked at is not kept in the browser after signing out."""
+    made = await window("requester")
+    address, title = planted["procurement.purchase_requisition"]
+    await look(made, address, title)
+    assert title in await kept(made)
+    made.expected.add(401)
+    await made.page.get_by_role("banner").get_by_role("button", name=re.compile("沈佳怡")).click()
+    await made.page.get_by_text(made.screen.t("frame.signOut"), exact=True).click()
+    await expect(made.page.locator("#username")).to_be_visible()
+    assert title not in await kept(made)
+
+
+async def kept(made: Any) -> str:
+    """Everything in the browser's storage."""
+    state = await made.context.storage_state()
+    return " ".join(entry["value"] for origin in state["origins"] for entry in origin["localStorage"])
 
 
 async def test_attack_script_in_an_address(window: Any, instance: Instance) -> None:

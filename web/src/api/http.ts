@@ -1,4 +1,5 @@
 /** Calls to the gateway: company, language, CSRF and idempotency on every one of them. */
+import { forgetRecents } from "@/app/recent";
 import { context, goToSignIn } from "./context";
 import { ApiError, Unreachable } from "./errors";
 import { answered, keyFor } from "./idempotency";
@@ -72,6 +73,7 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
 
 export async function signOut(where: "" | "?everywhere=true" = ""): Promise<void> {
   const { redirect } = await call<{ redirect: string }>("POST", `/auth/logout${where}`);
+  forgetRecents();
   location.assign(redirect);
 }
 

@@ -22,6 +22,12 @@ export function useRecents(): Recent[] {
   );
 }
 
+/** Whoever signs in here next is somebody else. */
+export function forgetRecents(): void {
+  recents = [];
+  localStorage.removeItem(STORED);
+}
+
 export function useRemember(entry: Recent | undefined): void {
   const { to, title, document } = entry ?? { to: "", title: "", document: "" };
   useEffect(() => {

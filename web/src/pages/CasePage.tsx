@@ -26,7 +26,8 @@ function Asked({ row }: { row: Case }) {
   return (
     <section className="card" aria-label={t("case.asked")}>
       <h2>{t("case.asked")}</h2>
-      <p>{other.title} <AppLink to={inItsCompany(routeOf(other, row.documentId), row)}>{row.documentNumber || row.title}</AppLink></p>
+      <small>{other.title}</small>
+      <div><AppLink to={inItsCompany(routeOf(other, row.documentId), row)}>{row.documentNumber || row.title}</AppLink></div>
     </section>
   );
 }
