@@ -75,7 +75,7 @@ async def place(
                     if follower is not None:
                         _stand_in(follower, order, order_line)
                         followers.append(follower)
-        rules.price(order, base_currency=call.company.base_currency, on=call.today())
+        rules.price(order)
         call.add(order)
         tell = functools.partial(_repeat, followers, order, numbered)
         call.next_number(Repeated(order, tell), series="purchase_order")
@@ -141,6 +141,7 @@ def _order(
         supplier_id=draft.supplier_id,
         currency=draft.currency,
         delivery_place=draft.delivery_place,
+        base_currency=call.company.base_currency,
         exchange_rate=rate,
         exchange_rate_date=rate_date,
         revision=0,

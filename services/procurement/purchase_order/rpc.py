@@ -32,6 +32,7 @@ from procurement.purchase_order.place import (
 )
 from procurement.purchase_requisition.model import PurchaseRequisition
 from procurement.purchase_requisition.rpc import link_to
+from procurement.purchase_requisition.rules import Rate, rate_of, take_rate
 from procurement.refusals import refuse
 from procurement.supplier.model import Supplier
 
@@ -47,7 +48,7 @@ class PurchaseOrders:
         order.buyer_id = order.buyer_id or call.actor.employee_id
         take_terms(order, supplier)
         take_buyer(order, call)
-        await _complete(order, call, supplier, {}, {})
+        await _complete(order, call, supplier, None, {}, {})
         call.next_number(order)
         return call.announce(pb.PurchaseOrderCreated, order)
 
@@ -71,10 +72,11 @@ class PurchaseOrders:
         order = await call.load(PurchaseOrder, request.purchase_order.id, etag=request.purchase_order.etag)
         advance(order, "update")
         bound = rules.bindings(order)
+        rate = rate_of(order)
         prices = {line.id: line.unit_price for line in order.lines}
         call.update(order, request.purchase_order, request.update_mask)
         supplier = await _supplier(order, call)
-        await _complete(order, call, supplier, bound, prices)
+        await _complete(order, call, supplier, rate, bound, prices)
         return call.announce(pb.PurchaseOrderUpdated, order)
 
     async def ReleasePurchaseOrder(self, request: pb.ReleasePurchaseOrderRequest, call: Call) -> PurchaseOrder:
@@ -200,7 +202,7 @@ def hash_of(order: PurchaseOrder, call: Call) -> str:
 async def take_effect(order: PurchaseOrder, change: rules.Change, call: Call, *, changed_by: uuid.UUID | None) -> None:
     """Put a change into the order: a new revision, cancelled lines back to the pool, new last prices."""
     cancelled = rules.apply(order, change)
-    rules.price(order, base_currency=call.company.base_currency, on=order.exchange_rate_date or call.today())
+    rules.price(order)
     await give_back(call, order, cancelled, drop=False, reason=change.reason)
     await remember_prices(call, order)
     _keep_revision(order, call, changed_by=changed_by, reason=change.reason)
@@ -266,6 +268,7 @@ async def _complete(
     order: PurchaseOrder,
     call: Call,
     supplier: Supplier,
+    rate: Rate | None,
     bound: Mapping[uuid.UUID, rules.Bound],
     prices: Mapping[uuid.UUID, Decimal | None],
 ) -> None:
@@ -295,7 +298,8 @@ async def _complete(
             line.tax_rate = next((rate for rate in (*rates, supplier.tax_rate) if rate is not None), Decimal(0))
     departments = {d.department_id for d in call.organisation.departments.values() if d.company_id == call.company_id}
     refuse(rules.faults(order, market.catalog, bound, departments))
-    rules.price(order, base_currency=call.company.base_currency, on=call.today())
+    take_rate(order, rate, base_currency=call.company.base_currency, today=call.today())
+    rules.price(order)
 
 
 def _keep_revision(order: PurchaseOrder, call: Call, *, changed_by: uuid.UUID | None, reason: str) -> None:

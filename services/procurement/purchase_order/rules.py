@@ -55,7 +55,7 @@ def wanted(line: PurchaseOrderLine) -> Decimal:
     return sum((source.quantity for source in line.sources if source.active), ZERO)
 
 
-def price(order: PurchaseOrder, *, base_currency: str, on: datetime.date) -> None:
+def price(order: PurchaseOrder) -> None:
     """Compute amounts, sums and the day by which something is due next."""
     for line in order.lines:
         unit_price = ZERO if line.cancelled else line.unit_price or ZERO
@@ -65,7 +65,7 @@ def price(order: PurchaseOrder, *, base_currency: str, on: datetime.date) -> Non
     order.net_amount = money.quantize(sum((line.net_amount for line in order.lines), ZERO))
     order.tax_amount = money.quantize(sum((line.tax_amount for line in order.lines), ZERO))
     order.amount = order.net_amount + order.tax_amount
-    convert(order, base_currency=base_currency, on=on)
+    convert(order)
     schedule(order)
 
 

@@ -38,7 +38,7 @@ class PurchaseRequisitions:
         self, request: pb.CreatePurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
         requisition = await call.create(PurchaseRequisition, request.purchase_requisition)
-        await _complete(requisition, call)
+        await _complete(requisition, call, None)
         return requisition
 
     async def GetPurchaseRequisition(
@@ -64,8 +64,9 @@ class PurchaseRequisitions:
     ) -> PurchaseRequisition:
         sent = request.purchase_requisition
         requisition = await _own(sent.id, sent.etag, call, "update")
+        rate = rules.rate_of(requisition)
         call.update(requisition, sent, request.update_mask)
-        await _complete(requisition, call)
+        await _complete(requisition, call, rate)
         return requisition
 
     async def DeletePurchaseRequisition(
@@ -87,7 +88,7 @@ class PurchaseRequisitions:
         self, request: pb.SubmitPurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
         requisition = await _own(request.id, request.etag, call, "submit")
-        catalog = await _complete(requisition, call)
+        catalog = await _complete(requisition, call, rules.rate_of(requisition))
         refuse(rules.missing(requisition, catalog, today=call.today()))
         requisition.submission += 1
         requisition.submit_time, requisition.decide_time = call.now(), None
@@ -106,6 +107,7 @@ class PurchaseRequisitions:
     async def CopyPurchaseRequisition(
         self, request: pb.CopyPurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
+        """The same wish as a draft of the caller's. A rate of exchange is not copied: it has to be typed anew."""
         old = await _load(request.id, call, etag=request.etag)
         advance(old, "copy")
         assert call.actor.employee_id is not None
@@ -117,13 +119,12 @@ class PurchaseRequisitions:
             currency=old.currency,
             delivery_place=old.delivery_place,
             urgency=old.urgency,
-            exchange_rate=old.exchange_rate,
             copied_from_id=old.id,
             submission=0,
             lines=[_copy_line(line) for line in old.lines],
         )
         call.add(copy)
-        await _complete(copy, call)
+        await _complete(copy, call, None)
         return copy
 
     async def CancelPurchaseRequisition(
@@ -240,8 +241,11 @@ async def _market(requisition: PurchaseRequisition, call: Call) -> Market:
     )
 
 
-async def _complete(requisition: PurchaseRequisition, call: Call) -> Catalog:
-    """Fill in what follows from the item master and the prices known, check the draft, compute the amounts."""
+async def _complete(requisition: PurchaseRequisition, call: Call, rate: rules.Rate | None) -> Catalog:
+    """Fill in what follows from the item master and the prices known, check the draft, compute the amounts.
+
+    `rate` is what the draft held before the edit.
+    """
     market = await _market(requisition, call)
     rules.fill(requisition, market.catalog)
     requisition.delivery_place = requisition.delivery_place or call.company.address
@@ -262,7 +266,8 @@ async def _complete(requisition: PurchaseRequisition, call: Call) -> Catalog:
         line.last_unit_price = paid[0] if paid else None
         line.last_price_date = paid[1].on if paid else None
         line.last_supplier_id = paid[1].supplier_id if paid else None
-    rules.price(requisition, base_currency=call.company.base_currency, on=call.today())
+    rules.take_rate(requisition, rate, base_currency=call.company.base_currency, today=call.today())
+    rules.price(requisition)
     return market.catalog
 
 

@@ -10,7 +10,7 @@ import datetime
 from collections import Counter
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from chassis import money
@@ -55,23 +55,56 @@ def fill(requisition: PurchaseRequisition, catalog: Catalog) -> None:
     requisition.urgency = requisition.urgency or "NORMAL"
 
 
-def price(requisition: PurchaseRequisition, *, base_currency: str, on: datetime.date) -> None:
+def price(requisition: PurchaseRequisition) -> None:
     """Compute the amounts of the lines and their sums. A line without a price counts as zero."""
     for line in requisition.lines:
         amounts = money.line_amounts(line.quantity, line.unit_price or ZERO, line.tax_rate or ZERO)
         line.net_amount, line.tax_amount, line.amount, line.unit_price_with_tax = amounts
     requisition.net_amount = money.quantize(sum((line.net_amount for line in requisition.lines), ZERO))
     requisition.amount = money.quantize(sum((line.amount for line in requisition.lines), ZERO))
-    convert(requisition, base_currency=base_currency, on=on)
+    convert(requisition)
 
 
-def convert(document: Any, *, base_currency: str, on: datetime.date) -> None:
-    """The amount in the company's currency. Another currency needs a rate; until it is there the amount is unknown."""
+class Rate(NamedTuple):
+    """How many of the base currency one of the currency is, and the day on which somebody said so."""
+
+    currency: str
+    base_currency: str
+    value: Decimal | None = None
+    date: datetime.date | None = None
+
+
+def rate_of(document: Any) -> Rate:
+    """The rate that a document holds."""
+    return Rate(document.currency, document.base_currency, document.exchange_rate, document.exchange_rate_date)
+
+
+def rate_after(before: Rate | None, now: Rate, *, today: datetime.date) -> Rate:
+    """The rate that counts after an edit; `before` is None in a new document.
+
+    A rate counts only for the two currencies that it was typed for: where one of them changes, it has to be typed anew,
+    and the number that stood there before, sent along, is none. Its day is the day on which the number was typed.
+    """
+    if now.currency == now.base_currency:
+        return now._replace(value=money.quantize(Decimal(1), 9), date=None)
+    if not now.value:
+        return now._replace(value=None, date=None)
+    if before is None or now.value != before.value:
+        return now._replace(date=today)
+    if now[:2] != before[:2]:
+        return now._replace(value=None, date=None)
+    return now._replace(date=before.date)
+
+
+def take_rate(document: Any, before: Rate | None, *, base_currency: str, today: datetime.date) -> None:
+    """Keep the rate that counts in a document that was edited."""
     document.base_currency = base_currency
-    if document.currency == base_currency:
-        document.exchange_rate, document.exchange_rate_date = money.quantize(Decimal(1), 9), None
-    else:
-        document.exchange_rate_date = on if document.exchange_rate else None
+    rate = rate_after(before, rate_of(document), today=today)
+    document.exchange_rate, document.exchange_rate_date = rate.value, rate.date
+
+
+def convert(document: Any) -> None:
+    """The amount in the company's currency. Another currency needs a rate; until it is there the amount is unknown."""
     rate = document.exchange_rate
     document.base_amount = money.quantize(document.amount * rate) if rate else None
 

@@ -7,7 +7,6 @@ that no line is ordered twice.
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from decimal import Decimal
 
@@ -50,7 +49,7 @@ async def settle(requisition: PurchaseRequisition, call: Call) -> None:
         reason = reason_to_wait(line, market.catalog, offer)
         if reason is None:
             assert offer is not None
-            wants.append(_want(requisition, line, market, offer, call.today()))
+            wants.append(_want(requisition, line, market, offer))
             buyers[line.id] = buyer_id
         else:
             line.state = "IN_POOL"
@@ -81,7 +80,6 @@ def _want(
     line: PurchaseRequisitionLine,
     market: Market,
     offer: Offer,
-    today: datetime.date,
 ) -> Want:
     assert line.item_id is not None
     assert offer.unit_price is not None
@@ -109,7 +107,7 @@ def _want(
         note=line.note,
         price_source=offer.source,
         exchange_rate=requisition.exchange_rate,
-        exchange_rate_date=requisition.exchange_rate_date or today,
+        exchange_rate_date=requisition.exchange_rate_date,
     )
     return as_sold(
         want,

@@ -9,7 +9,7 @@ import pytest
 from chassis import ids
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
-from procurement.tests.factories import YARD, Shop
+from procurement.tests.factories import YARD, Shop, approved
 
 
 def answer(kind: Any, order: Any, state: str, **fields: Any) -> Any:
@@ -101,6 +101,27 @@ async def test_what_is_missing_keeps_it_from_being_released(shop: Shop, line: An
     order = await shop.buyer.CreatePurchaseOrder(purchase_order={**values, "lines": [line] if line else []})
     with refused(reason):
         await shop.buyer.ReleasePurchaseOrder(id=order.id)
+
+
+async def test_a_rate_keeps_the_day_on_which_it_was_typed(shop: Shop, service: Any) -> None:
+    supplier = await shop.supplier("Bearings Ltd")
+    await shop.terms(supplier, shop.bolt, shop.piece, "10", currency="USD")
+    requisition = await shop.submitted(shop.line(shop.bolt), currency="USD", exchange_rate="7.1")
+
+    service.clock.set("2026-11-26T09:00:00+08:00")
+    await service.deliver(approved(requisition), actor="head")
+    buyer = service.as_("buyer")
+    (order,) = (await buyer.ListPurchaseOrders()).purchase_orders
+    assert (order.exchange_rate, order.exchange_rate_date) == ("7.1", "2026-11-23")
+
+    for sent, date in (
+        ({"note": "加急"}, "2026-11-23"),
+        ({"exchange_rate": "7.1"}, "2026-11-23"),
+        ({"exchange_rate": "7.2"}, "2026-11-26"),
+    ):
+        mask = ",".join(sent).replace("exchange_rate", "exchangeRate")
+        order = await buyer.UpdatePurchaseOrder(purchase_order={"id": order.id, **sent}, update_mask=mask)
+        assert order.exchange_rate_date == date
 
 
 async def test_the_suppliers_minimum_and_multiple_are_kept(shop: Shop) -> None:

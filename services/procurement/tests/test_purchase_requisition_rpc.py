@@ -164,6 +164,27 @@ async def test_a_foreign_amount_is_agreed_to_in_the_companys_currency(shop: Shop
     assert event.approval.facts["document_currency"] == "USD"
 
 
+async def test_a_rate_counts_only_for_the_currency_that_it_was_typed_for(shop: Shop, service: Any) -> None:
+    line = {"kind": "SERVICE", "description": "设计", "quantity": "1", "unit_price": "1000", "tax_rate": "0"}
+    # the page sends what changed; another client sends back the number that stood there
+    for fields in ({"currency": "USD"}, {"currency": "USD", "exchange_rate": "1"}):
+        draft = await shop.draft(line)
+        assert (draft.exchange_rate, draft.base_amount) == ("1", "1000.00")
+        foreign = await shop.requester.UpdatePurchaseRequisition(purchase_requisition={"id": draft.id, **fields})
+        assert (foreign.exchange_rate, foreign.exchange_rate_date, foreign.base_amount) == ("", "", "")
+        with refused("PURCHASE_REQUISITION_EXCHANGE_RATE", field="exchange_rate"):
+            await shop.requester.SubmitPurchaseRequisition(id=draft.id)
+
+    sent = {"id": draft.id, "currency": "USD", "exchange_rate": "7.1"}
+    rated = await shop.requester.UpdatePurchaseRequisition(
+        purchase_requisition=sent, update_mask="currency,exchangeRate"
+    )
+    assert (rated.exchange_rate_date, rated.base_amount) == ("2026-11-23", "7100.00")
+    service.clock.set("2026-11-26T09:00:00+08:00")
+    submitted = await service.as_("requester").SubmitPurchaseRequisition(id=draft.id)
+    assert (submitted.exchange_rate, submitted.exchange_rate_date) == ("7.1", "2026-11-23")
+
+
 async def test_the_hash_covers_what_an_approver_agrees_to(shop: Shop) -> None:
     one = pb.PurchaseRequisition(title="备件", lines=[pb.PurchaseRequisitionLine(quantity="1.50", line_number=1)])
     same = pb.PurchaseRequisition(
@@ -180,6 +201,13 @@ async def test_a_copy_is_the_callers_draft_at_todays_price(shop: Shop) -> None:
     assert (copy.state, copy.number, copy.copied_from_id) == (copy.DRAFT, "", old.id)
     assert [line.unit_price for line in copy.lines] == ["12.5", "1000"]
     assert {line.id for line in copy.lines}.isdisjoint(line.id for line in old.lines)
+
+
+@pytest.mark.parametrize(("currency", "rate", "copied"), [("CNY", "", "1"), ("USD", "7.1234", "")])
+async def test_a_copy_asks_for_the_rate_anew(shop: Shop, currency: str, rate: str, copied: str) -> None:
+    old = await shop.submitted(shop.line(), currency=currency, exchange_rate=rate)
+    copy = await shop.requester.CopyPurchaseRequisition(id=old.id)
+    assert (copy.currency, copy.exchange_rate, copy.exchange_rate_date) == (currency, copied, "")
 
 
 async def test_a_draft_goes_and_what_was_submitted_stays_on_record(shop: Shop, service: Any) -> None:

@@ -480,11 +480,11 @@ def priced(quantity: str, price: str | None, rate: str) -> Any:
 )
 def test_amounts_are_rounded_by_line(lines: Any, net: str, amount: str) -> None:
     rows = [priced(*line) for line in lines]
-    requisition: Any = SimpleNamespace(lines=rows, currency="CNY", exchange_rate=None)
-    requisition_rules.price(requisition, base_currency="CNY", on=TODAY)
+    requisition: Any = SimpleNamespace(lines=rows, currency="CNY", exchange_rate=D(1))
+    requisition_rules.price(requisition)
     assert (requisition.net_amount, requisition.amount) == (D(net), D(amount))
     assert requisition.amount == sum(row.net_amount + row.tax_amount for row in rows)
-    assert (requisition.base_amount, requisition.exchange_rate) == (D(amount), D(1))
+    assert requisition.base_amount == D(amount)
 
 
 @pytest.mark.parametrize(("rate", "base"), [(None, None), ("7.123456789", "7123.46")])
@@ -492,9 +492,44 @@ def test_another_currency_needs_a_rate(rate: str | None, base: str | None) -> No
     requisition: Any = SimpleNamespace(
         lines=[priced("1", "1000", "0")], currency="USD", exchange_rate=D(rate) if rate else None
     )
-    requisition_rules.price(requisition, base_currency="CNY", on=TODAY)
+    requisition_rules.price(requisition)
     assert requisition.base_amount == (D(base) if base else None)
-    assert requisition.exchange_rate_date == (TODAY if rate else None)
+
+
+EARLIER = day("2026-11-02")
+USD = ("USD", "CNY", D("7.1"), EARLIER)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        # new documents
+        (None, ("CNY", "CNY", None), (D(1), None)),
+        (None, ("CNY", "CNY", D(7)), (D(1), None)),
+        (None, ("USD", "CNY", None), (None, None)),
+        (None, ("USD", "CNY", D("7.1")), (D("7.1"), TODAY)),
+        (None, ("USD", "CNY", D(0)), (None, None)),
+        # an edit that leaves the rate alone, changes it, takes it away
+        (USD, ("USD", "CNY", D("7.100000000")), (D("7.1"), EARLIER)),
+        (USD, ("USD", "CNY", D("7.2")), (D("7.2"), TODAY)),
+        (USD, ("USD", "CNY", None), (None, None)),
+        (("USD", "CNY", None, None), ("USD", "CNY", D("7.1")), (D("7.1"), TODAY)),
+        # another currency: with a rate of its own, without, and with the old number sent along
+        (("CNY", "CNY", D(1), None), ("USD", "CNY", D(1)), (None, None)),
+        (("CNY", "CNY", D(1), None), ("USD", "CNY", D("7.1")), (D("7.1"), TODAY)),
+        (USD, ("EUR", "CNY", D("7.1")), (None, None)),
+        (USD, ("EUR", "CNY", D("8.2")), (D("8.2"), TODAY)),
+        (USD, ("CNY", "CNY", D("7.1")), (D(1), None)),
+        # the company counts in another currency now
+        (USD, ("USD", "EUR", D("7.1")), (None, None)),
+        (USD, ("USD", "USD", D("7.1")), (D(1), None)),
+    ],
+)
+def test_a_rate_counts_for_the_currencies_that_it_was_typed_for(before: Any, now: Any, expected: Any) -> None:
+    rate = requisition_rules.Rate
+    found = requisition_rules.rate_after(rate(*before) if before else None, rate(*now), today=TODAY)
+    assert found[:2] == now[:2]
+    assert found[2:] == expected
 
 
 # ---- orders
