@@ -112,6 +112,8 @@ class PurchaseOrders:
         change = _change_of(request.change)
         market = await Market.of(call, (line.item_id for line in order.lines))
         refuse(rules.change_faults(order, change, market.catalog, limits_of(order, market)))
+        if rules.raises(order, change):
+            await orderable(call, order.supplier_id)
         after = rules.amount_after(order, change)
         if not rules.needs_agreement(before=order.amount, after=after, rate=order.exchange_rate or Decimal(1)):
             await take_effect(order, change, call, changed_by=call.actor.person)

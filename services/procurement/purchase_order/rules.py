@@ -265,6 +265,17 @@ def _differs(order: PurchaseOrder, change: Change, lines: Mapping[UUID, Purchase
     )
 
 
+def raises(order: PurchaseOrder, change: Change) -> bool:
+    """Whether a change takes more from the supplier, or pays more for it, in any line."""
+    lines = {line.id: line for line in standing(order)}
+    return any(
+        (edit.quantity or ZERO) > lines[edit.line_id].quantity
+        or (edit.unit_price or ZERO) > (lines[edit.line_id].unit_price or ZERO)
+        for edit in change.lines
+        if not edit.cancel
+    )
+
+
 def amount_after(order: PurchaseOrder, change: Change) -> Decimal:
     """What the order would come to, with tax."""
     edits = {edit.line_id: edit for edit in change.lines}

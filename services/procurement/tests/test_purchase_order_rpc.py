@@ -231,6 +231,30 @@ async def test_a_small_change_takes_effect_at_once_with_a_new_revision(shop: Sho
     assert len(await service.events("purchase_order.changed")) == 1
 
 
+@pytest.mark.parametrize("hold", ["SuspendSupplier", "BlockSupplier"])
+async def test_no_more_is_taken_from_who_may_not_be_ordered_from(shop: Shop, hold: str) -> None:
+    order = await shop.released(*[{"item_id": shop.bearing, "quantity": "100"}] * 2)
+    first, second = (line.id for line in order.lines)
+    await getattr(shop.buyer, hold)(id=shop.hongda.id, reason="涉诉")
+
+    for edits in (
+        [{"line_id": first, "quantity": "101"}],
+        [{"line_id": first, "unit_price": "12.6"}],
+        # more of one and less of the other
+        [{"line_id": first, "quantity": "200"}, {"line_id": second, "quantity": "1"}],
+        [{"line_id": first, "quantity": "1", "unit_price": "1000"}],
+    ):
+        with refused("SUPPLIER_NOT_QUALIFIED"):
+            await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "加购", "lines": edits})
+    for edit in (
+        {"line_id": first, "quantity": "90", "unit_price": "12"},
+        {"line_id": first, "quantity": "90", "need_date": "2026-12-25"},
+        {"line_id": second, "quantity": "200", "cancel": True},
+    ):
+        order = await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "减少", "lines": [edit]})
+    assert (order.state, order.revision, order.amount) == (order.RELEASED, 3, "1220.40")
+
+
 async def asked(shop: Shop) -> Any:
     order = await shop.released()
     edit = {"line_id": order.lines[0].id, "quantity": "200"}
