@@ -86,7 +86,7 @@ async def _follow_change(case: cases_pb2.Case, call: Call) -> None:
             raise ValueError(f"{order.number}: what was approved is not what stands here")
         change, asked_by = orders.pending_change(order)
         order.state, order.pending_change, order.state_before_change = "RELEASED", None, ""
-        await orders.take_effect(order, change, call, changed_by=asked_by)
+        await orders.take_effect(order, change, call, changed_by=asked_by, asked=True)
         call.announce(purchase_orders_pb2.PurchaseOrderChanged, order)
     else:
         order.state, order.pending_change, order.state_before_change = order.state_before_change, None, ""

@@ -56,6 +56,8 @@ class PurchaseOrder(Searchable, Document, Base):
     base_currency: Mapped[str] = mapped_column(default="")
     exchange_rate: Mapped[Decimal | None] = decimal_of(18, 9)
     exchange_rate_date: Mapped[datetime.date | None]
+    # from which a rise is counted: released or agreed to, or the lowest amount since; see rules.agreed_after
+    agreed_amount: Mapped[Decimal] = decimal_of(18, 2, default=0, server_default="0")
     note: Mapped[str] = mapped_column(default="")
     revision: Mapped[int] = mapped_column(default=0)
     release_time: Mapped[datetime.datetime | None] = mapped_column(utc())

@@ -85,7 +85,7 @@ class PurchaseOrders:
         supplier = await orderable(call, order.supplier_id)
         refuse(rules.ready(order, await _limits(order, call)))
         order.order_date, order.release_time, order.released_by_id = call.today(), call.now(), call.actor.person
-        order.supplier_name = supplier.name
+        order.supplier_name, order.agreed_amount = supplier.name, order.amount
         take_buyer(order, call)
         await remember_prices(call, order)
         _keep_revision(order, call, changed_by=call.actor.person, reason="")
@@ -115,8 +115,8 @@ class PurchaseOrders:
         if rules.raises(order, change):
             await orderable(call, order.supplier_id)
         after = rules.amount_after(order, change)
-        if not rules.needs_agreement(before=order.amount, after=after, rate=order.exchange_rate or Decimal(1)):
-            await take_effect(order, change, call, changed_by=call.actor.person)
+        if not rules.needs_agreement(before=order.agreed_amount, after=after, rate=order.exchange_rate or Decimal(1)):
+            await take_effect(order, change, call, changed_by=call.actor.person, asked=False)
             return call.announce(pb.PurchaseOrderChanged, order)
         asked = pb.PurchaseOrderChange()
         asked.CopyFrom(request.change)
@@ -201,10 +201,16 @@ def hash_of(order: PurchaseOrder, call: Call) -> str:
     return canonical.content_hash(call.reply(order))
 
 
-async def take_effect(order: PurchaseOrder, change: rules.Change, call: Call, *, changed_by: uuid.UUID | None) -> None:
-    """Put a change into the order: a new revision, cancelled lines back to the pool, new last prices."""
+async def take_effect(
+    order: PurchaseOrder, change: rules.Change, call: Call, *, changed_by: uuid.UUID | None, asked: bool
+) -> None:
+    """Put a change into the order: a new revision, cancelled lines back to the pool, new last prices.
+
+    `asked`: it was agreed to.
+    """
     cancelled = rules.apply(order, change)
     rules.price(order)
+    order.agreed_amount = rules.agreed_after(order.agreed_amount, order.amount, asked=asked)
     await give_back(call, order, cancelled, drop=False, reason=change.reason)
     await remember_prices(call, order)
     _keep_revision(order, call, changed_by=changed_by, reason=change.reason)
@@ -233,13 +239,13 @@ def approval_request(order: PurchaseOrder, after: Decimal, call: Call) -> common
         content_hash=order.content_hash,
         submission=order.submission,
     )
-    rise = after - order.amount
+    rise = after - order.agreed_amount
     approval.facts.update(
         {
             "change": True,
-            "amount_before": float(order.amount * rate),
+            "amount_before": float(order.agreed_amount * rate),
             "rise_amount": float(rise * rate),
-            "rise_percent": float(rise * 100 / order.amount) if order.amount else 100.0,
+            "rise_percent": float(rise * 100 / order.agreed_amount) if order.agreed_amount else 100.0,
             "supplier_ids": [str(order.supplier_id)],
             "line_count": len(order.lines),
             "document_currency": order.currency,

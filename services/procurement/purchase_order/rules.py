@@ -290,9 +290,20 @@ def amount_after(order: PurchaseOrder, change: Change) -> Decimal:
 
 
 def needs_agreement(*, before: Decimal, after: Decimal, rate: Decimal) -> bool:
-    """Whether a change raises the amount beyond what a buyer may decide alone."""
+    """Whether a change raises the amount beyond what a buyer may decide alone.
+
+    `before` is the order's `agreed_amount`, so that many small rises are added up.
+    """
     rise = after - before
     return rise > 0 and (rise * 100 > before * FREE_RISE_PERCENT or money.quantize(rise * rate) > FREE_RISE_AMOUNT)
+
+
+def agreed_after(agreed: Decimal, amount: Decimal, *, asked: bool) -> Decimal:
+    """The amount from which rises are counted after a change: what was agreed to, else the lowest since then.
+
+    The lowest: what a buyer took away, another order may have in the meantime.
+    """
+    return amount if asked else min(agreed, amount)
 
 
 def apply(order: PurchaseOrder, change: Change) -> list[PurchaseOrderLine]:

@@ -283,6 +283,26 @@ async def test_a_large_change_waits_for_agreement_and_then_takes_effect(shop: Sh
     assert (await service.as_("head").GetPurchaseOrder(id=pending.id)).id == pending.id
 
 
+async def test_small_rises_add_up_until_somebody_agrees(shop: Shop, service: Any) -> None:
+    order = await shop.released()
+
+    async def change(quantity: str) -> Any:
+        edit = {"line_id": order.lines[0].id, "quantity": quantity}
+        return await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "加购", "lines": [edit]})
+
+    assert (await change("103")).state == order.RELEASED
+    assert (await change("104")).state == order.RELEASED
+    pending = await change("106")
+    assert pending.state == order.CHANGE_PENDING
+    ((_, event),) = await service.events("purchase_order.change_submitted")
+    assert event.approval.facts["rise_percent"] == 6
+    await service.deliver(answer(cases_pb2.CaseApproved, pending, "APPROVED"))
+    # from what was agreed to the count begins anew, and again from what is less
+    assert (await change("111")).state == order.RELEASED
+    assert (await change("50")).state == order.RELEASED
+    assert (await change("53")).state == order.CHANGE_PENDING
+
+
 @pytest.mark.parametrize(
     ("kind", "state"),
     [

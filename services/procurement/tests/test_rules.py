@@ -555,6 +555,19 @@ def test_a_rise_above_the_threshold_needs_agreement(before: str, after: str, rat
 
 
 @pytest.mark.parametrize(
+    ("agreed", "amount", "asked", "expected"),
+    [
+        ("1000", "1040", False, "1000"),
+        ("1000", "900", False, "900"),
+        ("1000", "2000", True, "2000"),
+        ("1000", "800", True, "800"),
+    ],
+)
+def test_rises_are_counted_from_what_was_agreed_or_less(agreed: str, amount: str, asked: bool, expected: str) -> None:
+    assert order_rules.agreed_after(D(agreed), D(amount), asked=asked) == D(expected)
+
+
+@pytest.mark.parametrize(
     ("state", "due", "late"),
     [
         ("RELEASED", "2026-11-22", True),
