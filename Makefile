@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= up
 
-.PHONY: help up down status logs reset demo test e2e bench lint format gen lock attack sbom
+.PHONY: help up down status logs reset demo test e2e bench chaos soak mutants reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,21 @@ e2e: ## only the stories, against the instance "test" (left running for the next
 bench: ## measure: make bench ARGS="flagship list --json FILE"
 	@$(PYTHON) -m infra.local.check prepare
 	@.venv/bin/python -m bench run $(ARGS)
+
+chaos: ## break the suite and count what is missing, 8 minutes (ARGS=short: 2 minutes; ARGS="--seed N": once more)
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m chaos $(ARGS)
+
+soak: ## the same for hours: make soak ARGS="--hours 8"
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m chaos --no-points $(if $(ARGS),$(ARGS),--hours 1)
+
+mutants: ## take away each guard in a copy and show the test that notices
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m chaos.mutants $(ARGS)
+
+reconcile: ## do the books of all services agree? (reads only)
+	@set -a; eval "$$($(LOCAL) env)"; .venv/bin/python -m reconciler $(ARGS)
 
 lint: ## every check that reads the code without running it
 	@$(PYTHON) -m infra.local.check lint

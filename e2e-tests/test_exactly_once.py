@@ -6,10 +6,12 @@ import asyncio
 from collections import Counter
 
 import pytest
+import sqlalchemy as sa
 from factory import Factory
 from wire import wire
 
 from chassis import inbox
+from chassis.outbox import STREAM
 from chassis.testing import eventually
 
 APPROVED = "evt.approval.case.approved"
@@ -163,4 +165,27 @@ async def test_an_event_is_worked_on_within_three_seconds_of_the_stream_servers_
     await factory.approve(after, "head")
     await factory.approve(after, "boss")
     await eventually(lambda: ordered(factory, after))
+    await nothing_stuck(line)
+
+
+async def test_an_event_that_could_not_be_worked_on_comes_again(line):
+    """It is acknowledged after the commit: while the row is locked there is none."""
+    factory = await Factory(line).build()
+    requisition = await factory.submitted()
+    await factory.approve(requisition, "head")
+    procurement = line.procurement.runtime
+    async with procurement.engine.begin() as holder:
+        await holder.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        await holder.execute(
+            sa.text("SELECT 1 FROM purchase_requisition WHERE id = :id FOR UPDATE"), {"id": requisition.id}
+        )
+        await factory.approve(requisition, "boss")
+        stream = (await line.connect()).jetstream()
+
+        async def put_back():
+            assert (await stream.consumer_info(STREAM, "procurement")).num_redelivered > 0
+
+        await eventually(put_back, seconds=15)
+
+    await eventually(lambda: ordered(factory, requisition), seconds=30)
     await nothing_stuck(line)

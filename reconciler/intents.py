@@ -25,6 +25,7 @@ EFFECTS = {
         "procurement",
         "SELECT short_name AS value, count(*) AS times FROM supplier WHERE short_name = ANY($1) GROUP BY 1",
     ),
+    "employee": ("identity", "SELECT code AS value, count(*) AS times FROM employee WHERE code = ANY($1) GROUP BY 1"),
     "item": ("inventory", "SELECT code AS value, count(*) AS times FROM item WHERE code = ANY($1) GROUP BY 1"),
     "submission": (
         "procurement",
@@ -36,7 +37,8 @@ EFFECTS = {
         "approval",
         "SELECT c.document_id::text AS value, count(*) AS times FROM audit_change c JOIN audit_entry e "
         "ON e.id = c.entry_id WHERE e.method ~ '/(Approve|Reject)Task$' AND c.document_type LIKE '%task' "
-        "AND c.document_id = ANY($1::uuid[]) GROUP BY 1",
+        "AND c.document_id = ANY($1::uuid[]) "
+        """AND c.changes @? '$[*] ? (@.field == "state" && @.before == "OPEN")' GROUP BY 1""",
     ),
 }
 

@@ -151,7 +151,8 @@ INVARIANTS = (
         "SELECT c.document_id AS id, 'was decided ' || count(*) || ' times' AS what, max(e.at) AS at "
         "FROM audit_change c JOIN audit_entry e ON e.id = c.entry_id WHERE c.document_type LIKE '%task' "
         "AND e.outcome <> 'refused' AND e.method ~ '/(Approve|Reject|Return)Task$' "
-        'AND c.changes @? \'$[*] ? (@.field == "state" && @.before == "OPEN" && @.after starts with "APPROVED")\' '
+        'AND c.changes @? \'$[*] ? (@.field == "state" && @.before == "OPEN" && '
+        '@.after like_regex "^(APPROVED|REJECTED|RETURNED)$")\' '
         "GROUP BY c.document_id HAVING count(*) > 1",
     ),
     Invariant(

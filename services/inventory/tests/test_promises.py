@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import contract, housekeeping, inbox, query
+from chassis import contract, faults, housekeeping, inbox, query
 from chassis.call import Call
 from chassis.errors import Refused, from_status, to_status
 from chassis.mapping import plan_for
@@ -79,6 +79,20 @@ async def test_a_refused_call_leaves_nothing_but_its_audit_entry(service, as_):
         ("done", None),
     ]
     assert len(await service.events()) == 1
+
+
+async def test_what_fails_before_its_commit_announces_nothing(service, as_, tmp_path):
+    """Row, reply and announcement are one transaction: none of them is there without the others."""
+    faults.arm(str(tmp_path))
+    try:
+        (tmp_path / "before_commit").write_text("error")
+        with pytest.raises(faults.InjectedError):
+            await as_("admin").CreateUnit(unit=UNIT, key="the-same-key")
+        assert await service.events() == []
+        assert (await as_("admin").CreateUnit(unit=UNIT, key="the-same-key")).code == UNIT["code"]
+        assert len(await service.events()) == 1
+    finally:
+        faults.arm("")
 
 
 async def test_a_write_without_a_key_is_refused(service):

@@ -1,0 +1,229 @@
+"""`python -m chaos.mutants [name...]`: take away one guard at a time, in a copy, and see which test notices.
+
+No switch is in the product: each mutant is a change of its source. First the named tests pass on the untouched copy;
+then each mutant must make its test fail. A mutant that survives is a guard that nothing tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis import testing_postgres
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    guard: str
+    file: str
+    before: str
+    after: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        "idempotency insert",
+        "chassis/runtime.py",
+        "if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None:",
+        "if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None or True:",
+        "services/inventory/tests/test_promises.py::test_a_repeated_call_gets_the_first_answer_and_does_nothing",
+    ),
+    Mutant(
+        "inbox insert",
+        "chassis/inbox.py",
+        "if claimed.scalar_one_or_none() is None:",
+        "if claimed.scalar_one_or_none() is None and False:",
+        "services/inventory/tests/test_promises.py::test_an_event_is_worked_on_once_however_often_it_comes",
+    ),
+    Mutant(
+        "version check",
+        "chassis/call.py",
+        "where=model.version < insert.excluded.version",
+        "where=sa.true()",
+        "services/procurement/tests/test_reactions.py::test_an_older_copy_never_replaces_a_newer",
+    ),
+    Mutant(
+        "unique key of a requisition line",
+        "services/procurement/migrations/versions/0001_initial.py",
+        'unique=True,\n        postgresql_where=sa.text("active"),',
+        'unique=False,\n        postgresql_where=sa.text("active"),',
+        "services/procurement/tests/test_last_walls.py::test_a_requisition_line_never_stands_in_two_orders",
+    ),
+    Mutant(
+        "scope filter",
+        "chassis/call.py",
+        "whole = reach.all or self.company_id in reach.companies",
+        "whole = True",
+        "services/procurement/tests/test_who.py::test_who_sees_and_changes",
+    ),
+    Mutant(
+        "permission",
+        "chassis/runtime.py",
+        "if reach is None:\n            raise Refused("
+        '"PERMISSION_MISSING", permission=rule.permission)\n        return reach',
+        "return reach or EVERYTHING",
+        "services/inventory/tests/test_promises.py::"
+        "test_nobody_without_the_permission_passes_and_the_refusal_is_on_record",
+    ),
+    Mutant(
+        "etag",
+        "chassis/call.py",
+        "if etag and etag != ids.etag_of(row.version):",
+        "if False:",
+        "services/inventory/tests/test_promises.py::test_of_two_who_edit_the_same_version_the_second_is_told",
+    ),
+    Mutant(
+        "token signature",
+        "chassis/authn.py",
+        "signed = jws.deserialize_compact(token, key, algorithms=list(self._algorithms), registry=self._registry)\n"
+        "            claims = orjson.loads(signed.payload)",
+        "claims = _json(token.split('.')[1])",
+        "chassis/tests/test_authn.py::test_a_changed_claim",
+    ),
+    Mutant(
+        "audience",
+        "chassis/authn.py",
+        "if self._audience not in (audience if isinstance(audience, list) else [audience]):",
+        "if False:",
+        "chassis/tests/test_authn.py::test_a_claim_at_fault",
+    ),
+    Mutant(
+        "cross-site request",
+        "gateway/csrf.py",
+        'if not same or headers.get(HEADER) != "1":',
+        "if False:",
+        "gateway/tests/test_calls.py::test_only_our_own_pages_may_write_with_a_cookie",
+    ),
+    Mutant(
+        "rate limit",
+        "gateway/limits.py",
+        "if left < 1:",
+        "if False:",
+        "gateway/tests/test_limits.py::test_a_bucket_fills_again",
+    ),
+    Mutant(
+        "size limit",
+        "gateway/limits.py",
+        "if read > self._limit:",
+        "if False:",
+        "gateway/tests/test_calls.py::test_a_chunked_body_is_counted_too",
+    ),
+    Mutant(
+        "hash of what was shown",
+        "services/approval/task/rules.py",
+        "if content_hash != case.content_hash:",
+        "if False:",
+        "services/approval/tests/test_task_rpc.py::test_a_decision_about_something_else_than_was_shown_is_refused",
+    ),
+    Mutant(
+        "hash of what was agreed to",
+        "services/procurement/reactions.py",
+        'if outcome == "APPROVED" and requisitions.hash_of(requisition, call) != case.content_hash:',
+        "if False:",
+        "services/procurement/tests/test_reactions.py::test_what_was_approved_is_what_stands_here",
+    ),
+    Mutant(
+        "deny list",
+        "chassis/policy.py",
+        "if person is None or not person.active:",
+        "if False:",
+        "services/inventory/tests/test_promises.py::test_a_disabled_person_is_refused_while_the_token_still_lives",
+    ),
+    Mutant(
+        "acknowledgement after the commit",
+        "chassis/inbox.py",
+        "        async with self.places:\n            try:\n                await work_on(",
+        "        await message.ack()\n        async with self.places:\n            try:\n"
+        "                await work_on(",
+        "e2e-tests/test_exactly_once.py::test_an_event_that_could_not_be_worked_on_comes_again",
+    ),
+    Mutant(
+        "outbox in the same transaction",
+        "chassis/outbox.py",
+        "    await call.db.execute(sa.insert(tables_of(call.runtime.service.base.metadata).outbox), rows)",
+        "    async with call.runtime.sessions.begin() as other:\n"
+        "        await other.execute(sa.insert(tables_of(call.runtime.service.base.metadata).outbox), rows)",
+        "services/inventory/tests/test_promises.py::test_what_fails_before_its_commit_announces_nothing",
+    ),
+    Mutant(
+        "sweep of what the stream forgot",
+        "chassis/sweep.py",
+        "missing = [event_id for event_id in published if event_id not in seen]",
+        "missing = []",
+        "e2e-tests/test_sweep.py::test_a_sweep_works_on_what_never_came_and_then_has_nothing_to_do",
+    ),
+)
+
+
+def main() -> int:
+    """Run all or the named ones; 1 when one survives."""
+    chosen = [m for m in MUTANTS if not sys.argv[1:] or m.guard in sys.argv[1:]]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="heyi-mutants-") as folder, testing_postgres.server() as url:
+        copy = Path(folder) / "copy"
+        _copy(copy)
+        tests = sorted({m.test for m in chosen})
+        code, words = _pytest(copy, url, tests)
+        if code != 0:
+            print(f"the tests do not pass on the untouched source:\n{words}")
+            return 1
+        print(f"{len(tests)} tests pass on the untouched source ({time.monotonic() - began:.0f} s)", flush=True)
+        survived = sum(not _caught(mutant, copy, url) for mutant in chosen)
+    print(f"mutants: {survived} survived of {len(chosen)} ({time.monotonic() - began:.0f} s)")
+    return 1 if survived else 0
+
+
+def _copy(target: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in listed.stdout.split("\0"):
+        if name and not name.startswith("web/") and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target / name)
+    (target / "gen").symlink_to(ROOT / "gen")
+    (target / ".venv").symlink_to(ROOT / ".venv")
+
+
+def _caught(mutant: Mutant, copy: Path, url: str) -> bool:
+    file = copy / mutant.file
+    source = file.read_text()
+    if source.count(mutant.before) != 1:
+        print(f"  {mutant.guard:<36} SURVIVED: its words are {source.count(mutant.before)} times in {mutant.file}")
+        return False
+    file.write_text(source.replace(mutant.before, mutant.after))
+    try:
+        code, words = _pytest(copy, url, [mutant.test])
+    finally:
+        file.write_text(source)
+    # 1: a test failed; anything else means that none was asked
+    caught = code == 1 and "failed" in words and "error" not in words.splitlines()[-1]
+    print(f"  {mutant.guard:<36} {'caught by' if caught else 'SURVIVED'} {mutant.test}", flush=True)
+    if not caught:
+        print(words[-2000:])
+    return caught
+
+
+def _pytest(copy: Path, url: str, tests: list[str]) -> tuple[int, str]:
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(str(copy / part) for part in ("", "services", "gen")),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        testing_postgres.VARIABLE: url,
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(main())
