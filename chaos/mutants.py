@@ -134,8 +134,8 @@ MUTANTS = (
     Mutant(
         "deny list",
         "chassis/policy.py",
-        "if person is None or not person.active:",
-        "if False:",
+        'if person is None or not person.active:\n            raise Refused("NOT_SIGNED_IN", why="disabled")',
+        'if person is None:\n            raise Refused("NOT_SIGNED_IN", why="disabled")',
         "services/inventory/tests/test_promises.py::test_a_disabled_person_is_refused_while_the_token_still_lives",
     ),
     Mutant(
@@ -220,7 +220,7 @@ def _pytest(copy: Path, url: str, tests: list[str]) -> tuple[int, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         testing_postgres.VARIABLE: url,
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", *tests]
     done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 

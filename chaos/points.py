@@ -75,7 +75,7 @@ async def sweep(nemesis: Nemesis, people: People, folder: Path, *, short: bool) 
 
 async def _revive(nemesis: Nemesis, point: str) -> bool:
     """Wait until the services died at the point, and start them again. False where nobody came by."""
-    instance, deadline = nemesis.instance, time.monotonic() + 40
+    instance, deadline = nemesis.instance, time.monotonic() + 60
     while time.monotonic() < deadline:
         if any(nemesis.faults.glob(f"{point}@*")):
             break

@@ -269,6 +269,7 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
         ):
             try:
                 reply = await runtime.invoke(method, request, envelope)
+                faults.point("before_reply")
             except Refused as refusal:
                 vitals.refused(method, refusal)
                 await context.abort_with_status(rpc_status.to_status(errors.to_status(refusal)))
@@ -277,7 +278,6 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
                 fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
                 vitals.refused(method, fault)
                 await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
-        faults.point("before_reply")
         if reply.replayed:
             telemetry.count("heyi.idempotency.replays", method=method.full_name)
             context.set_trailing_metadata((("heyi-replayed", "1"),))

@@ -36,7 +36,8 @@ log = telemetry.logger("identity.keycloak_step")
 AT_ONCE = 4
 IDLE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
-LEASE = datetime.timedelta(seconds=60)
+# longer than the work may take, and short enough that a process that died is made up for within a minute
+LEASE = datetime.timedelta(seconds=40)
 WORK_SECONDS = 30.0
 # what was written before the time is up is not written again, so each round comes further
 CLOSING_SECONDS, LONGEST_CLOSING_PAUSE_SECONDS = 4.0, 1.0
