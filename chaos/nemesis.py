@@ -144,11 +144,13 @@ class Nemesis:
         await self._sql(f"ALTER ROLE {service}_app CONNECTION LIMIT -1")
 
     async def _full(self, seconds: str) -> None:
-        """No room is left on the stream's disk."""
+        """No room is left on the stream's disk. The server goes on refusing when there is room again, until it restarts."""
         ballast = self.store / "ballast"
         await asyncio.to_thread(_fill, ballast)
         await asyncio.sleep(float(seconds))
         ballast.unlink()
+        await asyncio.to_thread(self.instance.stop, "nats")
+        await self._start("nats")
 
     async def _sql(self, statement: str) -> None:
         done = await asyncio.to_thread(self.instance.postgres._run_psql, "-qc", statement)

@@ -41,7 +41,7 @@ def tell(outcomes: Sequence[Outcome], coverage: Mapping[str, int]) -> int:
             print(f"      {finding.document_id}: {finding.what}\n          {finding.cause}")
         violations += len(outcome.findings)
     # a refusal is not to be expected of people who do everything right
-    exercised = {o.name: o.rows for o in outcomes if o.name != "a_refused_intent_left_nothing"} | coverage
+    exercised = {o.name: o.rows for o in outcomes if o.name != "a_refused_intent_left_nothing"} | dict(coverage)
     for name, count in exercised.items():
         if count == 0:
             print(f"  not exercised: {name}")
