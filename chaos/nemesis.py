@@ -144,7 +144,7 @@ class Nemesis:
         await self._sql(f"ALTER ROLE {service}_app CONNECTION LIMIT -1")
 
     async def _full(self, seconds: str) -> None:
-        """No room is left on the stream's disk. The server goes on refusing when there is room again, until it restarts."""
+        """No room is left on the stream's disk. The server refuses even when there is room again, until it restarts."""
         ballast = self.store / "ballast"
         await asyncio.to_thread(_fill, ballast)
         await asyncio.sleep(float(seconds))
