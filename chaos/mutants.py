@@ -148,10 +148,12 @@ MUTANTS = (
     ),
     Mutant(
         "outbox in the same transaction",
-        "chassis/outbox.py",
-        "    await call.db.execute(sa.insert(tables_of(call.runtime.service.base.metadata).outbox), rows)",
-        "    async with call.runtime.sessions.begin() as other:\n"
-        "        await other.execute(sa.insert(tables_of(call.runtime.service.base.metadata).outbox), rows)",
+        "chassis/runtime.py",
+        "**outbox.values(call.outgoing)}",
+        "**outbox.values([])}\n"
+        "        async with self.sessions.begin() as other:\n"
+        '            told = sa.text(f"WITH {outbox.INSERT} SELECT 1")\n'
+        '            await other.execute(told, {**outbox.values(call.outgoing), "at": call.now()})',
         "services/inventory/tests/test_promises.py::test_what_fails_before_its_commit_announces_nothing",
     ),
     Mutant(
