@@ -15,7 +15,9 @@ from bench.record import Result, distribution
 from bench.suite import LIMITS, Person, suite
 
 ROWS, REQUESTS, SECONDS, CLIENTS = 100_000, 400, 4, 8
-PATH = "/v1/procurement/purchase-requisitions?pageSize=100"
+# the same ten columns that the limit program reads
+FIELDS = "id,number,title,state,ownerId,departmentId,amount,currency,needDate,createTime"
+PATH = f"/v1/procurement/purchase-requisitions?pageSize=100&fields={FIELDS}"
 FILL = """
 INSERT INTO purchase_requisition (id, version, created_at, updated_at, company_id, number, state, owner_id,
   department_id, title, currency, need_date, urgency, amount, net_amount, submission, ordered_percent,

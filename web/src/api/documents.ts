@@ -11,6 +11,8 @@ export interface ListParams {
   orderBy?: string;
   search?: string;
   pageSize?: number;
+  /** Of a row; all where nothing is said. */
+  fields?: string[];
   extra?: Query;
 }
 
@@ -25,9 +27,9 @@ export interface ListPage<T extends Row = Row> {
 export async function fetchList<T extends Row>(
   document: DocumentMeta, params: ListParams, pageToken?: string, signal?: AbortSignal,
 ): Promise<ListPage<T>> {
-  const { filter, orderBy, search, summarize, pageSize = 50, extra } = params;
+  const { filter, orderBy, search, summarize, pageSize = 50, fields, extra } = params;
   const answer = await call<Record<string, unknown>>("GET", document.path, {
-    query: { filter, orderBy, search, summarize, pageSize, pageToken, ...extra }, signal,
+    query: { filter, orderBy, search, summarize, pageSize, pageToken, fields: fields?.join(","), ...extra }, signal,
   });
   return {
     rows: (answer[document.listField] ?? []) as T[],

@@ -29,7 +29,7 @@ export default function GenericList({ document, cells, tools, title }: Props) {
   const { columns, choices, choose } = useColumns(document);
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra };
-  const pages = useListPages(document, asked);
+  const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns) });
   const summary = useListSummary(document, asked);
   const creatable = can(document.methods.create);
   const empty = (
@@ -58,6 +58,13 @@ export default function GenericList({ document, cells, tools, title }: Props) {
       />
     </section>
   );
+}
+
+/** What the columns, the row's name and its actions need. */
+function fieldsFor(document: DocumentMeta, columns: Field[]): string[] {
+  const known = new Set(document.fields.map(({ name }) => name));
+  const needed = ["id", "etag", "companyId", "state", "allowedActions", ...document.titleFields, ...columns.map(({ name }) => name)];
+  return [...new Set(needed)].filter((name) => known.has(name));
 }
 
 export function ListCount({ summary }: { summary: ListSummary }) {
