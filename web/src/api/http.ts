@@ -1,5 +1,4 @@
 /** Calls to the gateway: company, language, CSRF and idempotency on every one of them. */
-import { forgetRecents } from "@/app/recent";
 import { context, goToSignIn } from "./context";
 import { ApiError, Unreachable } from "./errors";
 import { answered, keyFor } from "./idempotency";
@@ -69,12 +68,6 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   }
   settle(verb, url, options);
   return response.status === 204 ? ({} as T) : await response.json();
-}
-
-export async function signOut(where: "" | "?everywhere=true" = ""): Promise<void> {
-  const { redirect } = await call<{ redirect: string }>("POST", `/auth/logout${where}`);
-  forgetRecents();
-  location.assign(redirect);
 }
 
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */

@@ -1,6 +1,6 @@
 import { Button, Result } from "antd";
 import { useTranslation } from "react-i18next";
-import { signOut } from "@/api/http";
+import { signOut } from "./signOut";
 
 /** For whom the sign-in succeeds and the company's books stay closed: a disabled person, an account without an employee. */
 export function AccountClosed() {

@@ -3,7 +3,6 @@ import { Avatar, Button, Drawer, Dropdown, Grid, Select, Tooltip } from "antd";
 import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate } from "react-router";
-import { signOut } from "@/api/http";
 import { useMe } from "@/api/me";
 import { useAppearance } from "./appearance";
 import { HelpDrawer } from "./HelpDrawer";
@@ -11,6 +10,7 @@ import { LOCALES, speak } from "./i18n";
 import { AppLink } from "./links";
 import { NoticeBell } from "./NoticeBell";
 import { SideMenu } from "./SideMenu";
+import { signOut } from "./signOut";
 
 const Palette = lazy(() => import("./Palette"));
 const STORED = "heyi.menu.collapsed";
