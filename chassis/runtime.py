@@ -39,6 +39,8 @@ log = telemetry.logger("chassis.runtime")
 
 RETRIED = {"40001", "40P01"}
 LOCK_TIMEOUT, UNIQUE, FOREIGN_KEY = "55P03", "23505", "23503"
+# no connection, no room for one, or the server stops or starts
+AWAY = ("08", "53", "57P")
 TRIES = 5
 KEY = re.compile(r"[A-Za-z0-9_\-.:]{8,100}")
 SEARCH_WORDS = re.compile(r"\s+")
@@ -293,6 +295,8 @@ class Runtime:
                 raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except StaleDataError:
                 raise Refused("STALE_ETAG", current_etag="") from None
+            except OSError as error:
+                raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None) or ""
                 plan_outdated = "cached statement" in str(error.orig)
@@ -300,13 +304,16 @@ class Runtime:
                     telemetry.count("heyi.tx.retries", sqlstate=state)
                     await asyncio.sleep(random.uniform(0.01, 0.05) * tries)  # noqa: S311
                     continue
-                raise self._refusal_of(error, state) from error
+                refusal = self._refusal_of(error, state)
+                if refusal is error:
+                    raise
+                raise refusal from error
         raise AssertionError("the last try raises")
 
     def _refusal_of(self, error: DBAPIError, state: str) -> Exception:
         if state == LOCK_TIMEOUT:
             return Refused("IN_PROGRESS")
-        if error.connection_invalidated:
+        if error.connection_invalidated or state.startswith(AWAY):
             # what became of it is not known: the caller asks again, under the same key
             return Refused("SERVICE_UNAVAILABLE", service=self.service.name)
         if isinstance(error, IntegrityError) and state in (UNIQUE, FOREIGN_KEY):

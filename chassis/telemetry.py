@@ -170,7 +170,10 @@ def _without_values(_logger: Any, _method: str, line: MutableMapping[str, Any]) 
 
 
 def _places(error: BaseException | None) -> Iterator[str]:
-    while error is not None:
+    told: set[int] = set()
+    # causes may go round in a circle: a connection that is refused to many at once is one error for all of them
+    while error is not None and id(error) not in told:
+        told.add(id(error))
         frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-12:]]
         yield " < ".join([plain(error), *reversed(frames)])
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -335,3 +335,11 @@ def test_a_collector_gets_spans_and_numbers(logs_put_back):
     assert found["heyi.outbox.oldest"].gauge.data_points[0].as_double == 3.5
     histogram = found["heyi.rpc.duration"].histogram.data_points[0]
     assert (histogram.count, len(histogram.bucket_counts)) == (1, len(histogram.explicit_bounds) + 1)
+
+
+def test_errors_that_cause_each_other_are_told_once_each():
+    """A log line about such a pair once never ended, and with it the process stood still."""
+    first, second = ConnectionRefusedError(111, "refused"), ValueError("no")
+    first.__cause__, second.__cause__ = second, first
+    line = telemetry._without_values(None, "error", {"exc_info": first})
+    assert line == {"exception": ["ConnectionRefusedError 111", "ValueError"]}
