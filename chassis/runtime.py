@@ -295,7 +295,7 @@ class Runtime:
                 raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except StaleDataError:
                 raise Refused("STALE_ETAG", current_etag="") from None
-            except OSError as error:
+            except (ConnectionError, TimeoutError) as error:
                 raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None) or ""
