@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import asyncpg
 import nats
@@ -102,7 +103,8 @@ async def commit(dsn: str, count: int) -> list[float]:
 
 async def delivery(url: str, subject: str, count: int) -> list[float]:
     """One event from publish to the handler of a subscription to the stream."""
-    connection = await nats.connect(url)
+    # the account may listen to its own inbox only
+    connection = await nats.connect(url, inbox_prefix=f"_INBOX_{urlsplit(url).username}")
     stream = connection.jetstream()
     arrived: asyncio.Queue[float] = asyncio.Queue()
 
