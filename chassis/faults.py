@@ -59,4 +59,5 @@ def _reach(folder: Path, name: str) -> None:
             case ["error"]:
                 raise InjectedError(f"fault at {name}")
             case ["stall", seconds]:
+                # not asyncio.sleep: the whole process stands still, as one that is stopped or swapped out
                 time.sleep(float(seconds))

@@ -24,8 +24,8 @@ from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
 from gateway.labels import Labels
-from gateway.meta import kind_of, list_field, method_name, service_of, short_name
-from gateway.routes import Binding
+from gateway.meta import kind_of, method_name, service_of, short_name
+from gateway.routes import Binding, list_field
 
 log = telemetry.logger("gateway.export")
 
@@ -106,7 +106,7 @@ class Exports:
     async def _write(
         self, binding: Binding, request: Any, columns: list[Column], words: Labels, time_zone: str, ask: Ask
     ) -> tuple[bytes, str]:
-        rows: Any = list_field(binding)
+        rows: Any = list_field(binding.method.reply.DESCRIPTOR)
         title = words.documents(service_of(rows.message_type), short_name(rows.message_type))
         with tempfile.NamedTemporaryFile(prefix="heyi-export-", suffix=".xlsx", delete=False) as made:
             path = Path(made.name)
@@ -137,7 +137,7 @@ class Exports:
         return content, f"{_SHEET.sub('', title)}-{day}.xlsx"
 
     def _columns(self, binding: Binding, chosen: str, words: Labels) -> list[Column]:
-        rows: Any = list_field(binding).message_type
+        rows: Any = list_field(binding.method.reply.DESCRIPTOR).message_type
         fields = {name: field for field in rows.fields for name in (field.name, field.json_name) if _exportable(field)}
         if chosen:
             names = [name.strip() for name in chosen.split(",") if name.strip()]
@@ -176,7 +176,7 @@ class Exports:
                     names |= {(column.references, one): one for one in ids}
                     continue
                 title = self._contract.documents[column.references].title
-                for found in getattr(reply, list_field(binding).name):
+                for found in getattr(reply, list_field(binding.method.reply.DESCRIPTOR).name):
                     said = [str(getattr(found, name)) for name in title]
                     names[column.references, found.id] = " ".join(filter(None, said)) or found.id
 

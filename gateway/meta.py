@@ -20,7 +20,7 @@ from chassis.contract import Contract, Document
 from gateway.codec import is_map
 from gateway.comments import Comments
 from gateway.labels import Labels
-from gateway.routes import Binding
+from gateway.routes import Binding, list_field
 from heyi.options.v1 import options_pb2
 
 F = FieldDescriptor
@@ -132,7 +132,7 @@ class Meta:
             "path": path,
             "route": path.removeprefix("/v1"),
             "resourceField": _camel(resource),
-            "listField": list_field(listing).json_name if listing else None,
+            "listField": list_field(listing.method.reply.DESCRIPTOR).json_name if listing else None,
             "titleFields": [camel[one] for one in document.title],
             "defaultOrder": document.default_order,
             "hidden": spec.hidden,
@@ -262,13 +262,6 @@ class _Names:
         name = short_name(descriptor)
         owner = self._taken.setdefault(name, descriptor.full_name)
         return name if owner == descriptor.full_name else f"{service_of(descriptor)}.{name}"
-
-
-def list_field(binding: Binding) -> FieldDescriptor:
-    """The field of a list's reply that holds the rows."""
-    fields: Any = binding.method.reply.DESCRIPTOR.fields
-    found: FieldDescriptor = next(f for f in fields if contract.repeated(f) and f.message_type and not is_map(f))
-    return found
 
 
 def _camel(name: str) -> str:

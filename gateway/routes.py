@@ -71,7 +71,9 @@ class Binding:
         self._check(request)
         self.query = {} if body == "*" else dict(_query_fields(request, {*self.path_fields, body}))
         self.has_mask = MASK in request.fields_by_name and self.verb == "PATCH"
-        self.rows = _rows_of(method, request)
+        # of a list of documents; None where the method is none
+        paged = method.document and {"page_size", "page_token"} <= {*request.fields_by_name}
+        self.rows: FieldDescriptor | None = list_field(method.reply.DESCRIPTOR) if paged else None
         self._picked: OrderedDict[frozenset[str], codec.Encode] = OrderedDict()
 
     @property
@@ -241,11 +243,8 @@ def bindings(loaded: contract.Contract) -> list[Binding]:
     return found
 
 
-def _rows_of(method: Method, request: Descriptor) -> FieldDescriptor | None:
-    """The field of a list's reply that holds the rows; None where the method is no list of documents."""
-    if not method.document or not {"page_size", "page_token"} <= {*request.fields_by_name}:
-        return None
-    reply: Any = method.reply.DESCRIPTOR
+def list_field(reply: Any) -> Any:
+    """The field of a reply that holds its rows; None where there is none."""
     rows = [one for one in reply.fields if contract.repeated(one) and one.message_type is not None]
     return next((one for one in rows if not codec.is_map(one)), None)
 
