@@ -338,6 +338,8 @@ async def prepare_database(server: str, name: str) -> tuple[str, str]:
         server.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
     )
     async with admin.connect() as connection:
+        # roles are the whole server's: of two workers that start at once, one makes them; let go with the connection
+        await connection.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": testing_postgres.LOCK})
         for role in ("gateway_owner", "gateway_app"):
             found = await connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role})
             if found.first() is None:
