@@ -37,7 +37,7 @@ e2e: ## only the stories, against the instance "test" (left running for the next
 
 bench: ## measure: make bench ARGS="flagship list --json FILE"
 	@$(PYTHON) -m infra.local.check prepare
-	@.venv/bin/python -m bench run $(ARGS)
+	@.venv/bin/python -m bench $(ARGS)
 
 chaos: ## break the suite and count what is missing, 8 minutes (ARGS=short: 2 minutes; ARGS="--seed N": once more)
 	@$(PYTHON) -m infra.local.check prepare

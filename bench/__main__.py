@@ -1,38 +1,45 @@
-"""`python -m bench run SCENARIO... [--json FILE]`: measure, print a line per metric, write the record."""
+"""`python -m bench [SCENARIO...] [--json FILE]`: measure, print a line per metric, write the record."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import importlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-from bench import flagship, footprint, listing
-from bench.record import Result, as_json
+from bench.record import Result, as_json, commit, table
+from infra.local import machine
 
-SCENARIOS: dict[str, Callable[[], list[Result]]] = {
-    "flagship": flagship.run,
-    "list": listing.run,
-    "footprint": footprint.run,
+# module of each scenario: its `run()` starts what it needs and returns its results
+SCENARIOS = {
+    "flagship": "flagship",
+    "list": "listing",
+    "footprint": "footprint",
 }
+HISTORY = machine.HOME / "bench"
 
 
 def main() -> None:
-    """Run the scenarios one after another; each starts what it needs."""
+    """Run the scenarios one after another; every record is kept in .heyi/bench/ too."""
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("verb", choices=["run"])
-    parser.add_argument("scenario", nargs="+", choices=sorted(SCENARIOS))
+    parser.add_argument("scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; all of them where none is named")
     parser.add_argument("--json", type=Path, help="file for the record with all raw samples")
     chosen = parser.parse_args()
-    results = [result for name in chosen.scenario for result in SCENARIOS[name]()]
-    for r in results:
-        limit = f", limit {r.limit['p50']} ({r.limit['name']}), ratio {r.ratio_to_limit}" if r.limit else ""
-        tail = f", p99 {r.ours['p99']}" if "p99" in r.ours else ""
-        verdict = {True: "met", False: "NOT met", None: "no target"}[r.met]
-        print(f"{r.scenario}: p50 {r.ours['p50']} {r.unit}{tail}{limit}; target {r.target} {verdict}; {r.checked}")
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(as_json(results), ensure_ascii=False, indent=1) + "\n")
+    names = [name for name in chosen.scenario if name != "run"] or list(SCENARIOS)
+    if unknown := set(names) - set(SCENARIOS):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    results: list[Result] = []
+    for name in names:
+        print(f"{name} ...", flush=True)
+        results += importlib.import_module(f"bench.{SCENARIOS[name]}").run()
+    print("\n" + table(results))
+    record = json.dumps(as_json(results), ensure_ascii=False, indent=1) + "\n"
+    HISTORY.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    for file in filter(None, (chosen.json, HISTORY / f"{now:%Y%m%dT%H%M%SZ}-{commit()}.json")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(record)
 
 
 if __name__ == "__main__":
