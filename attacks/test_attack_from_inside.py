@@ -17,13 +17,18 @@ from chassis import contract
 from chassis.testing import eventually
 from infra.local.instance import OWNERS, SERVICES, Instance
 
-# what any service may ask of another: who may do what, names of what everybody refers to, and the flow's preview
+# what any service may ask of another: who may do what, names of what everybody refers to, the flow's preview, and for
+# its sweep what was published
 MASTER_DATA = {
     "identity": ["Company/Companies", "Department/Departments", "Employee/Employees", "Post/Posts", "Role/Roles"],
     "inventory": ["ItemCategory/ItemCategories", "Item/Items", "Unit/Units"],
 }
 REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED"}
-ALLOWED = {"heyi.approval.v1.Cases/SimulateCases", "heyi.identity.v1.Directory/GetAuthorization"} | {
+ALLOWED = {
+    "heyi.approval.v1.Cases/SimulateCases",
+    "heyi.identity.v1.Directory/GetAuthorization",
+    "heyi.platform.v1.Records/ListEvents",
+} | {
     f"heyi.{service}.v1.{plural}/{rpc}"
     for service, names in MASTER_DATA.items()
     for one, plural in (name.split("/") for name in names)
@@ -60,8 +65,9 @@ async def test_attack_forged_event(instance: Instance, owner: str) -> None:
         denials.append(str(error).lower())
 
     connection = await nats.connect(
-        instance.env()[f"HEYI_{owner.upper()}_NATS_URL"], error_cb=refused, allow_reconnect=False
-    )
+        instance.env()[f"HEYI_{owner.upper()}_NATS_URL"], error_cb=refused, allow_reconnect=False,
+        inbox_prefix=f"_INBOX_{owner}",
+    )  # fmt: skip
     try:
         others = [service for service in SERVICES if service != owner]
         subjects = [f"evt.{other}.case.approved" for other in others] + [
@@ -72,11 +78,13 @@ async def test_attack_forged_event(instance: Instance, owner: str) -> None:
         subjects += ["$JS.API.STREAM.DELETE.EVT", "$JS.API.STREAM.PURGE.EVT", "$JS.API.STREAM.UPDATE.EVT"]
         subjects += ["$JS.API.STREAM.MSG.DELETE.EVT", "$JS.API.STREAM.MSG.GET.EVT", "$JS.API.STREAM.CREATE.OTHER"]
         subjects += ["$JS.API.DIRECT.GET.EVT", "$JS.API.STREAM.SNAPSHOT.EVT", "$JS.API.STREAM.RESTORE.EVT"]
-        for other in others:
+        # a consumer that has no name in the subject could be given any in the request, also one that nobody has yet
+        subjects += ["$JS.API.CONSUMER.CREATE.EVT"]
+        for other in {*OWNERS} - {owner}:
             subjects += [
                 f"$JS.API.CONSUMER.{what}.EVT.{other}" for what in ("MSG.NEXT", "CREATE", "DURABLE.CREATE", "DELETE")
             ]
-            subjects += [f"$JS.ACK.EVT.{other}.1.1.1.1.0"]
+            subjects += [f"$JS.API.CONSUMER.CREATE.EVT.{other}.evt.>", f"$JS.ACK.EVT.{other}.1.1.1.1.0"]
         for subject in subjects:
             await connection.publish(subject, b"{}")
         await connection.flush()
@@ -92,25 +100,23 @@ async def test_attack_forged_event(instance: Instance, owner: str) -> None:
             assert not missing, f"{missing} got through:\n{denied}"
 
         await eventually(all_denied)
-        await _forged_by_a_consumer(connection, "approval" if owner != "approval" else "procurement")
+        for other in {*OWNERS} - {owner}:
+            await _forged_by_a_consumer(connection, owner, other)
     finally:
         await connection.close()
 
 
-async def _forged_by_a_consumer(connection: Any, other: str) -> None:
-    """A consumer that would deliver old events under another's name, or that takes another's name, is not made."""
+async def _forged_by_a_consumer(connection: Any, owner: str, other: str) -> None:
+    """Asked for at one's own subject, no consumer is made that speaks for another or has another's name."""
     for config in (
-        {"deliver_subject": f"evt.{other}.case.approved", "ack_policy": "none"},
+        {"name": owner, "deliver_subject": f"evt.{other}.case.approved", "ack_policy": "none"},
         {"durable_name": other, "ack_policy": "explicit"},
-        {"name": other, "ack_policy": "explicit"},
+        {"name": other, "ack_policy": "none"},
     ):
         request = json.dumps({"stream_name": "EVT", "config": {"deliver_policy": "new", **config}}).encode()
-        try:
-            answer = await connection.request("$JS.API.CONSUMER.CREATE.EVT", request, timeout=1)
-        except nats.errors.TimeoutError:
-            continue
+        answer = await connection.request(f"$JS.API.CONSUMER.CREATE.EVT.{owner}", request, timeout=5)
         reply = json.loads(answer.data)
-        assert "error" in reply, (config, reply)
+        assert "error" in reply or (reply["name"] == owner and "deliver_subject" not in config), (config, reply)
 
 
 async def test_attack_stream_without_an_account(instance: Instance) -> None:

@@ -22,10 +22,10 @@ from chaos.flows import MIX, Scene
 from chaos.nemesis import Nemesis, more, schedule
 from chaos.proxy import Proxy
 from chaos.verdict import converge, tell
-from infra.local.instance import Instance
+from infra.local.instance import SERVICES, Instance
 
 LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000"
-PAUSE_SECONDS = (0.5, 2.5)
+PAUSE_SECONDS = (0.5, 2.0)
 
 
 def main() -> int:
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--no-points", action="store_true", help="without the sweep over the fault points")
     chosen = parser.parse_args()
     seconds = chosen.hours * 3600 if chosen.hours else chosen.seconds or (30 if chosen.form == "short" else 200)
+    os.environ["HEYI_PROCESSES"] = "each"
     instance = Instance("chaos")
     faults, folder = instance.folder / "faults", instance.folder / "runs" / str(chosen.seed)
     for each in (faults, folder):
@@ -64,7 +65,9 @@ async def _run(instance: Instance, faults: Path, folder: Path, chosen: argparse.
         log = await _load(nemesis, people, folder, chosen, plan, seconds)
         await nemesis.repair()
         outcomes, took = await converge(instance, folder)
-        coverage = {**nemesis.done, "retries": log.retried, "connections cut": proxy.cuts}
+        killed = {f"killed {part}": nemesis.killed[part] for part in (*SERVICES, "gateway", "nats", "postgres")}
+        told = await _told(Client(people, log, chance))
+        coverage = {**nemesis.done, **killed, **told, "retries": log.retried, "connections cut": proxy.cuts}
         violations = tell(outcomes, coverage) + len(bad)
         acknowledged = next(o.rows for o in outcomes if o.name == "an_acknowledged_intent_is_there_once")
         print(
@@ -94,18 +97,29 @@ async def _load(
             except (GaveUp, RefusedError) as problem:
                 nemesis.note("gave up", flow=flow.__name__, why=str(problem)[:300])
 
-    working = [asyncio.create_task(work(client)) for client in clients]
+    working, beside = [asyncio.create_task(work(client)) for client in clients], list[asyncio.Task[None]]()
     began = time.monotonic()
     while plan or time.monotonic() - began < seconds:
         await asyncio.sleep(nemesis.chance.uniform(*PAUSE_SECONDS))
         name = plan.pop() if plan else more(nemesis.chance)
         print(f"  {time.monotonic() - began:6.1f} s  {log.acknowledged:>6} acknowledged  {name}", flush=True)
+        if name.endswith("&"):
+            beside.append(asyncio.create_task(nemesis.act(name.removesuffix(" &"))))
+            continue
         await nemesis.act(name)
         await nemesis.repair()
+    await asyncio.gather(*beside)
     stopping.set()
     await asyncio.gather(*working)
     print(f"  {log.acknowledged} acknowledged, {log.unknown} unknown, {log.refused} refused, {log.retried} retries")
     return log
+
+
+async def _told(client: Client) -> dict[str, int]:
+    """How often Operations name a process of each kind, after all of that."""
+    report = await client.get("admin", "/v1/identity/operations/report")
+    names = [process["name"] for process in report["processes"]]
+    return {f"operations name {kind}": names.count(kind) for kind in (*SERVICES, "gateway")}
 
 
 if __name__ == "__main__":

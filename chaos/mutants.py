@@ -7,17 +7,20 @@ then each mutant must make its test fail. A mutant that survives is a guard that
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from chassis import testing_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -163,23 +166,190 @@ MUTANTS = (
         "missing = []",
         "e2e-tests/test_sweep.py::test_a_sweep_works_on_what_never_came_and_then_has_nothing_to_do",
     ),
+    Mutant(
+        "another request under a used key",
+        "chassis/runtime.py",
+        'if found.request_hash != scope["hash"]:',
+        "if False:",
+        "services/inventory/tests/test_promises.py::test_the_key_of_another_request_is_refused",
+    ),
+    Mutant(
+        "refusals are on record",
+        "chassis/runtime.py",
+        "if refusal.code != UNAVAILABLE and (method.policy.audit or refusal.code == 7):",
+        "if False:",
+        "services/inventory/tests/test_promises.py::"
+        "test_nobody_without_the_permission_passes_and_the_refusal_is_on_record",
+    ),
+    Mutant(
+        "company of a call",
+        "chassis/runtime.py",
+        "if actor.employee_id and not self.rights().acts_for(actor.employee_id, company):",
+        "if False:",
+        "services/procurement/tests/test_who.py::test_a_company_that_is_not_the_callers_cannot_be_chosen",
+    ),
+    Mutant(
+        "row-level security",
+        "chassis/migrate.py",
+        'f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY",',
+        'f"ALTER TABLE {table.name} DISABLE ROW LEVEL SECURITY",',
+        "services/procurement/tests/test_last_walls.py::test_a_query_that_forgot_its_company_sees_no_row",
+    ),
+    Mutant(
+        "trail cannot be rewritten",
+        "chassis/migrate.py",
+        'f"REVOKE UPDATE, DELETE, TRUNCATE ON {table.name} FROM {app}"',
+        'f"GRANT UPDATE, DELETE, TRUNCATE ON {table.name} TO {app}"',
+        "services/procurement/tests/test_last_walls.py::test_the_trail_cannot_be_rewritten",
+    ),
+    Mutant(
+        "rights too old to be believed",
+        "chassis/policy.py",
+        "return self._rights is not None and self._monotonic() - self._confirmed_at <= self._served_seconds",
+        "return self._rights is not None",
+        "chassis/tests/test_policy.py::test_an_answer_serves_for_120_seconds_while_identity_is_away",
+    ),
+    Mutant(
+        "fields of the server in a new document",
+        "chassis/mapping.py",
+        'violations.append((where, "FIELD_READ_ONLY", {}))',
+        "pass",
+        "services/inventory/tests/test_promises.py::test_bad_input_is_refused_at_its_field_and_changes_nothing",
+    ),
+    Mutant(
+        "fields of the server in a change",
+        "chassis/mapping.py",
+        'violations.append((name, "FIELD_READ_ONLY", {}))',
+        "pass",
+        "services/procurement/tests/test_sourcing_task_rpc.py::test_bad_input_is_refused",
+    ),
+    Mutant(
+        "sensitive fields are masked",
+        "chassis/mapping.py",
+        "if spec.sensitive:\n        return read, masked",
+        "if False:\n        return read, masked",
+        "services/procurement/tests/test_supplier_rpc.py::test_account_numbers_are_masked_and_ciphertext",
+    ),
+    Mutant(
+        "ciphertext bound to its place",
+        "chassis/crypto.py",
+        'return "|".join((table, column, context)).encode()',
+        'return b""',
+        "chassis/tests/test_crypto.py::test_a_value_moved_elsewhere_does_not_open",
+    ),
+    Mutant(
+        "export without formulas",
+        "gateway/export.py",
+        "if start and _FORMULA.match(start) and not _NUMBER.fullmatch(start):",
+        "if False:",
+        "gateway/tests/test_export.py::test_formulas_become_text",
+    ),
+    Mutant(
+        "export without sensitive fields",
+        "gateway/export.py",
+        'if spec.sensitive or kind in ("message", "map", "struct") or field.name == "etag":',
+        'if kind in ("message", "map", "struct") or field.name == "etag":',
+        "gateway/tests/test_export.py::test_no_sensitive_text_of_any_list_can_be_exported",
+    ),
+    Mutant(
+        "back-channel sign-out",
+        "gateway/sessions.py",
+        "found = await self.end(SESSION.c.sid == sid if sid else SESSION.c.subject == subject)",
+        "found: list[Session] = []",
+        "gateway/tests/test_sessions.py::test_the_provider_signs_out",
+    ),
+    Mutant(
+        "idle and old sessions",
+        "gateway/sessions.py",
+        "if now >= session.ends_at or idle > self._limits.session_idle:",
+        "if False:",
+        "gateway/tests/test_sessions.py::test_idle_and_old_sessions_end",
+    ),
+    Mutant(
+        "session is new at sign-in",
+        "gateway/sessions.py",
+        "if replaced:",
+        "if False:",
+        "gateway/tests/test_sessions.py::test_signing_in_again_makes_a_new_session",
+    ),
+    Mutant(
+        "journey belongs to its browser",
+        "gateway/login.py",
+        "same = secrets.compare_digest(attempt.state.encode(), state.encode())",
+        "same = True",
+        "gateway/tests/test_sessions.py::test_a_journey_belongs_to_its_browser",
+    ),
+    Mutant(
+        "nonce of an identity token",
+        "gateway/login.py",
+        'if not secrets.compare_digest(str(claims.get("nonce", "")), attempt.nonce):',
+        "if False:",
+        "gateway/tests/test_sessions.py::test_identity_tokens_are_checked",
+    ),
+    Mutant(
+        "only our pages follow a sign-in",
+        "gateway/csrf.py",
+        'if not plain or not wanted.startswith("/") or wanted.startswith("//") or "\\\\" in wanted:',
+        "if not plain:",
+        "gateway/tests/test_sessions.py::test_only_our_own_pages_follow_a_sign_in",
+    ),
+    Mutant(
+        "who may know of an event",
+        "gateway/live.py",
+        "return reach is not None and reach.covers(event.company, event.department, event.owner)",
+        "return True",
+        "gateway/tests/test_live.py::test_only_those_who_may_know_are_told",
+    ),
+    Mutant(
+        "streams of one person",
+        "gateway/app.py",
+        "if self.hub.streams() >= limits.streams or self.hub.streams(caller.employee_id) >= limits.streams_per_person:",
+        "if self.hub.streams() >= limits.streams:",
+        "gateway/tests/test_live.py::test_few_streams_per_person",
+    ),
+    Mutant(
+        "lock of a case",
+        "services/approval/task/rpc.py",
+        ".with_for_update(of=Case)",
+        "",
+        "services/approval/tests/test_task_rpc.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
+    ),
+    Mutant(
+        "lease of accounts",
+        "services/identity/keycloak_step.py",
+        ".where(Account.due_at <= now, sa.or_(Account.leased_until.is_(None), Account.leased_until < busy_until))",
+        ".where(Account.due_at <= now)",
+        "services/identity/tests/test_account_lease.py::"
+        "test_what_one_has_claimed_nobody_else_claims_before_the_lease_ends",
+    ),
 )
 
 
 def main() -> int:
-    """Run all or the named ones; 1 when one survives."""
+    """Run all or the named ones, two at a time; 1 when one survives."""
     chosen = [m for m in MUTANTS if not sys.argv[1:] or m.guard in sys.argv[1:]]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="heyi-mutants-") as folder, testing_postgres.server() as url:
-        copy = Path(folder) / "copy"
-        _copy(copy)
+        copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(AT_ONCE):
+            _copy(copy := Path(folder) / f"m{number}")
+            copies.put(copy)
         tests = sorted({m.test for m in chosen})
-        code, words = _pytest(copy, url, tests)
+        code, words = _pytest(copy, url, ["-n", str(AT_ONCE), *tests])
         if code != 0:
             print(f"the tests do not pass on the untouched source:\n{words}")
             return 1
         print(f"{len(tests)} tests pass on the untouched source ({time.monotonic() - began:.0f} s)", flush=True)
-        survived = sum(not _caught(mutant, copy, url) for mutant in chosen)
+
+        def caught(mutant: Mutant) -> bool:
+            copy = copies.get()
+            try:
+                return _caught(mutant, copy, url)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            survived = list(pool.map(caught, chosen)).count(False)
     print(f"mutants: {survived} survived of {len(chosen)} ({time.monotonic() - began:.0f} s)")
     return 1 if survived else 0
 
@@ -221,6 +391,8 @@ def _pytest(copy: Path, url: str, tests: list[str]) -> tuple[int, str]:
         "PYTHONPATH": os.pathsep.join(str(copy / part) for part in ("", "services", "gen")),
         "PYTHONDONTWRITEBYTECODE": "1",
         testing_postgres.VARIABLE: url,
+        # each copy's tests have databases of their own
+        "PYTEST_XDIST_WORKER": copy.name,
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", *tests]
     done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)

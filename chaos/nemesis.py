@@ -37,7 +37,7 @@ class Nemesis:
         self.instance, self.proxy, self.faults, self.chance = instance, proxy, faults, chance
         self.timeline, self.began = timeline.open("a"), time.monotonic()
         self.done: Counter[str] = Counter()
-        self.kills = 0
+        self.killed: Counter[str] = Counter()
         self.store = instance.folder / "nats" / "streams"
 
     def note(self, what: str, **facts: Any) -> None:
@@ -45,31 +45,40 @@ class Nemesis:
         self.timeline.write(json.dumps({"at": round(time.monotonic() - self.began, 3), "what": what, **facts}) + "\n")
         self.timeline.flush()
 
+    @property
+    def kills(self) -> int:
+        """Processes that ended without being asked."""
+        return self.killed.total()
+
     async def act(self, name: str) -> None:
-        """Do one fault and put it right."""
+        """Do one fault and put it right. It counts by its kind, a kill or a stop by what it hit."""
         self.note(name, phase="begins")
         kind, _, rest = name.partition(" ")
         action: Callable[..., Awaitable[None]] = getattr(self, f"_{kind}")
         await action(*rest.split())
-        self.done[kind] += 1
+        self.done[f"{kind} {rest.split()[0]}" if kind in ("kill", "stop") else kind] += 1
         self.note(name, phase="ends")
 
     async def repair(self) -> None:
         """Start whatever does not run."""
-        for part in ("postgres", "nats", "keycloak", "services", "gateway"):
-            if self.instance.pid(part) is None or not await asyncio.to_thread(self.instance.healthy, part):
-                await asyncio.to_thread(self.instance.start, part)
+        for part in self.instance.parts:
+            if self.instance.pid(part) is None:
+                await self.start(part)
 
     # ---- the faults
 
-    async def _kill(self, part: str, down_seconds: str = "0.2") -> None:
-        await asyncio.to_thread(self.instance.kill, part)
-        self.kills += 1
+    async def _kill(self, what: str, down_seconds: str = "0.2") -> None:
+        """`kill -9` of one part, or of all services at once."""
+        parts = list(self.instance.hosts) if what == "services" else [what]
+        for part in parts:
+            await asyncio.to_thread(self.instance.kill, part)
+            self.killed[part] += 1
         await asyncio.sleep(float(down_seconds))
-        await self._start(part)
+        await asyncio.gather(*map(self.start, parts))
 
-    async def _start(self, part: str) -> None:
-        await asyncio.to_thread(self.instance.start, part)
+    async def start(self, part: str) -> None:
+        """Start one part beside others: services that died together wait for each other before they are healthy."""
+        await asyncio.to_thread(self.instance._starter(part))
 
     async def _stop(self, part: str, seconds: str) -> None:
         """SIGSTOP: a process that sleeps longer than others wait for it."""
@@ -77,7 +86,8 @@ class Nemesis:
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(float(seconds))
-        os.kill(pid, signal.SIGCONT)
+        if self.instance.pid(part) == pid:  # another fault may have killed it meanwhile
+            os.kill(pid, signal.SIGCONT)
 
     async def _cut(self, place: str, seconds: str) -> None:
         self.proxy.cut = place
@@ -85,16 +95,19 @@ class Nemesis:
         self.proxy.cut = ""
 
     async def _crash(self, point: str) -> None:
-        """The services die at a place in the code."""
+        """Whichever service comes by first dies at a place in the code."""
         (self.faults / point).write_text("crash")
-        pid, deadline = self.instance.pid("services"), time.monotonic() + 15
+        deadline = time.monotonic() + 15
         # another process ends, and nobody tells
-        while self.instance.pid("services") == pid and time.monotonic() < deadline:  # noqa: ASYNC110
+        while (dead := self._dead_service()) is None and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-        if self.instance.pid("services") is None:
-            self.kills += 1
-            await self._start("services")
         (self.faults / point).unlink(missing_ok=True)
+        if dead is not None:
+            self.killed[dead] += 1
+            await self.start(dead)
+
+    def _dead_service(self) -> str | None:
+        return next((host for host in self.instance.hosts if self.instance.pid(host) is None), None)
 
     async def _error(self, point: str) -> None:
         (self.faults / point).write_text("error")
@@ -130,10 +143,10 @@ class Nemesis:
     async def _wipe(self) -> None:
         """The whole store of the stream is lost."""
         await asyncio.to_thread(self.instance.kill, "nats")
-        self.kills += 1
+        self.killed["nats"] += 1
         for each in self.store.iterdir():
             await asyncio.to_thread(shutil.rmtree if each.is_dir() else os.unlink, each)
-        await self._start("nats")
+        await self.start("nats")
 
     async def _pool(self, service: str, seconds: str) -> None:
         """The database takes no more connections of a service, and ends those that it has."""
@@ -150,7 +163,7 @@ class Nemesis:
         await asyncio.sleep(float(seconds))
         ballast.unlink()
         await asyncio.to_thread(self.instance.stop, "nats")
-        await self._start("nats")
+        await self.start("nats")
 
     async def _sql(self, statement: str) -> None:
         done = await asyncio.to_thread(self.instance.postgres._run_psql, "-qc", statement)
@@ -184,9 +197,11 @@ def _fill(file: Path) -> None:
 
 
 def schedule(chance: random.Random, *, form: str, can_fill: bool) -> list[str]:
-    """Faults in order. Each kind at least once; the rest by chance."""
+    """Faults in order, those with an `&` beside the others. Each kind at least once; the rest by chance."""
+    longest, *others = chance.sample(SERVICES, len(SERVICES))
     always = [
-        "kill services", "kill gateway", "kill nats", "kill postgres", "cut before_request 3", "cut before_reply 3",
+        *(f"kill {service}" for service in SERVICES), f"stop {others[0]} 4",
+        "kill gateway", "kill nats", "kill postgres", "cut before_request 3", "cut before_reply 3",
         "again 20", "wipe", f"crash {chance.choice(POINTS)}", "stop gateway 4", "stop postgres 4",
         f"pool {chance.choice(('approval', 'procurement'))} 4",
     ]  # fmt: skip
@@ -194,8 +209,9 @@ def schedule(chance: random.Random, *, form: str, can_fill: bool) -> list[str]:
         always.append("full 5")
     if form != "short":
         always += [
-            "kill keycloak", "stop services 35", "stop nats 12", "clock 90 5", "clock -90 5", "kill services 3",
-            "kill postgres 3", "again 20", *(f"crash {chance.choice(POINTS)}" for _ in range(6)),
+            f"stop {longest} 35 &", *(f"stop {service} 4" for service in others[1:]), "stop nats 12", "kill keycloak",
+            "clock 90 5", "clock -90 5", "kill services 3", "kill postgres 3", "again 20",
+            *(f"crash {chance.choice(POINTS)}" for _ in range(6)),
             *(f"error {chance.choice(POINTS)}" for _ in range(4)),
         ]  # fmt: skip
     chance.shuffle(always)
@@ -205,7 +221,8 @@ def schedule(chance: random.Random, *, form: str, can_fill: bool) -> list[str]:
 def more(chance: random.Random) -> str:
     """One more fault, for a long run."""
     kinds = [
-        "kill services", "kill gateway", "kill nats", "kill postgres", "kill keycloak", "stop services 5",
+        f"kill {chance.choice(('services', *SERVICES))}", "kill gateway", "kill nats", "kill postgres", "kill keycloak",
+        f"stop {chance.choice(SERVICES)} 5", f"stop {chance.choice(SERVICES)} 35 &",
         "cut before_request 2", "cut before_reply 2", "again 20", f"crash {chance.choice(POINTS)}",
         f"error {chance.choice(POINTS)}", "clock 90 5", "clock -90 5", f"pool {chance.choice(SERVICES)} 3",
     ]  # fmt: skip

@@ -39,6 +39,8 @@ SESSION = {
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",
 }
+# no connection, no room for one, the server stops or starts, or took longer over a statement than we wait
+AWAY = ("08", "53", "57P", "57014")
 
 
 def utc() -> sa.DateTime:
@@ -297,6 +299,14 @@ def _ping_what_rested(engine: AsyncEngine) -> None:
             dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as gone:
             raise sa.exc.DisconnectionError from gone
+
+
+def is_away(problem: BaseException) -> bool:
+    """Whether the database could not be asked, or answered too late: asked again later it may."""
+    if not isinstance(problem, sa.exc.DBAPIError):
+        # a server that refuses the connection, or a pool without a free one
+        return isinstance(problem, sa.exc.TimeoutError | ConnectionError | TimeoutError)
+    return problem.connection_invalidated or str(getattr(problem.orig, "sqlstate", "") or "").startswith(AWAY)
 
 
 def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:

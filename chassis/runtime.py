@@ -15,6 +15,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,8 +28,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from chassis import audit, authn, contract, faults, ids, mapping, numbering, outbox, policy, telemetry, text, vitals
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
-from chassis.db import Document, fenced_to, tables_of
-from chassis.errors import Refused
+from chassis.db import Document, fenced_to, is_away, tables_of
+from chassis.errors import UNAVAILABLE, Refused
 from chassis.together import save_together
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ log = telemetry.logger("chassis.runtime")
 
 RETRIED = {"40001", "40P01"}
 LOCK_TIMEOUT, UNIQUE, FOREIGN_KEY = "55P03", "23505", "23503"
-# no connection, no room for one, or the server stops or starts
-AWAY = ("08", "53", "57P")
 TRIES = 5
 KEY = re.compile(r"[A-Za-z0-9_\-.:]{8,100}")
 SEARCH_WORDS = re.compile(r"\s+")
@@ -116,8 +115,9 @@ class Runtime:
                 raise Refused("IDEMPOTENCY_KEY_MISSING")
             return await self._write(method, request, actor, company, reach, envelope)
         except Refused as refusal:
-            if method.policy.audit or refusal.code == 7:
-                await self._audit_refusal(method, actor, company, refusal)
+            # that a service or its database is away decides nothing, and could often not be written down either
+            if refusal.code != UNAVAILABLE and (method.policy.audit or refusal.code == 7):
+                await self._retrying(partial(self._audit_refusal, method, actor, company, refusal))
             raise
 
     async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
@@ -313,7 +313,7 @@ class Runtime:
     def _refusal_of(self, error: DBAPIError, state: str) -> Exception:
         if state == LOCK_TIMEOUT:
             return Refused("IN_PROGRESS")
-        if error.connection_invalidated or state.startswith(AWAY):
+        if is_away(error):
             # what became of it is not known: the caller asks again, under the same key
             return Refused("SERVICE_UNAVAILABLE", service=self.service.name)
         if isinstance(error, IntegrityError) and state in (UNIQUE, FOREIGN_KEY):

@@ -14,9 +14,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import nats.errors
-import nats.js.api
-import nats.js.errors
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -27,7 +24,7 @@ from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
 from chassis.errors import Refused
-from chassis.outbox import STREAM, Relay
+from chassis.outbox import Relay
 from chassis.runtime import Envelope, Runtime
 from chassis.service import Service, find
 from chassis.settings import Environment, ServiceSettings
@@ -88,11 +85,10 @@ async def _run(names: Sequence[str]) -> None:
     await snapshot.start()
     for host in hosts:
         await host.work()
-    waker = asyncio.create_task(_wake_on_identity(hosts[0], snapshot))
+    await _wake_on_identity(hosts[0], snapshot)
     log.info("ready", services=[service.name for service in services])
     await stopping.wait()
     log.info("stopping")
-    waker.cancel()
     await asyncio.gather(*(host.stop() for host in hosts))
     await snapshot.stop()
     await first.close()
@@ -100,26 +96,13 @@ async def _run(names: Sequence[str]) -> None:
 
 
 async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
-    """What identity announces is asked for at once, not at the next poll."""
+    """What identity announces is asked for at once, not at the next poll: a hint, heard past the stream."""
     assert host.nats is not None
 
     async def woken(message: Any) -> None:
         snapshot.wake()
 
-    while True:
-        try:
-            stream = host.nats.jetstream()
-            await stream.subscribe(
-                "evt.identity.>",
-                stream=STREAM,
-                ordered_consumer=True,
-                cb=woken,
-                deliver_policy=nats.js.api.DeliverPolicy.NEW,
-            )
-            return
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            log.warning("waits for the stream", error=str(error)[:200])
-            await asyncio.sleep(1)
+    await host.nats.subscribe("evt.identity.>", cb=woken)
 
 
 def _clients(settings: ServiceSettings) -> Clients:

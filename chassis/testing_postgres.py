@@ -104,6 +104,7 @@ async def prepare_service(url: str, service: Service, worker: str) -> str:
     digest = hashlib.sha256()
     for script in sorted(migrate._versions(service).glob("*.py")):
         digest.update(script.read_bytes())
+    digest.update("".join(migrate._fences(service)).encode())
     template, database = f"tmpl_{service.name}_{digest.hexdigest()[:10]}", f"t_{service.name}_{worker}"
     admin = _admin(url)
     try:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import telemetry
+from chassis.db import is_away
 from chassis.errors import Refused
 from gateway import errors
 from gateway.labels import LOCALES, choose_locale
@@ -73,10 +74,16 @@ class Entry:
                     await refused(scope, refusal)(scope, receive, outward)
             except ClientDisconnect:
                 log.info("client_left", path=scope["path"][:200])
-            except Exception:
-                log.exception("request_failed", path=scope["path"][:200])
+            except Exception as problem:
+                away = is_away(problem)
+                if away:
+                    log.warning("database_away", path=scope["path"][:200], problem=telemetry.plain(problem))
+                else:
+                    log.exception("request_failed", path=scope["path"][:200])
                 if status == 0:
-                    await fault(scope)(scope, receive, outward)
+                    unavailable = Refused("SERVICE_UNAVAILABLE", service="gateway")
+                    answer = refused(scope, unavailable) if away else fault(scope)
+                    await answer(scope, receive, outward)
             if status >= 500:
                 telemetry.failed(str(status))
             if not quiet:

@@ -114,7 +114,16 @@ class OpenApi:
         if binding.is_file:
             return {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
         schema = self._message(binding.method.reply.DESCRIPTOR)
+        if (rows := binding.rows) is not None:
+            reply = self._schemas[self._name(binding.method.reply.DESCRIPTOR)]
+            reply["properties"][rows.json_name]["items"] = self._row(rows.message_type)
         return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+
+    def _row(self, descriptor: Any) -> dict[str, Any]:
+        """A document in a list, of which the parameter `fields` may leave out everything but the id."""
+        name = f"{self._name(descriptor)}Row"
+        self._schemas[name] = {**self._object(descriptor, set()), "required": ["id"]}
+        return {"$ref": f"#/components/schemas/{name}"}
 
     def _parameters(self, binding: Binding) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [

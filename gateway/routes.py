@@ -83,15 +83,17 @@ class Binding:
 
     def pick(self, query: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], frozenset[str] | None]:
         """The query without its `fields`, and the fields of a row that they name; None where all are wanted."""
-        chosen = [text for key, text in query if key == FIELDS]
-        if not chosen or self.rows is None:
+        if self.rows is None:
             return query, None
         assert self.rows.message_type is not None
+        names = [name for key, text in query if key == FIELDS for name in text.split(",") if name]
+        query = [pair for pair in query if pair[0] != FIELDS]
+        if not names:
+            return query, None
         known = {n: one.name for one in self.rows.message_type.fields for n in (one.name, one.json_name)}
-        names = [name for name in ",".join(chosen).split(",") if name]
         if unknown := [name for name in names if name not in known]:
             raise Refused.fields([(FIELDS, "FIELD_UNKNOWN", {"name": name[:100]}) for name in unknown[:20]])
-        return [pair for pair in query if pair[0] != FIELDS], frozenset(known[name] for name in names) | {"id"}
+        return query, frozenset(known[name] for name in names) | {"id"}
 
     def encoder_of(self, picked: frozenset[str] | None) -> codec.Encode:
         """What writes the reply, with all or the picked fields of its rows."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import grpc
 import grpc.aio
 import httpx2
@@ -286,8 +287,9 @@ class Realm:
 class Bench:
     """Everything together, and the callers' side of it."""
 
-    def __init__(self, gateway: Gateway, services: Services, realm: Realm, nats_url: str) -> None:
+    def __init__(self, gateway: Gateway, services: Services, realm: Realm, nats_url: str, server: str) -> None:
         self.gateway, self.services, self.realm, self.nats_url = gateway, services, realm, nats_url
+        self.server = server
         self.url = gateway.settings.public_url
         self.http = httpx2.AsyncClient(base_url=self.url, follow_redirects=False, trust_env=False, timeout=20)
 
@@ -312,6 +314,16 @@ class Bench:
         """The organisation changed: the gateway knows."""
         self.services.epoch += 1
         await self.gateway.snapshot.refresh()
+
+    async def admit_connections(self, limit: int) -> None:
+        """So many connections the gateway's database takes, -1: any number; those that are there end."""
+        name = self.gateway.settings.database_url.rpartition("/")[2].partition("?")[0]
+        admin = await asyncpg.connect(self.server)
+        try:
+            await admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT {limit}")
+            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        finally:
+            await admin.close()
 
     async def publish(self, subject: str, **headers: str) -> int:
         connection = await nats.connect(self.nats_url)
@@ -393,7 +405,7 @@ async def running(worker: str, web_root: Path) -> AsyncIterator[Bench]:
         )
         gateway = Gateway(settings)
         await stack.enter_async_context(serving(create(gateway), port))
-        bench = Bench(gateway, services, realm, nats_url)
+        bench = Bench(gateway, services, realm, nats_url, server)
         yield bench
         await bench.http.aclose()
 

@@ -281,6 +281,8 @@ async def test_a_list_shows_the_fields_that_are_asked_for(bench: Bench) -> None:
     assert reply.json()["purchaseOrders"] == [{"id": "o0", "number": "PO-0"}, {"id": "o1", "number": "PO-1"}]
     assert reply.json()["nextPageToken"] == "more"
     assert bench.services.calls[-1][2]["heyi-fields"] == "create_time,id,number"
+    reply = await bench.http.get(f"{ORDERS}?fields=&pageSize=2", headers=bench.bearer())
+    assert reply.json()["purchaseOrders"][0]["currency"] == "CNY"
 
 
 async def test_a_field_that_no_row_has_is_refused(bench: Bench) -> None:

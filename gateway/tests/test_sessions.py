@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from chassis.errors import Refused
+from chassis.testing import eventually
 from gateway import csrf
 from gateway.sessions import SESSION, hash_of
 from gateway.tests.bench import Bench, reason_of, same_origin
@@ -108,7 +109,10 @@ async def test_a_journey_belongs_to_its_browser(bench: Bench) -> None:
         assert back.status_code == 401
     journey = {"cookie": mine.headers["set-cookie"].split(";")[0]}
     location = provider.headers["location"]
-    for changed in (location.replace("state=", "state=x"), location + "&iss=http://other", location.split("?")[0]):
+    [state] = parse_qs(urlsplit(location).query)["state"]
+    ours_by_its_beginning = location.replace(state, state[:8] + state[:7:-1])
+    for changed in (ours_by_its_beginning, location.replace("state=", "state=x"), location.split("?")[0],
+                    location + "&iss=http://other"):  # fmt: skip
         assert (await bench.http.get(changed, headers=journey)).status_code == 401
     assert (await bench.http.get(location, headers=journey)).status_code == 303
     assert (await bench.http.get(location, headers=journey)).status_code == 401  # a code is good once
@@ -253,6 +257,22 @@ async def test_nobody_is_let_in_while_rights_are_unknown(bench: Bench) -> None:
         await snapshot.start()
     assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
     assert (await bench.http.get("/health/ready")).json()["status"] == "ready"
+
+
+async def test_a_database_that_is_away_is_told_as_such_and_no_fault(bench: Bench) -> None:
+    cookie = await bench.sign_in()
+    await bench.admit_connections(0)
+    try:
+        reply = await bench.http.get(ORDERS, headers={"cookie": f"{cookie}x"})
+        assert (reply.status_code, reason_of(reply)) == (503, "SERVICE_UNAVAILABLE")
+        assert reply.headers["retry-after"]
+    finally:
+        await bench.admit_connections(-1)
+
+    async def there_again() -> None:
+        assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 200
+
+    await eventually(there_again)
 
 
 async def test_a_cut_off_ends_what_began_before(bench: Bench) -> None:

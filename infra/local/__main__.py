@@ -10,12 +10,13 @@ import argparse
 import os
 import sys
 
-from infra.local.instance import DEMO_PASSWORD, PARTS, Instance
+from infra.local.instance import DEMO_PASSWORD, Instance
 from infra.local.report import CannotContinueError
 
 
 def main() -> int:
     """Do what the command line says; a missing thing ends with its plain words and 1."""
+    instance = Instance(os.environ.get("INSTANCE", "up"))
     parser = argparse.ArgumentParser(prog="python3 -m infra.local", description="Run the whole suite on this machine.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="start everything that is not running")
@@ -31,11 +32,10 @@ def main() -> int:
     env = verbs.add_parser("env", help="print the configuration as `export` lines")
     env.add_argument("--keycloak", action="store_true", help="for kc.sh: its home and its database")
     logs = verbs.add_parser("logs", help="the last lines of the logs; follows them on a terminal")
-    logs.add_argument("part", nargs="?", choices=PARTS)
+    logs.add_argument("part", nargs="?", choices=instance.parts)
     for verb in ("start", "stop", "kill"):
-        verbs.add_parser(verb, help=f"{verb} one part").add_argument("part", choices=PARTS)
+        verbs.add_parser(verb, help=f"{verb} one part").add_argument("part", choices=instance.parts)
     chosen = parser.parse_args()
-    instance = Instance(os.environ.get("INSTANCE", "up"))
     try:
         match chosen.verb:
             case "up":
@@ -54,7 +54,7 @@ def main() -> int:
                 chosen_env = instance.keycloak.tool_env() if chosen.keycloak else instance.env()
                 print("\n".join(f"export {name}='{value}'" for name, value in chosen_env.items()))
             case "logs":
-                _logs(instance, [chosen.part] if chosen.part else list(PARTS))
+                _logs(instance, [chosen.part] if chosen.part else instance.parts)
             case "start" | "stop" | "kill":
                 getattr(instance, chosen.verb)(chosen.part)
                 instance.report.line(f"{chosen.part}: {'running' if instance.pid(chosen.part) else 'not running'}")
@@ -86,13 +86,11 @@ def _status(instance: Instance) -> int:
         return 1
     print(f"{'part':<12}{'state':<14}{'pid':>8}{'memory MiB':>12}  ports")
     ports, all_well = instance.facts["ports"], True
-    for part in PARTS:
+    for part in instance.parts:
         pid = instance.pid(part)
         state = "stopped" if pid is None else "healthy" if instance.healthy(part) else "not ready"
         memory = instance.processes.memory_mib(pid) if pid else None
-        listens = {
-            name: port for name, port in ports.items() if name == part or (part == "services" and name not in PARTS)
-        }
+        listens = {name: port for name, port in ports.items() if name in instance.hosts.get(part, (part,))}
         print(
             f"{part:<12}{state:<14}{pid or '':>8}{f'{memory:.0f}' if memory is not None else '':>12}  "
             f"{', '.join(str(p) if n == part else f'{n} {p}' for n, p in listens.items())}"

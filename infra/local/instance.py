@@ -7,7 +7,7 @@
     instance.down()
 
 Ports and secrets are chosen once and kept: the realm is imported with them. `make up` is the instance "up", `make
-test` has "test".
+test` has "test". All services share the process "services"; with HEYI_PROCESSES=each every one is a part of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ SERVICES = ("identity", "approval", "procurement", "inventory")
 OWNERS = (*SERVICES, "gateway")
 DEMO_PASSWORD = "Heyi-demo-2026"  # noqa: S105
 # In the order in which they start; they stop in the opposite order.
-PARTS = ("postgres", "nats", "keycloak", "services", "gateway")
+PARTS = ("postgres", "nats", "keycloak", "services", *SERVICES, "gateway")
 _PORTS = ("gateway", "keycloak", "postgres", "nats", *SERVICES)
 _FIRST_PORT, _BLOCK, _BLOCKS = (
     20_000,
@@ -60,6 +60,15 @@ class Instance:
         self.folder = machine.HOME / name
         self.processes = Processes(self.folder)
         self.report = report or Report()
+        each = os.environ.get("HEYI_PROCESSES") == "each"
+        # the processes that hold services, and which
+        self.hosts = {name: (name,) for name in SERVICES} if each else {"services": SERVICES}
+
+    @property
+    def parts(self) -> list[str]:
+        """Return the parts of this instance, in the order in which they start."""
+        other = {"services", *SERVICES} - set(self.hosts)
+        return [part for part in PARTS if part not in other]
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -166,11 +175,13 @@ class Instance:
                 "keycloak": Step(lambda: self._start("keycloak", self._start_keycloak), "keycloak files", "postgres"),
             }
             if not only_infrastructure:
+                first, *others = self.hosts  # the others ask the first one for the rights
                 steps |= {
                     "web": Step(lambda: machine.web_pages(self.report), "contract"),
                     "tables": Step(self._migrate, "contract", "postgres", "nats"),
-                    "services": Step(lambda: self._start("services", self._start_services), "tables", "keycloak"),
-                    "gateway": Step(lambda: self._start("gateway", self._start_gateway), "services", "web"),
+                    first: Step(lambda: self._start(first, self._starter(first)), "tables", "keycloak"),
+                    **{host: Step(partial(self._start, host, self._starter(host)), first) for host in others},
+                    "gateway": Step(lambda: self._start("gateway", self._start_gateway), *self.hosts, "web"),
                 }
             run_side_by_side(steps)
         if demo and not only_infrastructure:
@@ -236,8 +247,8 @@ class Instance:
     def healthy(self, part: str) -> bool:
         """Ask a part whether it can serve."""
         match part:
-            case "services":
-                return self.pid(part) is not None and self._services_answer(seconds=3)
+            case _ if part in self.hosts:
+                return self.pid(part) is not None and self._services_answer(part, seconds=3)
             case "gateway":
                 return self.pid(part) is not None and self._gateway_answers()
             case _:
@@ -260,7 +271,7 @@ class Instance:
             "postgres": self.postgres.start,
             "nats": self.nats.start,
             "keycloak": self._start_keycloak,
-            "services": self._start_services,
+            **{host: partial(self._start_services, host) for host in self.hosts},
             "gateway": self._start_gateway,
         }[part]
 
@@ -298,24 +309,22 @@ class Instance:
                     [str(machine.PYTHON), "-m", *command], env=env, saying=f"{command[0]} could not prepare its tables"
                 )
 
-    def _start_services(self) -> None:
-        if self.processes.pid("services") is None:
-            command = [str(machine.PYTHON), "-m", "chassis", *SERVICES]
-            self.processes.start(
-                "services", command, env=self._process_env(leave_out="HEYI_GATEWAY_"), cwd=machine.ROOT
-            )
-        if not self._services_answer(seconds=60):
-            raise CannotContinueError(
-                f"The services are not ready. Their last words:\n{self.processes.last_words('services')}"
-            )
+    def _start_services(self, host: str) -> None:
+        if self.processes.pid(host) is None:
+            others = ("gateway", *(service for service in SERVICES if service not in self.hosts[host]))
+            command = [str(machine.PYTHON), "-m", "chassis", *self.hosts[host]]
+            env = self._process_env(leave_out=tuple(f"HEYI_{other.upper()}_" for other in others))
+            self.processes.start(host, command, env=env, cwd=machine.ROOT)
+        if not self._services_answer(host, seconds=60):
+            raise CannotContinueError(f"{host} not ready. Its last words:\n{self.processes.last_words(host)}")
 
-    def _services_answer(self, *, seconds: float) -> bool:
+    def _services_answer(self, host: str, *, seconds: float) -> bool:
         """Ask the standard health service of each service, until all serve, the time is up or the process has ended."""
-        addresses = [f"127.0.0.1:{self._port(service)}" for service in SERVICES]
+        addresses = [f"127.0.0.1:{self._port(service)}" for service in self.hosts[host]]
         command = [str(machine.PYTHON), "-m", "infra.local.health", str(seconds), *addresses]
         with subprocess.Popen(command, cwd=machine.ROOT, stdout=subprocess.DEVNULL) as asking:
             while asking.poll() is None:
-                if self.processes.pid("services") is None:
+                if self.processes.pid(host) is None:
                     asking.kill()
                 time.sleep(0.05)
         return asking.returncode == 0
@@ -373,7 +382,7 @@ class Instance:
 
     def _refuse_taken_ports(self) -> None:
         """Stop if a stranger has one of our ports; before the very first start choose others instead."""
-        part = dict.fromkeys(SERVICES, "services")
+        part = {service: host for host, services in self.hosts.items() for service in services}
         taken = [p for p in _PORTS if self.pid(part.get(p, p)) is None and not _is_free(self._port(p))]
         if not taken:
             return

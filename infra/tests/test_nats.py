@@ -1,5 +1,6 @@
 """The event server of an instance: each account hears what is its own, and announces what is its own."""
 
+import asyncio
 import contextlib
 import socket
 
@@ -71,6 +72,20 @@ async def test_a_service_announces_asks_and_gets_its_answers(accounts):
         assert await accounts[owner].forbidden() == []
 
 
+async def test_what_identity_announces_is_heard_at_once_past_the_stream(accounts):
+    heard = asyncio.Event()
+
+    async def woken(message):
+        heard.set()
+
+    await accounts["procurement"].wire.subscribe("evt.identity.>", cb=woken)
+    await accounts["procurement"].wire.flush()
+    await accounts["identity"].wire.jetstream().publish("evt.identity.grant.created", b"")
+
+    async with asyncio.timeout(5):
+        await heard.wait()
+
+
 @pytest.mark.parametrize("owner", ["identity", "gateway"])
 @pytest.mark.parametrize("subject", ["_INBOX_procurement.>", "_INBOX.>", "*.>", ">", "evt.>", "$JS.>"])
 async def test_nobody_listens_to_the_answers_of_others(accounts, owner, subject):
@@ -88,6 +103,7 @@ async def test_nobody_listens_to_the_answers_of_others(accounts, owner, subject)
         "$JS.API.CONSUMER.MSG.NEXT.EVT.procurement",
         "$JS.API.CONSUMER.DELETE.EVT.procurement",
         "$JS.API.CONSUMER.DURABLE.CREATE.EVT.procurement",
+        "$JS.API.CONSUMER.CREATE.EVT",
         "$JS.API.STREAM.PURGE.EVT",
         "$JS.API.STREAM.DELETE.EVT",
         "$JS.API.STREAM.UPDATE.EVT",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -34,9 +35,10 @@ async def test_fifty_calls_with_one_key_make_one_unit(service):
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     made = {answer.id for answer in answers if not isinstance(answer, Exception)}
-    others = {answer.reason for answer in answers if isinstance(answer, Refused)}
+    others = {answer.reason for answer in answers if isinstance(answer, Exception)}
     assert len(made) == 1
-    assert others <= {"IN_PROGRESS"}
+    # who finds the key taken, or no connection free, is told to ask again
+    assert others <= {"IN_PROGRESS", "SERVICE_UNAVAILABLE"}
     assert await count(service, Unit) == 1
     assert len(await service.events("unit.created")) == 1
 
@@ -164,6 +166,35 @@ async def test_a_caller_who_hangs_up_leaves_a_whole_transaction(service):
     assert await count(service, Unit) == 100
     assert len(await service.events("unit.created")) == 100
     assert service.runtime.engine.pool.checkedout() == 0
+
+
+async def test_a_database_that_is_away_is_told_as_such_and_no_fault(service, as_):
+    """A refusal of this kind is not written into the trail: where it would be written is what is away."""
+    owner = await asyncpg.connect(service.owner_url)
+    database = await owner.fetchval("SELECT current_database()")
+    await owner.execute(f"ALTER DATABASE {database} CONNECTION LIMIT 0")
+    await service.runtime.engine.dispose()
+    try:
+        with pytest.raises(Refused) as refusal:
+            await as_("admin").CreateUnit(unit=UNIT)
+        assert refusal.value.reason == "SERVICE_UNAVAILABLE"
+    finally:
+        await owner.execute(f"ALTER DATABASE {database} CONNECTION LIMIT -1")
+        await owner.close()
+    assert (await as_("admin").CreateUnit(unit=UNIT)).code == UNIT["code"]
+
+
+async def test_a_statement_that_takes_too_long_is_asked_again_later(service):
+    """A database under load is no fault of the call: nothing was done, and the same key may come again."""
+
+    async def slow() -> None:
+        async with service.runtime.sessions() as session, session.begin():
+            await session.execute(sa.text("SET LOCAL statement_timeout = 20"))
+            await session.execute(sa.text("SELECT pg_sleep(5)"))
+
+    with pytest.raises(Refused) as refusal:
+        await service.runtime._retrying(slow)
+    assert refusal.value.reason == "SERVICE_UNAVAILABLE"
 
 
 @pytest.mark.parametrize(
