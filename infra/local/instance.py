@@ -25,6 +25,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -390,7 +391,7 @@ class Instance:
 
     def _database(self, name: str) -> str:
         """Host, port and name of a database; where TLS is on also how to verify the server (for psql and JDBC too)."""
-        verified = f"?sslmode=verify-full&sslrootcert={self.tls.authority}" if self.tls else ""
+        verified = f"?sslmode=verify-full&sslrootcert={urllib.parse.quote(str(self.tls.authority))}" if self.tls else ""
         return f"127.0.0.1:{self._port('postgres')}/{name}{verified}"
 
     def _port(self, part: str) -> int:
