@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import httpx2
 import pytest
-from api import Session, direct, service_token, streaming
+from api import Session, direct, service_token, sessions, streaming
 
 from chassis import contract
 from chassis.testing import eventually
@@ -29,6 +29,8 @@ ME = METHODS["heyi.identity.v1.Directory/GetMe"]
 PREVIEW = METHODS["heyi.approval.v1.Cases/SimulateCases"]
 STRANGER = ("UNAUTHENTICATED", "NOT_SIGNED_IN")
 HTTP2 = ["h2"]
+# the first story starts a suite
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,20 @@ async def test_tls_sign_in_read_and_event(admin: Session) -> None:
 
         await eventually(heard)
     assert [unit["id"] for unit in (await admin.get("/v1/inventory/units"))["units"]] == [made["id"]]
+
+
+async def test_tls_keycloak_tells_the_gateway_of_a_sign_out(suite: Instance) -> None:
+    """Keycloak, too, asks over TLS: what ends there ends here."""
+    async with sessions(suite, "admin") as [session]:
+        hint = {"client_id": "heyi-gateway", "id_token_hint": (await session.tokens())["id_token"]}
+        assert (await session.raw("GET", "/v1/inventory/units")).status_code == 200
+        ended = await session._send("GET", f"{suite.env()['HEYI_ISSUER']}/protocol/openid-connect/logout", params=hint)
+        assert ended.status_code == 200
+
+        async def signed_out() -> None:
+            assert (await session.raw("GET", "/v1/inventory/units")).status_code == 401
+
+        await eventually(signed_out)
 
 
 async def test_tls_hsts_and_cookies_at_the_door(suite: Instance, admin: Session) -> None:
