@@ -12,6 +12,7 @@ import base64
 import binascii
 import datetime
 import hashlib
+import ssl
 import time
 import uuid
 from collections import OrderedDict
@@ -75,9 +76,9 @@ def keys_url(issuer: str) -> str:
     return f"{issuer.rstrip('/')}/protocol/openid-connect/certs"
 
 
-async def fetch_keys(issuer: str) -> bytes:
+async def fetch_keys(issuer: str, verify: ssl.SSLContext | bool = True) -> bytes:
     """Ask the issuer for its keys: no redirects, 5 s, bounded size."""
-    async with httpx2.AsyncClient(timeout=5, follow_redirects=False, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=5, follow_redirects=False, trust_env=False, verify=verify) as client:
         async with client.stream("GET", keys_url(issuer)) as reply:
             reply.raise_for_status()
             body = b""
@@ -164,6 +165,7 @@ class Verifier:
         *,
         people: Iterable[str] = (GATEWAY_CLIENT,),
         fetch: Fetch | None = None,
+        verify: ssl.SSLContext | bool = True,
         clock: Clock | None = None,
         algorithms: Iterable[str] = ALGORITHMS,
         monotonic: Callable[[], float] = time.monotonic,
@@ -173,7 +175,7 @@ class Verifier:
         self._clock = clock or Clock()
         self._algorithms = tuple(algorithms)
         self._registry = jws.JWSRegistry(algorithms=self._algorithms)
-        self.keys = KeySet(fetch or (lambda: fetch_keys(issuer)), monotonic)
+        self.keys = KeySet(fetch or (lambda: fetch_keys(issuer, verify)), monotonic)
         self._verified: OrderedDict[bytes, Token] = OrderedDict()
 
     async def verify(self, token: str) -> Token:

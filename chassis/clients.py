@@ -6,6 +6,7 @@ The employee for whom the question is asked travels along, so that the other's a
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from grpc_status import rpc_status
 
 from chassis import contract, errors, telemetry
 from chassis.errors import Refused
+from chassis.tls import Tls, channel
 
 if TYPE_CHECKING:
     from chassis.call import Call
@@ -36,10 +38,10 @@ CHANNEL_OPTIONS = [
 class ServiceTokens:
     """Access tokens of a service's own account, renewed before they end."""
 
-    def __init__(self, issuer: str, client_id: str, client_secret: str) -> None:
+    def __init__(self, issuer: str, client_id: str, client_secret: str, verify: ssl.SSLContext | bool = True) -> None:
         self.url = f"{issuer}/protocol/openid-connect/token"
         self.form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        self.token, self.until = "", 0.0
+        self.token, self.until, self.verify = "", 0.0, verify
         self.lock = asyncio.Lock()
 
     async def token_now(self) -> str:
@@ -47,7 +49,7 @@ class ServiceTokens:
         async with self.lock:
             if time.monotonic() >= self.until:
                 try:
-                    async with httpx2.AsyncClient(timeout=DEADLINE_SECONDS) as client:
+                    async with httpx2.AsyncClient(timeout=DEADLINE_SECONDS, verify=self.verify) as client:
                         answer = await client.post(self.url, data=self.form)
                         answer.raise_for_status()
                 except httpx2.HTTPError as error:
@@ -60,8 +62,8 @@ class ServiceTokens:
 class Clients:
     """The other services, by name."""
 
-    def __init__(self, targets: Mapping[str, str], tokens: ServiceTokens | None) -> None:
-        self.targets, self.tokens = dict(targets), tokens
+    def __init__(self, targets: Mapping[str, str], tokens: ServiceTokens | None, tls: Tls | None = None) -> None:
+        self.targets, self.tokens, self.tls = dict(targets), tokens, tls
         self.channels: dict[str, grpc.aio.Channel] = {}
         self.places = asyncio.Semaphore(AT_ONCE)
 
@@ -92,7 +94,7 @@ class Clients:
 
     def _channel(self, target: str) -> grpc.aio.Channel:
         if target not in self.channels:
-            self.channels[target] = grpc.aio.insecure_channel(self.targets[target], options=CHANNEL_OPTIONS)
+            self.channels[target] = channel(target, self.targets[target], CHANNEL_OPTIONS, self.tls)
         return self.channels[target]
 
     async def close(self) -> None:

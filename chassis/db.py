@@ -309,10 +309,15 @@ def is_away(problem: BaseException) -> bool:
     return problem.connection_invalidated or str(getattr(problem.orig, "sqlstate", "") or "").startswith(AWAY)
 
 
+def address_of(url: str) -> sa.URL:
+    """A database's address for SQLAlchemy. What follows the question mark (`sslmode`, `sslrootcert`) is asyncpg's."""
+    return sa.make_url(url).set(drivername="postgresql+asyncpg", query={})
+
+
 def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:
     """An engine with the suite's limits. The pool gives up before any deadline does."""
     engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        address_of(url),
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=2,
@@ -320,7 +325,7 @@ def engine_for(url: str, *, pool_size: int = 8) -> AsyncEngine:
         pool_use_lifo=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args={"server_settings": SESSION, "timeout": 5, "connection_class": _Connection},
+        connect_args={"dsn": url, "server_settings": SESSION, "timeout": 5, "connection_class": _Connection},
         hide_parameters=True,
     )
     _ping_what_rested(engine)

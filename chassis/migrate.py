@@ -20,10 +20,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis import stream as wire
-from chassis.db import tables_of
+from chassis.db import address_of, tables_of
 from chassis.service import Service
 from chassis.settings import MigrationSettings
 from chassis.stream import ensure_consumer, ensure_stream
+from chassis.tls import Tls
 
 LOCK = 4_806_711
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
@@ -36,12 +37,12 @@ async def migrate(service: Service, settings: MigrationSettings) -> None:
         await migrate_database(service, engine)
     finally:
         await engine.dispose()
-    await migrate_stream(service, settings.nats_url)
+    await migrate_stream(service, settings.nats_url, settings.tls)
 
 
 def owner_engine(url: str) -> AsyncEngine:
     """An engine for the owner of a database: one connection, no limits on statements."""
-    return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=1)
+    return create_async_engine(address_of(url), pool_size=1, connect_args={"dsn": url})
 
 
 async def migrate_database(service: Service, engine: AsyncEngine) -> None:
@@ -75,9 +76,9 @@ async def make_revision(service: Service, engine: AsyncEngine, message: str) -> 
         )
 
 
-async def migrate_stream(service: Service, url: str) -> None:
+async def migrate_stream(service: Service, url: str, tls: Tls | None = None) -> None:
     """The one stream, and this service's durable consumer with the subjects that it reacts to."""
-    connection = await wire.connect(url, service.name, max_reconnect_attempts=3)
+    connection = await wire.connect(url, service.name, tls, max_reconnect_attempts=3)
     try:
         stream = connection.jetstream()
         await ensure_stream(stream)

@@ -30,6 +30,7 @@ from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, is_away, tables_of
 from chassis.errors import UNAVAILABLE, Refused
+from chassis.tls import name_of
 from chassis.together import save_together
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Envelope:
     caused_by: str = ""
     # of a list: the fields of a row that are wanted, by commas; all where it is empty
     fields: str = ""
+    # names in the caller's certificate; None where the service is asked in clear
+    certificate: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,9 @@ class Runtime:
         if method.policy.public and not envelope.token:
             return Actor(None, service="public")
         token = await self.verify(envelope.token)
+        # people's tokens come by way of the gateway; a service's own is worth nothing in the hands of another
+        if envelope.certificate is not None and name_of(token.service or "gateway") not in envelope.certificate:
+            raise Refused("NOT_SIGNED_IN", why="certificate")
         if token.service is not None:
             caused_by = ids.parse(envelope.caused_by) if envelope.caused_by else None
             return Actor(None, service=token.service, caused_by=caused_by)

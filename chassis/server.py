@@ -28,6 +28,7 @@ from chassis.outbox import Relay
 from chassis.runtime import Envelope, Runtime
 from chassis.service import Service, find
 from chassis.settings import Environment, ServiceSettings
+from chassis.tls import names_in, verification
 from heyi.identity.v1 import directory_pb2
 
 log = telemetry.logger("chassis.server")
@@ -71,7 +72,8 @@ async def _run(names: Sequence[str]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    verifier = authn.Verifier(shared.issuer, shared.audience, authn.service_clients(shared.targets))
+    verify = verification(settings[services[0].name].tls)
+    verifier = authn.Verifier(shared.issuer, shared.audience, authn.service_clients(shared.targets), verify=verify)
     first = _clients(settings[services[0].name])
 
     async def fetch(known_epoch: int) -> directory_pb2.Authorization:
@@ -106,8 +108,9 @@ async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
 
 
 def _clients(settings: ServiceSettings) -> Clients:
-    tokens = ServiceTokens(settings.shared.issuer, f"heyi-{settings.name}", settings.client_secret)
-    return Clients(settings.shared.targets, tokens)
+    client, verify = f"heyi-{settings.name}", verification(settings.tls)
+    tokens = ServiceTokens(settings.shared.issuer, client, settings.client_secret, verify)
+    return Clients(settings.shared.targets, tokens, settings.tls)
 
 
 @dataclass
@@ -141,8 +144,13 @@ class Host:
         self.server.add_generic_rpc_handlers(tuple(generic_handlers(self.runtime)))
         self.health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
-        if self.server.add_insecure_port(self.settings.listen) == 0:
-            raise SystemExit(f"{self.service.name} cannot listen at {self.settings.listen}: the port is taken")
+        listen, tls = self.settings.listen, self.settings.tls
+        if tls is None:
+            port = self.server.add_insecure_port(listen)
+        else:
+            port = self.server.add_secure_port(listen, tls.server_credentials())
+        if port == 0:
+            raise SystemExit(f"{self.service.name} cannot listen at {listen}: the port is taken")
         await self.server.start()
 
     async def work(self) -> None:
@@ -150,6 +158,7 @@ class Host:
         self.nats = await wire.connect(
             self.settings.nats_url,
             self.service.name,
+            self.settings.tls,
             ping_interval=10,
             max_outstanding_pings=2,
             error_cb=self._nats_error,
@@ -234,6 +243,8 @@ def _reading(kind: type[contract.Message]) -> Callable[[bytes], contract.Message
 
 
 def _serving(runtime: Runtime, method: contract.Method) -> Any:
+    certified = runtime.settings is not None and runtime.settings.tls is not None
+
     async def serve(request: Any, context: Any) -> Any:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         envelope = Envelope(
@@ -244,6 +255,7 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
             traceparent=metadata.get("traceparent", ""),
             caused_by=metadata.get("heyi-caused-by", ""),
             fields=metadata.get("heyi-fields", ""),
+            certificate=names_in(context.auth_context()) if certified else None,
         )
         with (
             telemetry.acting_as(runtime.service.name),

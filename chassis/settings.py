@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from chassis.tls import Tls
 
 
 class SettingsMissing(SystemExit):
@@ -59,6 +64,40 @@ class Environment:
             self.problems.append(f"{name} (name=value, separated by commas)")
         return {key: target for key, _, target in parts}
 
+    def tls(self, owner: str) -> Tls | None:
+        """Certificates of a part: all three files, or none of them. With them every address must be asked by TLS."""
+        names = ("HEYI_TLS_CA", f"HEYI_{owner.upper()}_TLS_CERT", f"HEYI_{owner.upper()}_TLS_KEY")
+        files = {name: Path(value) for name in names if (value := self.get(name))}
+        if not files:
+            return None
+        troubles = [f"{name} (TLS needs it beside {' and '.join(files)})" for name in names if name not in files]
+        for name, file in files.items():
+            try:
+                file.read_bytes()
+            except OSError as trouble:
+                troubles.append(f"{name} ({file}: {trouble.strerror})")
+        if not troubles:
+            made = Tls(*files.values())
+            try:
+                made.context()
+                return made
+            except ssl.SSLError as trouble:
+                troubles.append(
+                    f"{', '.join(names)} (no authority, certificate and key that belong together: {trouble})"
+                )
+        self.problems += troubles
+        return None
+
+    def encrypted(self, tls: Tls | None, **addresses: str) -> None:
+        """With certificates: a problem for each address by name that would be asked in clear, or unverified."""
+        for name, address in addresses.items() if tls else ():
+            parts = urlsplit(address)
+            if name.endswith("DATABASE_URL"):
+                if parse_qs(parts.query).get("sslmode") != ["verify-full"]:
+                    self.problems.append(f"{name} (sslmode=verify-full, as TLS is on)")
+            elif address and parts.scheme != "https":
+                self.problems.append(f"{name} (https, as TLS is on)")
+
     def check(self) -> None:
         """Raise SettingsMissing if anything was."""
         if self.problems:
@@ -100,6 +139,11 @@ class SharedSettings:
             trace_ratio=environment.share("HEYI_TRACE_RATIO", 1.0),
         )
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What is asked over HTTP, by the name of its variable."""
+        return {"HEYI_ISSUER": self.issuer, "HEYI_OTLP_ENDPOINT": self.otlp_endpoint}
+
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> SharedSettings:
         """Read the environment; raises SettingsMissing."""
@@ -121,12 +165,13 @@ class ServiceSettings:
     client_secret: str = field(repr=False)
     keys: str = field(default="", repr=False)
     extras: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tls: Tls | None = None
 
     @classmethod
     def of(cls, name: str, environment: Environment, need: Iterable[str] = ()) -> ServiceSettings:
         """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"."""
         prefix = f"HEYI_{name.upper()}_"
-        return cls(
+        settings = cls(
             name=name,
             shared=SharedSettings.of(environment),
             listen=environment.need(f"{prefix}LISTEN"),
@@ -135,7 +180,12 @@ class ServiceSettings:
             client_secret=environment.need(f"{prefix}CLIENT_SECRET"),
             keys=environment.get(f"{prefix}KEYS"),
             extras={extra: environment.need(f"{prefix}{extra}") for extra in need},
+            tls=environment.tls(name),
         )
+        own = {f"{prefix}{extra}": value for extra, value in settings.extras.items() if extra.endswith("_URL")}
+        own[f"{prefix}DATABASE_URL"] = settings.database_url
+        environment.encrypted(settings.tls, **settings.shared.addresses, **own)
+        return settings
 
     @classmethod
     def read(
@@ -155,12 +205,15 @@ class MigrationSettings:
     name: str
     owner_database_url: str = field(repr=False)
     nats_url: str = field(repr=False)
+    tls: Tls | None = None
 
     @classmethod
     def read(cls, name: str, *, variables: Mapping[str, str] | None = None) -> MigrationSettings:
         """Read the environment; raises SettingsMissing."""
         environment = Environment(variables)
         prefix = f"HEYI_{name.upper()}_"
-        settings = cls(name, environment.need(f"{prefix}OWNER_DATABASE_URL"), environment.need(f"{prefix}NATS_URL"))
+        owner, nats = environment.need(f"{prefix}OWNER_DATABASE_URL"), environment.need(f"{prefix}NATS_URL")
+        settings = cls(name, owner, nats, environment.tls(name))
+        environment.encrypted(settings.tls, **{f"{prefix}OWNER_DATABASE_URL": owner})
         environment.check()
         return settings

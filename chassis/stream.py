@@ -10,15 +10,19 @@ import nats.js.errors
 from nats.aio.client import Client
 
 from chassis.outbox import STREAM
+from chassis.tls import Tls, name_of
 
 if TYPE_CHECKING:
     from chassis.service import Service
 
 
-async def connect(url: str, name: str, **options: Any) -> Client:
+async def connect(url: str, name: str, tls: Tls | None = None, **options: Any) -> Client:
     """A connection that comes back by itself; answers arrive at an address that only `name` may listen to."""
     # what a server that was away for a moment brings back is felt at once by whoever waits for an event
     usual: dict[str, Any] = {"connect_timeout": 5, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.25}
+    if tls is not None:
+        # first the handshake: a server that greets in clear is never told the password
+        usual |= {"tls": tls.context(), "tls_hostname": name_of("nats"), "tls_handshake_first": True}
     return await nats.connect(url, name=name, inbox_prefix=f"_INBOX_{name}", **(usual | options))
 
 

@@ -21,6 +21,7 @@ import httpx2
 from grpc_status import rpc_status
 
 from chassis import contract, errors
+from chassis.tls import Tls, channel
 from infra.local.demo.door import Door
 from infra.local.instance import DEMO_PASSWORD, Instance
 
@@ -31,7 +32,7 @@ class Session(Door):
     """A door that shows answers as they are, and knows the token behind the session."""
 
     def __init__(self, instance: Instance) -> None:
-        super().__init__(instance.url)
+        super().__init__(instance.url, instance.env().get("HEYI_TLS_CA", ""))
         self.instance = instance
 
     @classmethod
@@ -114,7 +115,7 @@ class Stream:
         # a client of its own: the session's other calls must not wait behind an answer that never ends
         timeout = httpx2.Timeout(10, read=60)
         try:
-            async with httpx2.AsyncClient(timeout=timeout, trust_env=False) as http:
+            async with httpx2.AsyncClient(timeout=timeout, trust_env=False, verify=session.verify) as http:
                 headers = {"cookie": session.cookie, "accept": "text/event-stream"}
                 async with http.stream("GET", f"{session.address}/v1/events", headers=headers) as answer:
                     assert answer.status_code == 200, answer.status_code
@@ -147,9 +148,9 @@ async def streaming(session: Session) -> AsyncIterator[Stream]:
 class Direct:
     """The services themselves, past the gateway."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, tls: Tls | None) -> None:
         targets = dict(pair.split("=") for pair in instance.env()["HEYI_TARGETS"].split(","))
-        self.channels = {name: grpc.aio.insecure_channel(address) for name, address in targets.items()}
+        self.channels = {name: channel(name, address, [], tls) for name, address in targets.items()}
 
     async def ask(
         self, method: contract.Method, token: str | None, *, target: str = "", request: Any = None
@@ -170,17 +171,27 @@ class Direct:
         return "OK", ""
 
     async def close(self) -> None:
-        for channel in self.channels.values():
-            await channel.close()
+        for each in self.channels.values():
+            await each.close()
 
 
 @contextlib.asynccontextmanager
-async def direct(instance: Instance) -> AsyncIterator[Direct]:
-    made = Direct(instance)
+async def direct(instance: Instance, tls: Tls | None = None) -> AsyncIterator[Direct]:
+    """Channels to every service, over the certificate of somebody where TLS is on."""
+    made = Direct(instance, tls)
     try:
         yield made
     finally:
         await made.close()
+
+
+async def service_token(instance: Instance, owner: str, http: httpx2.AsyncClient) -> str:
+    """An access token of a service's own account, or of the gateway's."""
+    env, account = instance.env(), "gateway-service" if owner == "gateway" else owner
+    secret = env[f"HEYI_{account.upper().replace('-', '_')}_CLIENT_SECRET"]
+    form = {"grant_type": "client_credentials", "client_id": f"heyi-{account}", "client_secret": secret}
+    answer = await http.post(f"{env['HEYI_ISSUER']}/protocol/openid-connect/token", data=form)
+    return str(answer.json()["access_token"])
 
 
 def reason_of(answer: httpx2.Response) -> str:

@@ -1,4 +1,5 @@
-"""The services asked past the gateway: nobody is answered without a token of this realm, for these services."""
+"""The services asked past the gateway: nobody is answered without a token of this realm, for these services, and a
+service's own token opens what the contract names it for."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx2
 import pytest
-from api import Direct, Session, direct
+from api import Direct, Session, direct, service_token
 
 from chassis import contract
 from chassis.contract import Method
@@ -105,6 +107,30 @@ async def test_api_direct_grpc_person_without_permission(instance: Any, tokens: 
         found = await answers(rpcs, lambda method, target: services.ask(method, tokens["access_token"], target=target))
     assert len(found) == len(wanted)
     assert set(found.values()) == {("PERMISSION_DENIED", "PERMISSION_MISSING")}, found
+
+
+# what a service may ask of another, by its account: everything else is refused to it
+DIRECTORY, PREVIEW = "heyi.identity.v1.Directory/GetAuthorization", "heyi.approval.v1.Cases/SimulateCases"
+EVENTS = "heyi.platform.v1.Records/ListEvents"
+OPEN = {
+    "identity": {DIRECTORY},
+    "approval": {DIRECTORY, EVENTS},
+    "procurement": {DIRECTORY, EVENTS, PREVIEW},
+    "inventory": {DIRECTORY},
+    "gateway": {DIRECTORY},
+}
+
+
+@pytest.mark.parametrize("owner", OPEN)
+async def test_attack_service_account_asks_for_more(instance: Any, owner: str) -> None:
+    """A service's own token opens what is written above and nothing else: no document, no write, nobody's rights."""
+    async with httpx2.AsyncClient(trust_env=False) as http, direct(instance) as services:
+        token, rpcs = await service_token(instance, owner, http), every_rpc()
+        found = await asyncio.gather(*(services.ask(method, token, target=target) for method, target in rpcs))
+    refused = {"PERMISSION_DENIED", "UNAUTHENTICATED"}
+    opened = {method.full_name for (method, _), (status, _) in zip(rpcs, found, strict=True) if status not in refused}
+    assert opened == OPEN[owner]
+    assert {reason for status, reason in found if status in refused} <= {"PERMISSION_MISSING", "NOT_SIGNED_IN"}
 
 
 async def me(services: Direct, token: str) -> tuple[str, str]:

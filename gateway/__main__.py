@@ -45,6 +45,7 @@ def run() -> None:
         ratio=shared.trace_ratio,
     )
     host, port = settings.address
+    tls = settings.tls
 
     async def serve() -> None:
         gateway = Gateway(settings)
@@ -60,6 +61,8 @@ def run() -> None:
             timeout_graceful_shutdown=STOP_SECONDS,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
             server_header=False,
             access_log=False,
             log_config=None,
@@ -82,6 +85,7 @@ def main(arguments: list[str]) -> None:
         case ["migrate"]:
             environment = Environment()
             url = environment.need("HEYI_GATEWAY_OWNER_DATABASE_URL")
+            environment.encrypted(environment.tls("gateway"), HEYI_GATEWAY_OWNER_DATABASE_URL=url)
             environment.check()
             from gateway import migrate  # what migrates is not carried by what serves
 

@@ -27,6 +27,7 @@ from chassis.db import engine_for
 from chassis.errors import Refused
 from chassis.organisation import GROUP_TIME_ZONE
 from chassis.policy import Snapshot
+from chassis.tls import verification
 from gateway import entry, export, labels, meta, routes
 from gateway.callers import Caller, Callers
 from gateway.comments import Comments
@@ -66,22 +67,23 @@ class Gateway:
             for locale in labels.LOCALES
         }
         self._openapi = orjson.dumps(OpenApi(self.bindings, Comments(), loaded.refusals).build())
-        self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values())
+        self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values(), settings.tls)
         self._question = loaded.methods[AUTHORIZATION_METHOD]
-        self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret)
+        verify = verification(settings.tls)
+        self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret, verify)
         self.snapshot = Snapshot(self._authorization, clock=self.clock)
         self.verifier = authn.Verifier(
-            shared.issuer, shared.audience, authn.service_clients(shared.targets), clock=self.clock
+            shared.issuer, shared.audience, authn.service_clients(shared.targets), verify=verify, clock=self.clock
         )
         self.engine = engine_for(settings.database_url)
-        self.http = httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+        self.http = httpx2.AsyncClient(trust_env=False, follow_redirects=False, verify=verify)
         self.provider = Provider(
             shared.issuer, settings.client_secret, settings.public_url, self.verifier, self.http, self.clock
         )
         sealer = Sealer(settings.client_secret)
         self.sessions = Sessions(self.engine, sealer, limits, self.provider.refresh, self.clock)
         self.callers = Callers(settings, self.sessions, self.verifier, self.snapshot, self.clock)
-        self.hub = Hub(settings.nats_url, self.snapshot, limits, f"evt.{self._question.service}.")
+        self.hub = Hub(settings.nats_url, self.snapshot, limits, f"evt.{self._question.service}.", settings.tls)
         self.sessions.listeners.append(self.hub.sessions_ended)
         self.sign_in = SignIn(settings, self.callers, self.sessions, self.provider, self.snapshot)
         self.pages = Pages(settings.web_root)

@@ -27,6 +27,7 @@ from chassis.errors import Refused
 from chassis.outbox import STREAM
 from chassis.policy import Rights, Snapshot
 from chassis.stream import connect
+from chassis.tls import Tls
 from gateway.settings import Limits
 
 log = telemetry.logger("gateway.live")
@@ -120,7 +121,8 @@ class Reader:
 class Hub:
     """Reads events once and hands them to every open stream."""
 
-    def __init__(self, url: str, snapshot: Snapshot, limits: Limits, wakes: str) -> None:
+    def __init__(self, url: str, snapshot: Snapshot, limits: Limits, wakes: str, tls: Tls | None = None) -> None:
+        self._tls = tls
         self._url, self._snapshot, self._limits, self._wakes = url, snapshot, limits, wakes
         self._window: deque[Event] = deque(maxlen=limits.window_events)
         self._last = 0
@@ -251,7 +253,7 @@ class Hub:
     async def _read(self) -> None:
         """Read until something breaks; a consumer that is lost is made anew from the last event taken."""
         if self._connection is None:
-            self._connection = await connect(self._url, "gateway", error_cb=_note)
+            self._connection = await connect(self._url, "gateway", self._tls, error_cb=_note)
         stream = self._connection.jetstream(timeout=5)
         state = (await stream.stream_info(STREAM)).state
         if state.last_seq < self._last:

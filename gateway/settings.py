@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.settings import Environment, SharedSettings
+from chassis.tls import Tls
 
 # The one question that the gateway asks on its own behalf: who may do what, as the services know it too.
 AUTHORIZATION_METHOD = "heyi.identity.v1.Directory/GetAuthorization"
@@ -71,6 +72,7 @@ class GatewaySettings:
     service_client_secret: str = field(repr=False)
     # Addresses of proxies that may say where a request comes from; empty: nobody is believed.
     trusted_proxies: str = ""
+    tls: Tls | None = None
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> GatewaySettings:
@@ -88,7 +90,10 @@ class GatewaySettings:
             client_secret=need("HEYI_GATEWAY_CLIENT_SECRET"),
             service_client_secret=need("HEYI_GATEWAY_SERVICE_CLIENT_SECRET"),
             trusted_proxies=environment.get("HEYI_GATEWAY_TRUSTED_PROXIES"),
+            tls=environment.tls("gateway"),
         )
+        own = {"HEYI_GATEWAY_PUBLIC_URL": settings.public_url, "HEYI_GATEWAY_DATABASE_URL": settings.database_url}
+        environment.encrypted(settings.tls, **settings.shared.addresses, **own)
         environment.check()
         return settings
 

@@ -17,6 +17,7 @@ from google.rpc import status_pb2
 from chassis import contract, errors, telemetry
 from chassis.contract import Message, Method
 from chassis.errors import Refused
+from chassis.tls import Tls, channel
 from gateway.settings import Limits
 
 log = telemetry.logger("gateway.upstream")
@@ -65,12 +66,14 @@ class _Upstream:
 class Upstreams:
     """Every service by name; methods are called by theirs, without generated stubs."""
 
-    def __init__(self, targets: Mapping[str, str], limits: Limits, methods: Iterable[Method]) -> None:
+    def __init__(
+        self, targets: Mapping[str, str], limits: Limits, methods: Iterable[Method], tls: Tls | None = None
+    ) -> None:
         options = _options(methods)
         self._deadline = limits.deadline
         self._upstreams = {
             name: _Upstream(
-                grpc.aio.insecure_channel(target, options), Gate(limits.upstream_in_flight, limits.upstream_waiting)
+                channel(name, target, options, tls), Gate(limits.upstream_in_flight, limits.upstream_waiting)
             )
             for name, target in targets.items()
         }

@@ -1,5 +1,5 @@
-"""Wait until gRPC servers say SERVING: `python -m infra.local.health SECONDS ADDRESS...`; ends with 1 when one does
-not in time.
+"""Wait until services say SERVING: `python -m infra.local.health SECONDS NAME=ADDRESS...`; ends with 1 when one does
+not in time. Asks over TLS where the environment names the runner's certificate.
 """
 
 from __future__ import annotations
@@ -10,10 +10,20 @@ import time
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from chassis.settings import Environment
+from chassis.tls import Tls, named
 
-def serving(address: str, *, until: float) -> bool:
+
+def opened(service: str, address: str, tls: Tls | None) -> grpc.Channel:
+    """A channel to one service."""
+    if tls is None:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, tls.channel_credentials(), options=[named(service)])
+
+
+def serving(service: str, address: str, tls: Tls | None, *, until: float) -> bool:
     """Ask one server until it serves or the time is up."""
-    with grpc.insecure_channel(address) as channel:
+    with opened(service, address, tls) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         while True:
             try:
@@ -30,4 +40,8 @@ def serving(address: str, *, until: float) -> bool:
 
 if __name__ == "__main__":
     deadline = time.monotonic() + float(sys.argv[1])
-    sys.exit(0 if all(serving(address, until=deadline) for address in sys.argv[2:]) else 1)
+    environment = Environment()
+    certificates = environment.tls("runner")
+    environment.check()
+    asked = [word.partition("=") for word in sys.argv[2:]]
+    sys.exit(0 if all(serving(name, address, certificates, until=deadline) for name, _, address in asked) else 1)

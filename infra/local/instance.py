@@ -6,8 +6,9 @@
     instance.kill("services"); instance.start("services")
     instance.down()
 
-Ports and secrets are chosen once and kept: the realm is imported with them. `make up` is the instance "up", `make
-test` has "test". All services share the process "services"; with HEYI_PROCESSES=each every one is a part of its own.
+Ports, secrets and whether the parts speak TLS (`HEYI_TLS=on`) are chosen once and kept: the realm is imported with
+them. `make up` is the instance "up", `make test` has "test". All services share the process "services"; with
+HEYI_PROCESSES=each every one is a part of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
@@ -36,6 +38,7 @@ from infra.local.nats import Nats
 from infra.local.postgres import Postgres, blocking_parent
 from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, Report, Step, run_side_by_side, until
+from infra.local.tls import RUNNER, TlsFiles, wanted
 
 SERVICES = ("identity", "approval", "procurement", "inventory")
 OWNERS = (*SERVICES, "gateway")
@@ -75,9 +78,20 @@ class Instance:
         """Return the ports and secrets of this instance; they are made at the first question and kept."""
         file = self.folder / "instance.json"
         if file.exists():
-            return dict(json.loads(file.read_text()))
+            kept = dict(json.loads(file.read_text()))
+            if wanted() not in (None, kept.get("tls", False)):
+                raise CannotContinueError(
+                    f"The instance {self.name!r} was set up {'with' if kept.get('tls') else 'without'} TLS, for good. "
+                    "`make reset` throws it and its data away; then HEYI_TLS decides again."
+                )
+            return kept
         self.folder.mkdir(parents=True, exist_ok=True)
-        facts = {"ports": _free_ports(self.name), "data": str(self._data_folder()), "secrets": _new_secrets()}
+        facts = {
+            "ports": _free_ports(self.name),
+            "data": str(self._data_folder()),
+            "tls": wanted() or False,
+            "secrets": _new_secrets(),
+        }
         draft = file.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(facts, indent=1))
@@ -87,7 +101,13 @@ class Instance:
     @property
     def url(self) -> str:
         """Return the address that people open."""
-        return f"http://127.0.0.1:{self.facts['ports']['gateway']}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.facts['ports']['gateway']}"
+
+    @cached_property
+    def tls(self) -> TlsFiles | None:
+        """The certificates of this instance; None where its parts speak in clear."""
+        parts = (*OWNERS, "postgres", "nats", "keycloak")
+        return TlsFiles(self.folder / "tls", parts) if self.facts.get("tls") else None
 
     @cached_property
     def postgres(self) -> Postgres:
@@ -98,6 +118,7 @@ class Instance:
             port=self._port("postgres"),
             password=self._secret("postgres"),
             durable=self.name != "test",
+            tls=self.tls,
         )
 
     @cached_property
@@ -109,6 +130,7 @@ class Instance:
             port=self._port("nats"),
             name=self._secret("nats_name"),
             passwords=passwords,
+            tls=self.tls,
         )
 
     @cached_property
@@ -117,9 +139,10 @@ class Instance:
             self.processes,
             self.folder / "keycloak",
             port=self._port("keycloak"),
-            database_url=f"jdbc:postgresql://127.0.0.1:{self._port('postgres')}/keycloak",
+            database_url=f"jdbc:postgresql://{self._database('keycloak')}",
             database_password=self._secret("keycloak_database"),
             bootstrap_password=self._secret("keycloak_bootstrap"),
+            tls=self.tls,
         )
 
     def env(self) -> dict[str, str]:
@@ -138,7 +161,7 @@ class Instance:
             "HEYI_TELEMETRY_FILE": str(self.folder / "telemetry" / "telemetry.sqlite"),
         }
         for owner in OWNERS:
-            database = f"127.0.0.1:{self._port('postgres')}/{owner}"
+            database = self._database(owner)
             env |= {
                 f"HEYI_{owner.upper()}_{name}": value
                 for name, value in {
@@ -150,6 +173,7 @@ class Instance:
                     "CLIENT_SECRET": self._secret(f"client_{owner}"),
                 }.items()
             }
+        env |= self.tls.env(*OWNERS) if self.tls else {}
         passed = (
             "HEYI_OTLP_ENDPOINT",
             "HEYI_TELEMETRY_FILE",
@@ -169,8 +193,9 @@ class Instance:
             steps = {
                 "python": Step(lambda: machine.python_packages(self.report)),
                 "contract": Step(lambda: machine.generated_code(self.report), "python"),
-                "postgres": Step(self._start_postgres),
-                "nats": Step(lambda: self._start("nats", self.nats.start), "python"),
+                "certificates": Step(self._renew_certificates, *(["python"] if self.tls else [])),
+                "postgres": Step(self._start_postgres, "certificates"),
+                "nats": Step(lambda: self._start("nats", self.nats.start), "python", "certificates"),
                 "keycloak files": Step(lambda: machine.keycloak(self.report)),
                 "keycloak": Step(lambda: self._start("keycloak", self._start_keycloak), "keycloak files", "postgres"),
             }
@@ -217,6 +242,7 @@ class Instance:
     def start(self, part: str) -> None:
         """Start one part and wait until it is healthy (tests, after `kill`)."""
         with self.lock():
+            self._renew_certificates()
             self._starter(part)()
 
     def kill(self, part: str) -> None:
@@ -241,7 +267,7 @@ class Instance:
                 shutil.rmtree(data, ignore_errors=True)
         if self.folder.exists():
             shutil.rmtree(self.folder)
-        for name in ("facts", "postgres", "nats", "keycloak"):
+        for name in ("facts", "tls", "postgres", "nats", "keycloak"):
             self.__dict__.pop(name, None)
 
     def healthy(self, part: str) -> bool:
@@ -274,6 +300,10 @@ class Instance:
             **{host: partial(self._start_services, host) for host in self.hosts},
             "gateway": self._start_gateway,
         }[part]
+
+    def _renew_certificates(self) -> None:
+        if self.tls is not None:
+            self.tls.renew()
 
     def _start(self, part: str, starter: Callable[[], None]) -> None:
         if self.processes.pid(part) is not None and self.healthy(part):
@@ -320,9 +350,10 @@ class Instance:
 
     def _services_answer(self, host: str, *, seconds: float) -> bool:
         """Ask the standard health service of each service, until all serve, the time is up or the process has ended."""
-        addresses = [f"127.0.0.1:{self._port(service)}" for service in self.hosts[host]]
+        addresses = [f"{service}=127.0.0.1:{self._port(service)}" for service in self.hosts[host]]
+        env = os.environ | (self.tls.env(RUNNER) if self.tls else {})
         command = [str(machine.PYTHON), "-m", "infra.local.health", str(seconds), *addresses]
-        with subprocess.Popen(command, cwd=machine.ROOT, stdout=subprocess.DEVNULL) as asking:
+        with subprocess.Popen(command, cwd=machine.ROOT, env=env, stdout=subprocess.DEVNULL) as asking:
             while asking.poll() is None:
                 if self.processes.pid(host) is None:
                     asking.kill()
@@ -344,7 +375,8 @@ class Instance:
 
     def _gateway_answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as answer:
+            context = self.tls.context() if self.tls else None
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5, context=context) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return False
@@ -365,6 +397,11 @@ class Instance:
             "TZ": "UTC",
             **ours,
         }
+
+    def _database(self, name: str) -> str:
+        """Host, port and name of a database; where TLS is on also how to verify the server (for psql and JDBC too)."""
+        verified = f"?sslmode=verify-full&sslrootcert={urllib.parse.quote(str(self.tls.authority))}" if self.tls else ""
+        return f"127.0.0.1:{self._port('postgres')}/{name}{verified}"
 
     def _port(self, part: str) -> int:
         return int(self.facts["ports"][part])
@@ -388,7 +425,7 @@ class Instance:
             return
         if not (Path(self.facts["data"]) / "postgres").exists():
             (self.folder / "instance.json").unlink()
-            for name in ("facts", "postgres", "nats", "keycloak"):
+            for name in ("facts", "tls", "postgres", "nats", "keycloak"):
                 self.__dict__.pop(name, None)
             return
         lines = [f"    {self._port(p)} ({p}): who has it?  ss -ltnp 'sport = :{self._port(p)}'" for p in taken]

@@ -21,6 +21,7 @@ from infra.keycloak.realm import render
 from infra.local import machine
 from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, until
+from infra.local.tls import TlsFiles
 
 _BOOTSTRAP = "bootstrap"
 _MEMORY = (
@@ -47,11 +48,13 @@ class Keycloak:
         database_url: str,
         database_password: str,
         bootstrap_password: str,
+        tls: TlsFiles | None = None,
     ) -> None:
         self.processes = processes
         self.home = home
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.issuer = f"{self.url}/realms/heyi"
         self.database_url = database_url
         self.database_password = database_password
@@ -90,7 +93,7 @@ class Keycloak:
         if self.processes.pid("keycloak") is None:
             raise CannotContinueError(self._trouble("Keycloak ended"))
         try:
-            with urllib.request.urlopen(f"{self.issuer}/.well-known/openid-configuration", timeout=5) as answer:
+            with self._open(f"{self.issuer}/.well-known/openid-configuration", seconds=5) as answer:
                 issuer = json.load(answer)["issuer"]
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return False
@@ -135,10 +138,9 @@ class Keycloak:
         }
         options = [
             f"--hostname={self.url}",
-            "--http-enabled=true",
             "--http-host=127.0.0.1",
-            f"--http-port={self.port}",
             "--cache=local",
+            *self._listener(),
         ]
         options += [
             f"--db-url={self.database_url}",
@@ -160,6 +162,18 @@ class Keycloak:
             *(["--import-realm"] if first else []),
         ]
 
+    def _listener(self) -> list[str]:
+        """One door. With TLS also whom to trust when the gateway is told of a sign-out."""
+        if self.tls is None:
+            return ["--http-enabled=true", f"--http-port={self.port}"]
+        return [
+            "--http-enabled=false",
+            f"--https-port={self.port}",
+            f"--https-certificate-file={self.tls.certificate('keycloak')}",
+            f"--https-certificate-key-file={self.tls.key('keycloak')}",
+            f"--truststore-paths={self.tls.authority}",
+        ]
+
     def _env(self, *, first: bool) -> dict[str, str]:
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "KC_DB_PASSWORD": self.database_password}
         bootstrap = {"KC_BOOTSTRAP_ADMIN_USERNAME": _BOOTSTRAP, "KC_BOOTSTRAP_ADMIN_PASSWORD": self.bootstrap_password}
@@ -174,9 +188,7 @@ class Keycloak:
         }
         form = urllib.parse.urlencode(login).encode()
         try:
-            with urllib.request.urlopen(
-                f"{self.url}/realms/master/protocol/openid-connect/token", form, timeout=30
-            ) as answer:
+            with self._open(f"{self.url}/realms/master/protocol/openid-connect/token", form) as answer:
                 token = json.load(answer)["access_token"]
         except urllib.error.HTTPError as refusal:
             if refusal.code in (400, 401):  # an earlier start got this far and was interrupted before it could note it
@@ -193,9 +205,13 @@ class Keycloak:
         request = urllib.request.Request(
             url, data, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, method=method
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with self._open(request) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def _open(self, what: str | urllib.request.Request, form: bytes | None = None, *, seconds: float = 30) -> Any:
+        context = self.tls.context() if self.tls else None
+        return urllib.request.urlopen(what, form, timeout=seconds, context=context)
 
     def _trouble(self, what: str) -> str:
         return f"{what} (port {self.port}). Its last words:\n{self.processes.last_words('keycloak')}"

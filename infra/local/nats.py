@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.local import machine
 from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, until
+from infra.local.tls import TlsFiles
 
 TEMPLATES = machine.ROOT / "infra" / "nats"
 READER = "gateway"  # publishes no event of its own
@@ -19,13 +20,21 @@ class Nats:
     """The event server of one instance, its streams in `folder`."""
 
     def __init__(
-        self, processes: Processes, folder: Path, *, port: int, name: str, passwords: Mapping[str, str]
+        self,
+        processes: Processes,
+        folder: Path,
+        *,
+        port: int,
+        name: str,
+        passwords: Mapping[str, str],
+        tls: TlsFiles | None = None,
     ) -> None:
         self.processes = processes
         self.folder = folder
         self.port = port
         self.name = name
         self.passwords = passwords
+        self.tls = tls
 
     def start(self) -> None:
         """Start the server and wait until it is ours that answers."""
@@ -51,8 +60,19 @@ class Nats:
             "port": str(self.port),
             "store_dir": str(self.folder / "streams"),
             "users": users,
+            "tls": self._tls_block(),
         }
         return _fill((TEMPLATES / "server.conf").read_text(), facts)
+
+    def _tls_block(self) -> str:
+        if self.tls is None:
+            return ""
+        files = {
+            "certificate": self.tls.certificate("nats"),
+            "key": self.tls.key("nats"),
+            "authority": self.tls.authority,
+        }
+        return _fill((TEMPLATES / "tls.conf").read_text(), {name: str(file) for name, file in files.items()})
 
     def _user(self, name: str, password: str) -> str:
         denied = ("MSG.NEXT.EVT.{}", "CREATE.EVT.{}", "CREATE.EVT.{}.>")
@@ -66,7 +86,10 @@ class Nats:
             raise CannotContinueError(self._trouble("NATS ended"))
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                greeting = connection.makefile("rb").readline()
+                if self.tls is not None:
+                    connection = self.tls.context().wrap_socket(connection, server_hostname="127.0.0.1")
+                with connection, connection.makefile("rb") as words:
+                    greeting = words.readline()
         except OSError:
             return False
         facts = json.loads(greeting.removeprefix(b"INFO "))

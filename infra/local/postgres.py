@@ -2,7 +2,7 @@
 
 `postgres` refuses to run as root: then it runs as account postgres (else nobody), and its data may have to lie
 outside a folder that account cannot pass. Connections are TCP on loopback with passwords; there is no socket file,
-whose path may be too long.
+whose path may be too long. Where TLS is on, they are TLS alone, the runner's own too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from infra.local import machine
 from infra.local.processes import Account, Processes, account, living_in
 from infra.local.report import CannotContinueError, until
+from infra.local.tls import TlsFiles
 
 SETTINGS = machine.ROOT / "infra" / "postgres"
 SUPERUSER = "heyi"
@@ -27,12 +28,22 @@ SUPERUSER = "heyi"
 class Postgres:
     """The server of one instance, its data in `data`."""
 
-    def __init__(self, processes: Processes, data: Path, *, port: int, password: str, durable: bool) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        data: Path,
+        *,
+        port: int,
+        password: str,
+        durable: bool,
+        tls: TlsFiles | None = None,
+    ) -> None:
         self.processes = processes
         self.data = data
         self.port = port
         self.password = password
         self.durable = durable
+        self.tls = tls
         self.bin = machine.postgres_bin()
         self.account: Account | None = account("postgres", "nobody") if os.geteuid() == 0 else None
 
@@ -41,6 +52,7 @@ class Postgres:
         if self.processes.pid("postgres") is None:
             self._clear_after_a_crash()
             self._prepare_folder()
+            self._lay_out_tls()
             arguments = [word for setting in self._settings() for word in ("-c", setting)]
             command = [str(self.bin / "postgres"), "-D", str(self.data), "-p", str(self.port), *arguments]
             self.processes.start("postgres", command, env=self._env(), cwd=self.data.parent, account=self.account)
@@ -62,13 +74,35 @@ class Postgres:
         self._psql((SETTINGS / "database.sql").read_text(), {"name": name, "password": password})
 
     def _settings(self) -> list[str]:
-        files = ["server.conf"] if self.durable else ["server.conf", "server-test.conf"]
+        files = [
+            "server.conf",
+            *([] if self.durable else ["server-test.conf"]),
+            *(["server-tls.conf"] if self.tls else []),
+        ]
         lines = [line for name in files for line in (SETTINGS / name).read_text().splitlines()]
         return [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
+            *([f"hba_file={self.data / 'hba-tls.conf'}"] if self.tls else []),
             *(line for line in lines if line and not line.startswith("#")),
         ]
+
+    def _lay_out_tls(self) -> None:
+        """Copy the certificate, its key and the rules to where the server's account can read them."""
+        if self.tls is None:
+            return
+        sources = {
+            "server.crt": self.tls.certificate("postgres"),
+            "server.key": self.tls.key("postgres"),
+            "hba-tls.conf": SETTINGS / "hba-tls.conf",
+        }
+        for name, source in sources.items():
+            file = self.data / name
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+            file.write_bytes(source.read_bytes())
+            if self.account:
+                os.chown(file, self.account.uid, self.account.gid)
 
     def _prepare_folder(self) -> None:
         if (self.data / "PG_VERSION").exists():
@@ -161,6 +195,8 @@ class Postgres:
             *arguments,
         ]
         env = {**self._env(), "PGPASSWORD": self.password, "PGCONNECT_TIMEOUT": "3"}
+        if self.tls is not None:
+            env |= {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.tls.authority)}
         return subprocess.run(command, input=text, capture_output=True, text=True, env=env)
 
     def _env(self) -> dict[str, str]:

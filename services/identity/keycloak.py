@@ -76,7 +76,9 @@ def differences(user: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
 class Realm:
     """The realm's users, as far as the client `heyi-identity` may: look at them and keep them, nothing more."""
 
-    def __init__(self, url: str, realm: str, *, client: str, secret: str, connections: int) -> None:
+    def __init__(
+        self, url: str, realm: str, *, client: str, secret: str, connections: int, verify: str | bool = True
+    ) -> None:
         connection = KeycloakOpenIDConnection(
             server_url=url,
             realm_name=realm,
@@ -84,6 +86,7 @@ class Realm:
             client_secret_key=secret,
             timeout=TIMEOUT_SECONDS,
             pool_maxsize=connections,
+            verify=verify,
         )
         self._connection = connection
         self._admin = KeycloakAdmin(connection=connection)

@@ -204,6 +204,7 @@ def realm_of(settings: Any) -> Realm:
         client="heyi-identity",
         secret=settings.client_secret,
         connections=2 * AT_ONCE,  # of both loops
+        verify=str(settings.tls.authority) if settings.tls else True,
     )
 
 

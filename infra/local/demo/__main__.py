@@ -27,7 +27,7 @@ EXPECTED = (RefusedHereError, CannotGoOnError, httpx2.HTTPError)
 
 async def fill(address: str) -> None:
     """Everything, in order."""
-    cast = Cast(address)
+    cast = Cast(address, os.environ.get("HEYI_TLS_CA", ""))
     try:
         await Loader(cast).run()
         await story.tell(cast)

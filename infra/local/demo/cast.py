@@ -16,6 +16,7 @@ class Cast:
     """Everybody's session at one gateway."""
 
     address: str
+    authority: str = ""
     _doors: dict[str, Door] = field(default_factory=dict)
     _signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -23,7 +24,7 @@ class Cast:
         """A person's session."""
         async with self._signing_in:
             if username not in self._doors:
-                door = Door(self.address)
+                door = Door(self.address, self.authority)
                 self._doors[username] = door
                 await door.sign_in(username, PASSWORD)
         return self._doors[username]

@@ -9,6 +9,7 @@ import asyncio
 import html
 import json
 import re
+import ssl
 import uuid
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -61,14 +62,17 @@ class RefusedHereError(Exception):
 
 
 class Door:
-    """One person's session at the gateway."""
+    """One person's session at the gateway; `authority` is the file that vouches for an https address on one machine."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, authority: str = "") -> None:
         self.address = address
+        self.verify = ssl.create_default_context(cafile=authority) if authority else True
         self._cookies: dict[str, dict[str, str]] = {}
         # a jar that takes nothing, so that only the cookies kept here are sent
         jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-        self._http = httpx2.AsyncClient(timeout=30, cookies=jar, follow_redirects=False, trust_env=False)
+        self._http = httpx2.AsyncClient(
+            timeout=30, cookies=jar, follow_redirects=False, trust_env=False, verify=self.verify
+        )
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -399,5 +399,7 @@ async def test_a_simulation_answers_services_alone(office):
     assert nothing.problem == "CASE_NO_FLOW"
     with refused("SERVICES_ONLY"):
         await office.service.as_("requester").SimulateCases(approval=words)
+    with refused("PERMISSION_MISSING"):
+        await office.service.as_service("inventory").SimulateCases(approval=words)
     with refused("FIELD_DECIMAL"):
         await office.service.as_service("procurement").SimulateCases(approval={**words, "amount": "1e400"})
