@@ -34,6 +34,8 @@ from chassis.errors import Refused
 # What the realm signs with (infra/keycloak). Never what the token asks for.
 ALGORITHMS = ("PS256",)
 GATEWAY_CLIENT = "heyi-gateway"
+# Programs with an account that serve nothing: what is open to every service is not open to them.
+TOOLS = ("reconciler",)
 
 MAX_TOKEN_BYTES = 8 * 1024
 LEEWAY_SECONDS = 30
@@ -67,8 +69,8 @@ class Token:
 
 
 def service_clients(names: Iterable[str]) -> dict[str, str]:
-    """Clients of the services and of the gateway's own account, with the name each acts under."""
-    return {f"heyi-{name}": name for name in names} | {f"{GATEWAY_CLIENT}-service": "gateway"}
+    """Clients of services, tools and the gateway's own account, with the name each acts under."""
+    return {f"heyi-{name}": name for name in (*names, *TOOLS)} | {f"{GATEWAY_CLIENT}-service": "gateway"}
 
 
 def keys_url(issuer: str) -> str:

@@ -118,6 +118,8 @@ OPEN = {
     "procurement": {DIRECTORY, EVENTS, PREVIEW},
     "inventory": {DIRECTORY},
     "gateway": {DIRECTORY},
+    # it may say what it found, and is told nothing
+    "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},
 }
 
 

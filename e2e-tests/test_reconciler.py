@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from factory import Factory
 from test_exactly_once import ordered
 from wire import wire
 
 from chassis import migrate
 from chassis.testing import eventually
-from reconciler.report import DATABASES
-from reconciler.run import reconcile
-from reconciler.within import INVARIANTS
+from heyi.identity.v1 import consistency_runs_pb2 as pb
+from reconciler.record import as_result
+from reconciler.report import DATABASES, TITLES
+from reconciler.run import NAMES, reconcile
+from reconciler.serve import Watched, hour_of, last_due
 
 # invariant -> where and how the books are damaged, as their owner
 DAMAGE = {
@@ -128,14 +133,49 @@ async def damaged(books):
 
 
 def test_each_invariant_has_a_damage_that_it_finds():
-    assert {invariant.name for invariant in INVARIANTS} <= DAMAGE.keys()
+    assert set(NAMES) == DAMAGE.keys()
+
+
+def test_the_contract_names_each_invariant():
+    assert [name.lower() for name in pb.ConsistencyRun.Invariant.keys()[1:]] == list(NAMES)
+
+
+# one rule looks at several things, each with a sentence of its own
+OF_THE_CASES = {"no_such_requisition", "case_disagrees", "another_case", "not_what_was_agreed", "no_case"}
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_each_finding_cause_and_next_step_has_its_sentence(locale):
+    catalog = Path(__file__).parent.parent / "proto" / "labels" / locale / "identity.yaml"
+    messages = yaml.safe_load(catalog.read_text("utf-8"))["messages"]
+    causes = {"waits", "parked", "written", "unknown"}
+
+    whats = {key.removeprefix("consistency.what.") for key in messages if key.startswith("consistency.what.")}
+    assert whats == set(NAMES) - {"case_and_requisition_agree"} | OF_THE_CASES | {"intent"}
+    assert {f"consistency.cause.{cause}" for cause in causes} <= messages.keys()
+    assert {f"consistency.next.{cause}" for cause in causes} <= messages.keys()
+
+
+NIGHT = datetime.datetime(2026, 11, 26, 18, 30, tzinfo=datetime.UTC)  # 02:30 of the 27th in Shanghai
+MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
+
+
+@pytest.mark.parametrize(("now", "due"), [(NIGHT, NIGHT), (NIGHT - MINUTE, NIGHT - DAY), (NIGHT + DAY - MINUTE, NIGHT)])
+def test_a_night_s_run_is_due_at_its_hour_in_shanghai(now, due):
+    assert last_due(now, hour_of("02:30")) == due
+
+
+@pytest.mark.parametrize("text", ["2:30", "25:00", "02:60", "night", "02:30:00", ""])
+def test_an_hour_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="HEYI_RECONCILER_AT"):
+        hour_of(text)
 
 
 async def test_sound_books_have_no_findings(books):
     async def sound():
         outcomes = await reconcile(settled_seconds=0)
         assert {o.name for o in outcomes} == DAMAGE.keys()
-        assert {o.name: [f.what for f in o.findings] for o in outcomes if o.findings} == {}
+        assert {o.name: [str(f.what) for f in o.findings] for o in outcomes if o.findings} == {}
         return outcomes
 
     # what was published is marked a moment later
@@ -151,7 +191,11 @@ async def test_damage_is_found(books, damaged, invariant):
     found = {outcome.name: outcome.findings for outcome in await reconcile(settled_seconds=0)}
 
     assert found[invariant], [name for name, findings in found.items() if findings]
-    assert found[invariant][0].cause or len(found[invariant][0].document_id) != 36
+    first = found[invariant][0]
+    assert first.cause
+    assert "{" not in f"{first.what} {first.cause}", "a fact is missing"
+    # what is a document has its name for people
+    assert bool(first.title) == (first.document in TITLES), first
 
 
 async def test_the_first_cause_is_the_event_that_stopped(books, damaged):
@@ -160,7 +204,12 @@ async def test_the_first_cause_is_the_event_that_stopped(books, damaged):
         "UPDATE outbox SET published_at = NULL WHERE subject = 'evt.approval.case.approved'",
     )
     found = {outcome.name: outcome.findings for outcome in await reconcile(settled_seconds=0)}
-    assert found["every_event_is_published"][0].cause == "evt.approval.case.approved waits in the outbox of approval"
+    cause = found["every_event_is_published"][0].cause
+    assert (cause.key, cause.facts["subject"], cause.facts["service"]) == (
+        "waits",
+        "evt.approval.case.approved",
+        "approval",
+    )
 
 
 async def test_intents_are_held_against_the_books(books):
@@ -181,3 +230,67 @@ async def test_intents_are_held_against_the_books(books):
         found["an_unknown_intent_is_there_at_most_once"].rows,
         found["an_unknown_intent_is_there_at_most_once"].findings,
     ) == (1, [])
+
+
+async def test_a_finding_is_recorded_with_what_a_page_needs(books, damaged):
+    await damaged("procurement", "UPDATE purchase_order_line SET tax_amount = 0")
+    outcomes = await reconcile(settled_seconds=0)
+
+    reconciler = books.identity.as_service("reconciler", company=None)
+    begun = await reconciler.StartConsistencyRun(invariant_count=len(NAMES))
+    ended = await reconciler.RecordConsistencyRun(pb.RecordConsistencyRunRequest(id=begun.id, **as_result(outcomes)))
+
+    assert (ended.state, len(ended.results)) == (pb.ConsistencyRun.FINDINGS, len(NAMES))
+    [finding] = ended.findings
+    assert (finding.document_type, finding.service) == ("procurement.purchase_order", "procurement")
+    assert finding.document_title.startswith("PO-")
+    assert finding.document_company_id
+    assert finding.what_facts["stored"] != finding.what_facts["sum"]
+    assert finding.cause_key == "written"
+    assert finding.cause_facts["method"] == "evt.approval.case.approved"
+
+
+async def test_a_lost_event_is_the_first_cause_of_what_it_left_behind(books, damaged):
+    """The requisition's own events were all heard: its case's was not."""
+    await damaged("approval", "UPDATE outbox SET published_at = NULL WHERE subject LIKE '%case.approved'")
+    await damaged("procurement", "UPDATE purchase_requisition SET state = 'SUBMITTED' WHERE state = 'ORDERED'")
+
+    found = {outcome.name: outcome.findings for outcome in await reconcile(settled_seconds=0)}
+
+    [finding] = found["case_and_requisition_agree"]
+    assert (finding.what.key, finding.cause.key) == ("case_disagrees", "waits")
+    assert finding.cause.facts["subject"] == "evt.approval.case.approved"
+
+
+async def test_a_key_that_only_looks_like_an_id_breaks_nothing(books, damaged):
+    """Clients choose their keys: 36 characters were taken for an id, and the run ended there."""
+    key = "key = repeat('x', 32) || substr(md5(key), 1, 4)"
+    await damaged("procurement", f"UPDATE idempotency SET response = NULL, created_at = '2026-11-23', {key}")
+
+    found = {outcome.name: outcome.findings for outcome in await reconcile(settled_seconds=0)}
+    assert found["every_committed_key_has_its_reply"][0].cause.key == "unknown"
+
+
+async def test_the_waiting_process_sees_who_asks_and_which_night_is_owed(books):
+    owner = migrate.owner_engine(books.identity.owner_url)
+
+    async def change(statement):
+        async with owner.begin() as connection:
+            await connection.execute(sa.text(statement))
+
+    now = datetime.datetime.now(datetime.UTC)
+    passed = (now - MINUTE).astimezone(datetime.timezone(datetime.timedelta(hours=8))).time().replace(second=0)
+    watched = Watched(books.identity.owner_url.replace("_owner@", "_ro@"))
+    await change("DELETE FROM consistency_run")
+    await change("UPDATE employee SET created_at = now()")
+    assert not await watched.due(passed), "made after this night's hour"
+    await change("UPDATE employee SET created_at = now() - interval '2 days'")
+    assert await watched.due(passed), "no night was looked at yet"
+    await books.identity.as_("admin").RequestConsistencyRun()
+    await change("UPDATE consistency_run SET start_time = now(), state = 'AGREED'")
+    assert not await watched.due(passed), "looked at since"
+    await books.identity.as_("admin").RequestConsistencyRun()
+    assert await watched.due(passed), "somebody asks"
+    await change("DELETE FROM consistency_run")
+    await watched.close()
+    await owner.dispose()

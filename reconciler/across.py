@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from reconciler.report import Books, Finding, Outcome
+from reconciler.report import DATABASES, Books, Finding, Outcome, what
+from reconciler.within import REQUISITION
 
 # Who must have heard what. Kept by hand on purpose: what the services declare may be what is wrong.
 HEARS: Mapping[str, Mapping[str, str]] = {
@@ -36,22 +37,23 @@ async def every_event_was_heard(books: Books) -> Outcome:
         for source, pattern in sources.items():
             published = await books.rows(
                 source,
-                "SELECT event_id, aggregate_id, subject, published_at FROM outbox "
+                "SELECT event_id, aggregate_type, aggregate_id, subject, published_at FROM outbox "
                 "WHERE published_at IS NOT NULL AND subject ~ $1 AND created_at > now() - interval '29 days'",
                 pattern,
             )
             rows += len(published)
             for event in published:
                 if event["event_id"] not in seen:
-                    what = f"{event['subject']} was never heard by {consumer}"
-                    findings.append(Finding(str(event["aggregate_id"]), what, event["published_at"]))
+                    said = what("every_event_was_heard", subject=event["subject"], consumer=consumer)
+                    key, document = str(event["aggregate_id"]), event["aggregate_type"]
+                    findings.append(Finding(consumer, key, said, event["published_at"], document))
     return Outcome("every_event_was_heard", rows, findings)
 
 
 async def nothing_was_heard_that_nobody_said(books: Books) -> Outcome:
     """No effect without a cause: each event of an inbox is in an outbox."""
     said: set[Any] = set()
-    for database in ("identity", "approval", "procurement", "inventory"):
+    for database in DATABASES:
         said |= await books.keys(database, "SELECT event_id FROM outbox")
     rows, findings = 0, []
     for consumer in HEARS:
@@ -61,7 +63,12 @@ async def nothing_was_heard_that_nobody_said(books: Books) -> Outcome:
         )
         rows += len(heard)
         findings += [
-            Finding(str(event["event_id"]), f"{consumer} heard an event that nobody said", event["processed_at"])
+            Finding(
+                consumer,
+                str(event["event_id"]),
+                what("nothing_was_heard_that_nobody_said", consumer=consumer),
+                event["processed_at"],
+            )
             for event in heard
             if event["event_id"] not in said
         ]
@@ -72,7 +79,7 @@ async def case_and_requisition_agree(books: Books) -> Outcome:
     """Office and business say the same of each submission, and name each other."""
     cases = await books.rows(
         "approval",
-        "SELECT id, document_id, submission, state, content_hash, updated_at FROM approval_case "
+        "SELECT id, document_id, document_number, submission, state, content_hash, updated_at FROM approval_case "
         "WHERE document_type = 'procurement.purchase_requisition'",
     )
     requisitions = {
@@ -83,28 +90,30 @@ async def case_and_requisition_agree(books: Books) -> Outcome:
         )
     }
     findings, current = [], {}
+
+    def found(key: str, document_id: Any, at: Any, case: Any = None, **facts: Any) -> None:
+        beside = (str(case["id"]),) if case else ()
+        findings.append(Finding("procurement", str(document_id), what(key, **facts), at, REQUISITION, beside))
+
     for case in cases:
         mine = requisitions.get(case["document_id"])
         if mine is None:
-            what = f"case {case['id']} is about a requisition that does not exist"
-            findings.append(Finding(str(case["document_id"]), what, case["updated_at"]))
+            found("no_such_requisition", case["document_id"], case["updated_at"], case, number=case["document_number"])
             continue
         if mine["submission"] != case["submission"]:
             continue
         current[mine["id"]] = case
-        at = max(case["updated_at"], mine["updated_at"])
+        about = {"document_id": mine["id"], "at": max(case["updated_at"], mine["updated_at"]), "case": case}
         if mine["state"] not in AFTER[case["state"]]:
-            what = f"{mine['number']} is {mine['state']}, its case is {case['state']}"
-            findings.append(Finding(str(mine["id"]), what, at))
+            states = {"state": mine["state"], "case_state": case["state"]}
+            found("case_disagrees", **about, number=mine["number"], **states)
         if mine["case_id"] not in ("", str(case["id"])):
-            findings.append(Finding(str(mine["id"]), f"{mine['number']} names another case", at))
+            found("another_case", **about, number=mine["number"])
         if case["state"] == "APPROVED" and mine["content_hash"] != case["content_hash"]:
-            findings.append(Finding(str(mine["id"]), f"{mine['number']} is not what was agreed to", at))
-    findings += [
-        Finding(str(mine["id"]), f"{mine['number']} is submitted and has no case", mine["updated_at"])
-        for mine in requisitions.values()
-        if mine["state"] == "SUBMITTED" and mine["id"] not in current
-    ]
+            found("not_what_was_agreed", **about, number=mine["number"])
+    for mine in requisitions.values():
+        if mine["state"] == "SUBMITTED" and mine["id"] not in current:
+            found("no_case", mine["id"], mine["updated_at"], number=mine["number"])
     return Outcome("case_and_requisition_agree", len(cases), findings)
 
 
@@ -120,9 +129,10 @@ async def copies_equal_their_originals(books: Books) -> Outcome:
             rows += 1
             mine = kept.get(row["id"])
             if mine is None or any(mine[column] != row[column] for column in ("version", "code", "name")):
-                version = "none" if mine is None else mine["version"]
-                what = f"{original} {row['code']}: the copy is version {version}, the original {row['version']}"
-                findings.append(Finding(str(row["id"]), what, row["updated_at"]))
+                version = "-" if mine is None else mine["version"]
+                said = what("copies_equal_their_originals", code=row["code"], copy=version, original=row["version"])
+                key, document = str(row["id"]), f"inventory.{original}"
+                findings.append(Finding("procurement", key, said, row["updated_at"], document))
     return Outcome("copies_equal_their_originals", rows, findings)
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.report import Books, Finding, Outcome
+from reconciler.report import Books, Finding, Outcome, what
 
 # how often the effect of an intent is in the books: value -> count
 EFFECTS = {
@@ -92,8 +92,9 @@ async def check(books: Books, log: Sequence[str]) -> list[Outcome]:
         several = sharing[(intent.kind, intent.value)] > 1
         right = allowed[intent.outcome] | ({1} if several else set())
         if stored not in allowed[intent.outcome] or there not in right or (not several and stored != there):
-            what = f"{intent.method} {intent.outcome}: key {stored} times, {intent.kind} {intent.value} {there} times"
-            findings[intent.outcome].append(Finding(intent.key, what, now))
+            facts = {"method": intent.method, "outcome": intent.outcome, "effect": f"{intent.kind} {intent.value}"}
+            said = what("intent", **facts, keys=stored, times=there)
+            findings[intent.outcome].append(Finding(intent.database, intent.key, said, now))
     names = {
         "ok": "an_acknowledged_intent_is_there_once",
         "unknown": "an_unknown_intent_is_there_at_most_once",

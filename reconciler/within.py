@@ -1,7 +1,8 @@
 """What must hold inside one database.
 
-Each invariant counts the rows that it looked at and selects those that break it: `id`, `what`, and `at`, the instant
-since which the row stands so; a row younger than the settling time may still be on its way.
+Each invariant counts the rows that it looked at and selects those that break it: `id`, `at`, the instant since which
+the row stands so (one younger than the settling time may still be on its way), and the facts that its sentence names
+(`consistency.what.<name>` in proto/labels). `document` is the type of what the id names: of the invariant, or a column.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ EVERYWHERE = ("identity", "approval", "procurement", "inventory")
 class Invariant:
     name: str
     databases: tuple[str, ...]
+    document: str
     rows: str
     broken: str
 
@@ -22,36 +24,43 @@ class Invariant:
 def _totals(document: str, part: str, *columns: str) -> Invariant:
     sums = ", ".join(f"coalesce(sum({column}), 0) AS {column}" for column in columns)
     differ = " OR ".join(f"d.{column} <> s.{column}" for column in columns)
-    shown = " || ' ' || ".join(f"d.{column} || ' is not ' || s.{column}" for column in columns)
+    stored, summed = (f"concat_ws(' / ', {', '.join(f'{row}.{column}' for column in columns)})" for row in "ds")
     return Invariant(
         f"{document}_totals_are_the_sums_of_its_lines",
         ("procurement",),
+        f"procurement.{document}",
         f"SELECT count(*) FROM {document}",  # noqa: S608
-        f"SELECT d.id, {shown} AS what, d.updated_at AS at FROM {document} d CROSS JOIN LATERAL "  # noqa: S608
+        f"SELECT d.id, {stored} AS stored, {summed} AS sum, d.updated_at AS at FROM {document} d CROSS JOIN LATERAL "  # noqa: S608
         f"(SELECT {sums} FROM {part} l WHERE l.parent_id = d.id) s WHERE {differ}",
     )
 
+
+REQUISITION, ORDER, CASE = "procurement.purchase_requisition", "procurement.purchase_order", "approval.case"
 
 INVARIANTS = (
     Invariant(
         "every_event_is_published",
         EVERYWHERE,
+        "",
         "SELECT count(*) FROM outbox",
-        "SELECT aggregate_id AS id, subject || ' was never published' AS what, created_at AS at FROM outbox "
+        "SELECT aggregate_id AS id, aggregate_type AS document, subject, created_at AS at FROM outbox "
         "WHERE published_at IS NULL",
     ),
     Invariant(
         "no_event_is_parked",
         ("approval", "procurement"),
+        "",
         "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM parked_event)",
-        "SELECT event_id AS id, subject || ' is parked: ' || error AS what, first_at AS at FROM parked_event "
-        "WHERE resolved_at IS NULL",
+        "SELECT coalesce(nullif(aggregate_id, ''), event_id::text) AS id, CASE WHEN aggregate_id = '' THEN '' "
+        "ELSE split_part(subject, '.', 2) || '.' || split_part(subject, '.', 3) END AS document, subject, error, "
+        "first_at AS at FROM parked_event WHERE resolved_at IS NULL",
     ),
     Invariant(
         "every_committed_key_has_its_reply",
         EVERYWHERE,
+        "",
         "SELECT count(*) FROM idempotency",
-        "SELECT key AS id, method || ' was committed without its reply' AS what, created_at AS at FROM idempotency "
+        "SELECT key AS id, split_part(method, '/', 2) AS method, created_at AS at FROM idempotency "
         "WHERE response IS NULL",
     ),
     _totals("purchase_requisition", "purchase_requisition_line", "amount", "net_amount"),
@@ -59,8 +68,9 @@ INVARIANTS = (
     Invariant(
         "ordered_percent_is_the_share_of_ordered_lines",
         ("procurement",),
+        REQUISITION,
         "SELECT count(*) FROM purchase_requisition WHERE state IN ('APPROVED', 'ORDERED')",
-        "SELECT r.id, 'says ' || r.ordered_percent || ' percent, its lines ' || s.share AS what, r.updated_at AS at "
+        "SELECT r.id, r.ordered_percent AS stored, s.share, r.updated_at AS at "
         "FROM purchase_requisition r CROSS JOIN LATERAL "
         "(SELECT round(100.0 * count(*) FILTER (WHERE state = 'ORDERED') "
         "/ greatest(count(*), 1), 2) AS share FROM purchase_requisition_line l WHERE l.parent_id = r.id) s "
@@ -69,8 +79,9 @@ INVARIANTS = (
     Invariant(
         "an_ordered_line_stands_in_exactly_one_order_line",
         ("procurement",),
+        REQUISITION,
         "SELECT count(*) FROM purchase_requisition_line WHERE state = 'ORDERED'",
-        "SELECT l.parent_id AS id, 'line ' || l.line_number || ' stands in ' || count(s.id) || ' order lines' AS what, "
+        "SELECT l.parent_id AS id, l.line_number AS line, count(s.id) AS count, "
         "max(r.updated_at) AS at FROM purchase_requisition_line l JOIN purchase_requisition r ON r.id = l.parent_id "
         "LEFT JOIN purchase_order_line_source s ON s.requisition_line_id = l.id AND s.active "
         "WHERE l.state = 'ORDERED' GROUP BY l.id HAVING count(s.id) <> 1",
@@ -78,9 +89,10 @@ INVARIANTS = (
     Invariant(
         "an_order_line_and_its_requisition_line_name_each_other",
         ("procurement",),
+        ORDER,
         "SELECT count(*) FROM purchase_order_line_source WHERE active",
-        "SELECT o.id, 'line ' || p.line_number || ' comes from ' || s.requisition_number || '/' || "
-        "s.requisition_line_number || ', which is ' || l.state || ' and does not name it' AS what, o.updated_at AS at "
+        "SELECT o.id, p.line_number AS line, s.requisition_number || '/' || s.requisition_line_number AS requisition, "
+        "l.state, o.updated_at AS at "
         "FROM purchase_order_line_source s JOIN purchase_order_line p ON p.id = s.parent_id "
         "JOIN purchase_order o ON o.id = p.parent_id JOIN purchase_requisition_line l ON l.id = s.requisition_line_id "
         "WHERE s.active AND (l.state <> 'ORDERED' OR l.order_line_id IS DISTINCT FROM p.id "
@@ -89,25 +101,28 @@ INVARIANTS = (
     Invariant(
         "a_line_in_the_pool_has_its_task",
         ("procurement",),
+        REQUISITION,
         "SELECT count(*) FROM sourcing_task",
-        "SELECT l.parent_id AS id, 'line ' || l.line_number || ' is ' || l.state || ', its task is ' || "
-        "coalesce(t.state, 'not there') AS what, r.updated_at AS at FROM purchase_requisition_line l "
+        "SELECT l.parent_id AS id, l.line_number AS line, l.state, coalesce(t.state, '-') AS task, r.updated_at AS at "
+        "FROM purchase_requisition_line l "
         "JOIN purchase_requisition r ON r.id = l.parent_id LEFT JOIN sourcing_task t ON t.requisition_line_id = l.id "
         "WHERE (l.state = 'IN_POOL') <> coalesce(t.state = 'OPEN', false)",
     ),
     Invariant(
         "an_agreed_requisition_is_settled",
         ("procurement",),
+        REQUISITION,
         "SELECT count(*) FROM purchase_requisition WHERE state IN ('APPROVED', 'ORDERED')",
-        "SELECT r.id, 'is agreed, nothing was done with line ' || l.line_number AS what, r.updated_at AS at "
+        "SELECT r.id, l.line_number AS line, r.updated_at AS at "
         "FROM purchase_requisition r JOIN purchase_requisition_line l ON l.parent_id = r.id "
         "WHERE r.state IN ('APPROVED', 'ORDERED') AND l.state = 'OPEN'",
     ),
     Invariant(
         "numbers_are_unique",
         ("procurement",),
+        "",
         "SELECT (SELECT count(*) FROM purchase_requisition) + (SELECT count(*) FROM purchase_order)",
-        "SELECT number AS id, 'is the number of ' || count(*) || ' documents' AS what, max(created_at) AS at FROM ("
+        "SELECT number AS id, number, count(*) AS count, max(created_at) AS at FROM ("
         "SELECT company_id, number, created_at FROM purchase_requisition UNION ALL "
         "SELECT company_id, number, created_at FROM purchase_order) n "
         "WHERE number IS NOT NULL GROUP BY company_id, number HAVING count(*) > 1",
@@ -115,8 +130,9 @@ INVARIANTS = (
     Invariant(
         "no_number_is_beyond_its_counter",
         ("procurement",),
+        "",
         "SELECT count(*) FROM number_series",
-        "SELECT d.id, d.number || ' is beyond the counter at ' || s.last AS what, d.created_at AS at FROM ("
+        "SELECT d.id, 'procurement.' || d.series AS document, d.number, s.last, d.created_at AS at FROM ("
         "SELECT id, company_id, number, created_at, 'purchase_requisition' AS series FROM purchase_requisition "
         "UNION ALL SELECT id, company_id, number, created_at, 'purchase_order' FROM purchase_order) d "
         "JOIN number_series s ON s.company_id = d.company_id AND s.series = d.series "
@@ -125,42 +141,48 @@ INVARIANTS = (
     Invariant(
         "a_running_case_has_an_open_task",
         ("approval",),
+        CASE,
         "SELECT count(*) FROM approval_case",
-        "SELECT c.id, c.document_number || ' waits for nobody' AS what, c.updated_at AS at FROM approval_case c "
+        "SELECT c.id, c.document_number AS number, c.updated_at AS at FROM approval_case c "
         "WHERE c.state = 'RUNNING' AND NOT EXISTS (SELECT FROM task t WHERE t.case_id = c.id AND t.state = 'OPEN')",
     ),
     Invariant(
         "a_parked_case_says_why",
         ("approval",),
+        CASE,
         "SELECT count(*) FROM approval_case",
-        "SELECT id, document_number || ' is parked without a reason' AS what, updated_at AS at FROM approval_case "
+        "SELECT id, document_number AS number, updated_at AS at FROM approval_case "
         "WHERE state = 'PARKED' AND park_reason = ''",
     ),
     Invariant(
         "an_open_task_belongs_to_a_live_case",
         ("approval",),
+        CASE,
         "SELECT count(*) FROM task",
-        "SELECT t.id, c.document_number || ' is ' || c.state || ', a task of it is open' AS what, t.updated_at AS at "
+        "SELECT c.id, c.document_number AS number, c.state, t.updated_at AS at "
         "FROM task t JOIN approval_case c ON c.id = t.case_id "
         "WHERE t.state = 'OPEN' AND c.state NOT IN ('RUNNING', 'PARKED')",
     ),
     Invariant(
         "a_task_is_decided_once",
         ("approval",),
+        CASE,
         "SELECT count(*) FROM task WHERE state IN ('APPROVED', 'REJECTED', 'RETURNED')",
-        "SELECT c.document_id AS id, 'was decided ' || count(*) || ' times' AS what, max(e.at) AS at "
-        "FROM audit_change c JOIN audit_entry e ON e.id = c.entry_id WHERE c.document_type LIKE '%task' "
+        "SELECT coalesce(t.case_id, c.document_id) AS id, count(*) AS count, max(e.at) AS at FROM audit_change c "
+        "JOIN audit_entry e ON e.id = c.entry_id LEFT JOIN task t ON t.id = c.document_id "
+        "WHERE c.document_type LIKE '%task' "
         "AND e.outcome <> 'refused' AND e.method ~ '/(Approve|Reject|Return)Task$' "
         'AND c.changes @? \'$[*] ? (@.field == "state" && @.before == "OPEN" && '
         '@.after like_regex "^(APPROVED|REJECTED|RETURNED)$")\' '
-        "GROUP BY c.document_id HAVING count(*) > 1",
+        "GROUP BY c.document_id, t.case_id HAVING count(*) > 1",
     ),
     Invariant(
         "an_account_is_in_step",
         ("identity",),
+        "identity.employee",
         "SELECT count(*) FROM account",
-        "SELECT e.id, e.username || ': Keycloak has change ' || a.done || ' of ' || a.wanted || ' ' || "
-        "e.account_problem AS what, e.updated_at AS at FROM account a JOIN employee e ON e.id = a.employee_id "
+        "SELECT e.id, e.username, a.done, a.wanted, e.account_problem AS problem, e.updated_at AS at "
+        "FROM account a JOIN employee e ON e.id = a.employee_id "
         "WHERE a.done <> a.wanted",
     ),
 )

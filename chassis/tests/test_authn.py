@@ -289,4 +289,8 @@ async def test_keys_are_fetched_from_there_and_nowhere_else(reply, problem):
 
 def test_keys_come_from_the_configured_issuer():
     assert keys_url(ISSUER) == f"{ISSUER}/protocol/openid-connect/certs"
-    assert service_clients(["a"]) == {"heyi-a": "a", "heyi-gateway-service": "gateway"}
+    assert service_clients(["a"]) == {
+        "heyi-a": "a",
+        "heyi-reconciler": "reconciler",
+        "heyi-gateway-service": "gateway",
+    }

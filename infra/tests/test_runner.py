@@ -119,9 +119,35 @@ def test_the_environment_names_everything_for_every_service(scratch):
 def test_no_process_learns_an_owner_s_password_or_another_s_secret(scratch):
     seen = scratch._process_env(leave_out=tuple(f"HEYI_{s.upper()}_" for s in instance.SERVICES))
 
-    assert not any("_OWNER_" in name for name in seen)
+    assert not any("_OWNER_" in name or name.startswith("HEYI_RECONCILER_") for name in seen)
     assert not any(name.startswith("HEYI_IDENTITY_") for name in seen)
     assert seen["HEYI_GATEWAY_CLIENT_SECRET"]
+
+
+def test_the_reconciler_learns_the_read_only_roles_and_its_own_account_alone(scratch):
+    seen = {name for name in scratch._reconciler_env() if name.startswith("HEYI_")}
+
+    assert seen == {
+        "HEYI_INSTANCE",
+        "HEYI_ISSUER",
+        "HEYI_TARGETS",
+        "HEYI_RECONCILER_CLIENT_SECRET",
+        *(f"HEYI_{service.upper()}_RO_DATABASE_URL" for service in instance.SERVICES),
+    }
+
+
+def test_a_secret_that_a_later_release_needs_is_added_to_those_that_are_kept(scratch):
+    before = scratch.facts["secrets"]
+    file = scratch.folder / "instance.json"
+    file.write_text(
+        json.dumps({**scratch.facts, "secrets": {k: v for k, v in before.items() if k != "client_reconciler"}})
+    )
+
+    after = instance.Instance("scratch").facts["secrets"]
+
+    assert after["client_reconciler"]
+    assert {**after, "client_reconciler": ""} == {**before, "client_reconciler": ""}
+    assert instance.Instance("scratch").facts["secrets"] == after
 
 
 def test_a_port_taken_before_the_first_start_is_given_up_for_another(scratch):

@@ -3,6 +3,8 @@
 from chassis.service import Service
 from identity.base import Base
 from identity.company.rpc import Companies
+from identity.consistency_run.rpc import ConsistencyRuns
+from identity.consistency_run.watch import watch_runs
 from identity.department.rpc import Departments
 from identity.directory.rpc import Directory
 from identity.employee.rpc import Employees
@@ -16,8 +18,9 @@ from identity.seed import seed
 SERVICE = Service(
     "identity",
     base=Base,
-    rpcs=[Companies(), Departments(), Posts(), Employees(), Roles(), Grants(), Directory()],
-    background=[keep_in_step],
+    rpcs=[Companies(), Departments(), Posts(), Employees(), Roles(), Grants(), Directory(), ConsistencyRuns()],
+    background=[keep_in_step, watch_runs],
+    series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),
     seed=seed,

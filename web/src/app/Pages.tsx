@@ -27,6 +27,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.task": { list: TaskInbox, detail: TaskInbox },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
+  "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
   "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };

@@ -1,7 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
-  FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -29,6 +29,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.employee": <TeamOutlined />,
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
+  "identity.consistency_run": <ReconciliationOutlined />,
 };
 
 export interface Place {

@@ -153,3 +153,35 @@ export interface SourcingTask extends Row {
   suggestedUnitPrice: string;
   updateTime: string;
 }
+
+export interface ConsistencyFinding {
+  lineNumber: number;
+  invariant: string;
+  service: string;
+  documentType: string;
+  documentId: string;
+  documentTitle: string;
+  documentCompanyId: string;
+  whatKey: string;
+  whatFacts: Record<string, string>;
+  sinceTime: string;
+  causeKey: string;
+  causeFacts: Record<string, string>;
+  firstRunNumber: string;
+  firstTime: string;
+}
+
+export interface ConsistencyRun extends Row {
+  number: string;
+  state: string;
+  startTime: string | null;
+  finishTime: string | null;
+  invariantCount: number;
+  checkedCount: number;
+  rowCount: number;
+  findingCount: number;
+  failure: string;
+  failureDetail: string;
+  results: { invariant: string; rowCount: number; findingCount: number }[];
+  findings: ConsistencyFinding[];
+}

@@ -93,7 +93,7 @@ function parsed(json: string): unknown {
 }
 
 /** `ReleasePurchaseOrder` as the button is labelled. */
-function actionLabel(document: DocumentMeta, method: string): string {
+export function actionLabel(document: DocumentMeta, method: string): string {
   const verb = (method.split("/").at(-1) ?? method).replace(document.message, "");
   const name = verb.charAt(0).toLowerCase() + verb.slice(1);
   return document.methods[name]?.label ?? method;

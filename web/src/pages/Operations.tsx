@@ -11,6 +11,7 @@ import { lasting, timeText } from "@/contract/format";
 import { useMeta } from "@/contract/useMeta";
 import { PageProblem } from "@/documents/PageProblem";
 import { TableScroll } from "@/documents/TableScroll";
+import { LastCheck } from "./LastCheck";
 
 interface StuckDocument {
   documentType: string;
@@ -129,6 +130,7 @@ export default function Operations() {
           ]}
         />
       </Part>
+      <LastCheck />
       <Part
         title={t("operations.stuck")}
         tools={<Select aria-label={t("operations.stuck")} value={days} options={DAYS.map((count) => ({ value: count, label: t("operations.days", { count }) }))} onChange={(value: number) => setParams((before) => new URLSearchParams([...new Map([...before, ["days", String(value)]])]), { replace: true })} />}
