@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 Result = Mapping[str, Any]
-WIDTH, ROW, LABEL, BINS = 640, 26, 210, 60
-PLOT = WIDTH - LABEL - 90  # what is left of the label and the number beside it
+WIDTH, ROW, LABEL, VALUE, BINS = 680, 26, 210, 130, 60
+PLOT = WIDTH - LABEL - VALUE  # what the label and the number beside it leave
 # how each key of a target is called, and where its value is found
 MEASURES = {
     "value": ("median", lambda r: r["ours"]["p50"]),
@@ -36,9 +36,9 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin: 2.5rem 0 .3rem } h3 { 
 h3, p.note, th, figcaption { color: var(--soft); font-weight: 500 } p { margin: .3rem 0 }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child, td.verdict { text-align: left } a { color: inherit }
+th:first-child, td:first-child, th:last-child, td.verdict { text-align: left } a { color: inherit }
 .met { color: var(--met) } .missed { color: var(--missed) } .wide { overflow-x: auto }
-svg { display: block; width: 100%; max-width: 640px; height: auto; font: 12px system-ui, sans-serif }
+svg { display: block; width: 100%; max-width: 680px; height: auto; font: 12px system-ui, sans-serif }
 svg text { fill: var(--ink) } svg .soft { fill: var(--soft) } svg .axis { stroke: var(--line) }
 svg .target { stroke: var(--ink); stroke-dasharray: 3 3 }
 .f-ours { fill: var(--ours) } .f-limit { fill: var(--limit) } .f-peer { fill: var(--peer) }
@@ -90,7 +90,8 @@ def _overview(shown: Iterable[tuple[Record, Result]]) -> str:
     rows = ""
     for _, r in shown:
         limit, peer = r["limit"] or {}, r["peer"] or {}
-        cells = (r["ours"].get("p99"), r["unit"], limit.get("p50"), r["ratio_to_limit"], peer.get("p50"))
+        slowest = r["ours"].get("p99") if r["better"] == "lower" else None
+        cells = (slowest, r["unit"], limit.get("p50"), r["ratio_to_limit"], peer.get("p50"))
         numbers = "".join(f"<td>{_number(cell)}</td>" for cell in (r["ours"]["p50"], *cells, r["ratio_to_peer"]))
         verdict = VERDICTS[r["met"]]
         name = f'<a href="#{_anchor(r)}">{html.escape(r["scenario"])}</a>'
@@ -124,13 +125,13 @@ def _targets(result: Result) -> str:
         y = at * ROW
         rows.append(_text(0, y, f"{name}, target {'≤' if _less(result, key) else '≥'} {_number(bound)}"))
         if value is None:
-            rows.append(_text(WIDTH - 84, y, "not measured", "soft"))
+            rows.append(_text(WIDTH - VALUE + 8, y, "not measured", "soft"))
             continue
         good = value <= bound if _less(result, key) else value >= bound
         end = LABEL + PLOT * (1 + max(-1.0, min(1.0, math.log10(max(value / bound, 1e-9))))) / 2
         left, width = min(middle, end), abs(end - middle)
         rows.append(_box(left, y + 6, max(width, 1), 14, f"f-{VERDICTS[good]}"))
-        rows.append(_text(WIDTH - 84, y, f"{_number(value)} ({value / bound:.2g}×)"))
+        rows.append(_text(WIDTH - VALUE + 8, y, f"{_number(value)} ({value / bound:.2g}×)"))
     height = len(result["target"]) * ROW
     line = f'<line class="target" x1="{middle}" x2="{middle}" y1="0" y2="{height}"/>'
     return _figure("Against its targets (each bar ends at a tenth or ten times at most)", height, "".join(rows) + line)
@@ -160,7 +161,7 @@ def _samples(result: Result) -> str:
         drawn.append(f'<line class="s-{kind}" x1="{middle:.1f}" x2="{middle:.1f}" y1="{base - 44}" y2="{base + 3}"/>')
         drawn.append(f'<line class="axis" x1="{LABEL}" x2="{LABEL + PLOT}" y1="{base}" y2="{base}"/>')
         drawn.append(_text(0, base - ROW, f"{kind} ({len(samples) or 'no'} samples)"))
-        drawn.append(_text(WIDTH - 84, base - ROW, f"{_number(bar['p50'])} {result['unit']}"))
+        drawn.append(_text(WIDTH - VALUE + 8, base - ROW, f"{_number(bar['p50'])} {result['unit']}"))
     height = len(bars) * 2 * ROW + 20
     ends = ((LABEL, 10**low, "start"), (LABEL + PLOT, 10 ** (low + span), "end"))
     for x, value, anchor in ends:
@@ -169,30 +170,37 @@ def _samples(result: Result) -> str:
 
 
 def _history(result: Result, kept: Sequence[Record]) -> str:
-    """Medians of ours, limit and peer over the records, from zero."""
+    """Medians of ours, limit and peer over the records, on a logarithmic axis."""
     past = [(record.when, r) for record in kept for r in record.results if r["scenario"] == result["scenario"]]
     if len(past) < 2:
         return ""
     kinds = [kind for kind in ("ours", "limit", "peer") if any(r[kind] for _, r in past)]
-    top = max(r[kind]["p50"] for _, r in past for kind in kinds if r[kind]) or 1.0
-    height, drawn = 120, [f'<line class="axis" x1="{LABEL}" x2="{LABEL + PLOT}" y1="100" y2="100"/>']
+    every = [max(r[kind]["p50"], 1e-9) for _, r in past for kind in kinds if r[kind]]
+    low, top = min(every), max(every)
+    span = max(math.log10(top / low), 0.05)
+    height, drawn = 126, [f'<line class="axis" x1="{LABEL}" x2="{LABEL + PLOT}" y1="104" y2="104"/>']
+
+    def place(value: float) -> float:
+        return 98 - 90 * math.log10(max(value, 1e-9) / low) / span
+
     for at, kind in enumerate(kinds):
         points = [
             (LABEL + PLOT * number / (len(past) - 1), r[kind]["p50"], f"{_day(when)}, {html.escape(r['commit'])}")
             for number, (when, r) in enumerate(past)
             if r[kind]
         ]
-        line = " ".join(f"{x:.1f},{100 - 90 * value / top:.1f}" for x, value, _ in points)
+        line = " ".join(f"{x:.1f},{place(value):.1f}" for x, value, _ in points)
         drawn.append(f'<polyline class="s-{kind}" points="{line}"/>')
         drawn += [
-            f'<circle class="f-{kind}" cx="{x:.1f}" cy="{100 - 90 * value / top:.1f}" r="3">'
+            f'<circle class="f-{kind}" cx="{x:.1f}" cy="{place(value):.1f}" r="3">'
             f"<title>{kind} {_number(value)} {html.escape(result['unit'])}, {what}</title></circle>"
             for x, value, what in points
         ]
         drawn.append(_box(0, at * 20 + 7, 10, 10, f"f-{kind}") + _text(16, at * 20 - 1, kind))
-    drawn.append(_text(WIDTH - 84, 0, f"{_number(top)} {result['unit']}", "soft"))
+    for y, value in ((-5, top), (86, low)):
+        drawn.append(_text(WIDTH - VALUE + 8, y, f"{_number(value)} {result['unit']}", "soft"))
     for x, when, anchor in ((LABEL, past[0][0], "start"), (LABEL + PLOT, past[-1][0], "end")):
-        drawn.append(_text(x, 100, _day(when), "soft", anchor))
+        drawn.append(_text(x, 104, _day(when), "soft", anchor))
     return _figure(f"History, {len(past)} records", height, "".join(drawn))
 
 
