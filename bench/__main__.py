@@ -1,4 +1,7 @@
-"""`python -m bench [SCENARIO...] [--json FILE]`: measure, print a line per metric, write the record."""
+"""`python -m bench [SCENARIO...] [--json FILE]`: measure, print a line per metric, write the record.
+
+`python -m bench report` renders all kept records as one page.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import importlib
 import json
 from pathlib import Path
 
-from bench.record import Result, as_json, commit, table
+from bench import report
+from bench.record import ROOT, Result, as_json, commit, table
 from infra.local import machine
 
 # module of each scenario: its `run()` starts what it needs and returns its results
@@ -17,15 +21,22 @@ SCENARIOS = {
     "list": "listing",
     "footprint": "footprint",
 }
-HISTORY = machine.HOME / "bench"
+HISTORY, COMMITTED = machine.HOME / "bench", ROOT / "bench" / "records"
 
 
 def main() -> None:
     """Run the scenarios one after another; every record is kept in .heyi/bench/ too."""
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; all of them where none is named")
+    parser.add_argument(
+        "scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; all of them where none is named; or report"
+    )
     parser.add_argument("--json", type=Path, help="file for the record with all raw samples")
     chosen = parser.parse_args()
+    if chosen.scenario == ["report"]:
+        file = HISTORY / "report.html"
+        file.write_text(report.page(report.records(COMMITTED, HISTORY)))
+        print(file)
+        return
     names = [name for name in chosen.scenario if name != "run"] or list(SCENARIOS)
     if unknown := set(names) - set(SCENARIOS):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
