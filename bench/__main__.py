@@ -16,6 +16,7 @@ SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
     "footprint": "footprint",
+    "writepath": "writepath",
 }
 HISTORY = machine.HOME / "bench"
 
