@@ -16,6 +16,8 @@ SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
     "footprint": "footprint",
+    "lag": "lag",
+    "gateway": "hop",
     "writepath": "writepath",
 }
 HISTORY = machine.HOME / "bench"
