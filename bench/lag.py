@@ -154,13 +154,16 @@ def run() -> list[Result]:
                 direct.stop(both.consumer)
                 asyncio.run(both.clean())
     settings: dict[str, Any] = {"limits": LIMITS, "rate": RATE, "paces": paces, "payload_bytes": payload}
-    checked = f"{both.created} events with two kills: each has one copy, one row in the inbox, one audit entry"
+    checked = f"creates a second: {paces}; {both.created} events with two kills: each has one copy, one row in the inbox, one audit entry"
     common: dict[str, Any] = {"metric": 11, "checked": checked}
+    judged = Result(
+        scenario="lag", unit="ms", better="lower", ours=lags[NAME], limit=lags[LIMIT],
+        target={"ratio_to_limit": 8.0, "p99_ratio_to_limit": 15.0}, settings=settings, **common,
+    ).judged()  # fmt: skip
+    # a lag at fewer events than the target names says nothing about it
+    judged.met = bool(judged.met) and min(paces[:-1]) >= 0.95 * RATE
     return [
-        Result(
-            scenario="lag", unit="ms", better="lower", ours=lags[NAME], limit=lags[LIMIT],
-            target={"ratio_to_limit": 8.0, "p99_ratio_to_limit": 15.0}, settings=settings, **common,
-        ).judged(),
+        judged,
         Result(
             scenario=f"lag, {QUIET_RATE} a second", unit="ms", better="lower", ours=distribution(quiet),
             limit=lags[LIMIT], target={}, settings=settings, **common,
