@@ -154,7 +154,10 @@ def run() -> list[Result]:
                 direct.stop(both.consumer)
                 asyncio.run(both.clean())
     settings: dict[str, Any] = {"limits": LIMITS, "rate": RATE, "paces": paces, "payload_bytes": payload}
-    checked = f"creates a second: {paces}; {both.created} events with two kills: each has one copy, one row in the inbox, one audit entry"
+    checked = (
+        f"creates a second: {paces}; {both.created} events with two kills: "
+        "each has one copy, one row in the inbox, one audit entry"
+    )
     common: dict[str, Any] = {"metric": 11, "checked": checked}
     judged = Result(
         scenario="lag", unit="ms", better="lower", ours=lags[NAME], limit=lags[LIMIT],
