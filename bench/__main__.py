@@ -20,6 +20,9 @@ SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
     "footprint": "footprint",
+    "lag": "lag",
+    "gateway": "hop",
+    "writepath": "writepath",
 }
 HISTORY, COMMITTED = machine.HOME / "bench", ROOT / "bench" / "records"
 

@@ -61,8 +61,7 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
     async def attempt() -> bool:
         with fenced_to(company if company != NO_COMPANY else None):
             async with runtime.sessions() as session, session.begin():
-                first = pg.insert(runtime.tables.inbox).values(consumer=runtime.service.name, event_id=event_id)
-                claimed = await session.execute(first.on_conflict_do_nothing().returning(sa.literal(1)))
+                claimed = await session.execute(_CLAIM, {"consumer": runtime.service.name, "event": event_id})
                 if claimed.scalar_one_or_none() is None:
                     return False
                 faults.point("event_after_inbox")
@@ -238,3 +237,6 @@ async def replay_requested(runtime: Runtime) -> int:
 def event_headers(event_id: uuid.UUID, **values: Any) -> dict[str, str]:
     """Headers of an event for those who deliver one by hand."""
     return {"ce-id": str(event_id)} | {name: str(value) for name, value in values.items() if value}
+
+
+_CLAIM = sa.text("INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event) ON CONFLICT DO NOTHING RETURNING 1")

@@ -13,7 +13,7 @@ import datetime
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nats.errors
@@ -123,22 +123,37 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled. What fails is tried again: the row stays unmarked."""
-        polled = 0.0
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._publish_handed())
+            both.create_task(self._look())
+
+    async def _publish_handed(self) -> None:
+        """What was committed here goes out at once: neither marks nor the poll hold it up."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.todo.wait(), MARK_SECONDS if self.unmarked else IDLE_SECONDS)
+            await self.todo.wait()
             self.todo.clear()
-            try:
-                if self.handed:
+            while self.handed:
+                with self._waiting():
                     await self._publish_all([self.handed.popleft() for _ in range(min(BATCH, len(self.handed)))])
-                else:
-                    await self._mark()
-                if time.monotonic() - polled >= IDLE_SECONDS:
-                    polled = time.monotonic() if await self.publish_some() < BATCH else 0.0
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError, nats.errors.Error, OSError) as error:
-                log.warning("relay waits", service=self.name, error=type(error).__name__)
-            if self.handed or not polled:
-                self.todo.set()
+
+    async def _look(self) -> None:
+        """Mark what the stream took, and look for what was committed elsewhere or before a crash."""
+        polled, full = float("-inf"), False
+        while True:
+            with self._waiting():
+                await self._mark()
+                if full or time.monotonic() - polled >= IDLE_SECONDS:
+                    polled, full = time.monotonic(), False
+                    full = await self.publish_some() == BATCH
+            if not full:
+                await asyncio.sleep(MARK_SECONDS)
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError, nats.errors.Error, OSError) as error:
+            log.warning("relay waits", service=self.name, error=type(error).__name__)
 
     async def publish_some(self) -> int:
         """Publish up to one batch that the database holds, oldest first; returns how many the stream took."""
@@ -151,7 +166,8 @@ class Relay:
             .limit(BATCH)
         )
         async with self.engine.connect() as connection:
-            rows = [Outgoing(*row) for row in (await connection.execute(select)).all()]
+            found = map(Outgoing._make, (await connection.execute(select)).all())
+            rows = [row for row in found if row.event_id not in self.unmarked]
         stored = await self._publish_all(rows)
         await self._mark()
         return stored

@@ -143,6 +143,8 @@ class Host:
         self.server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=256)
         self.server.add_generic_rpc_handlers(tuple(generic_handlers(self.runtime)))
         self.health = health.aio.HealthServicer()
+        # it begins with SERVING, and what follows the first answer of identity would be refused until then
+        await self.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
         listen, tls = self.settings.listen, self.settings.tls
         if tls is None:

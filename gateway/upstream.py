@@ -45,14 +45,25 @@ class Gate:
         self._held = 0
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        """Hold a place for the time of a call; refuses when there is none, and does not queue without end."""
+    async def enter(self, deadline: float) -> AsyncIterator[float]:
+        """Hold a place for the time of a call; the seconds that it has left. Refuses when there is no room to wait."""
         if self._held >= self._room:
             raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=1)
         self._held += 1
+        left = deadline
         try:
-            async with self._slots:
-                yield
+            # a timer only for those who wait: the call has one of its own
+            if self._slots.locked():
+                began = asyncio.get_running_loop().time()
+                async with asyncio.timeout(deadline):
+                    await self._slots.acquire()
+                left -= asyncio.get_running_loop().time() - began
+            else:
+                await self._slots.acquire()
+            try:
+                yield left
+            finally:
+                self._slots.release()
         finally:
             self._held -= 1
 
@@ -97,8 +108,8 @@ class Upstreams:
                 response_deserializer=method.reply.FromString,
             )
         try:
-            async with asyncio.timeout(deadline or self._deadline), upstream.gate.enter():
-                call = unary(request, timeout=deadline or self._deadline, metadata=tuple(metadata))
+            async with upstream.gate.enter(deadline or self._deadline) as left:
+                call = unary(request, timeout=left, metadata=tuple(metadata))
                 message = await call
                 return Reply(message, await _replayed(call))
         except TimeoutError:
@@ -112,10 +123,8 @@ class Upstreams:
 
 
 async def _replayed(call: Any) -> bool:
-    for metadata in (await call.initial_metadata(), await call.trailing_metadata()):
-        if metadata is not None and REPLAYED in metadata:
-            return True
-    return False
+    metadata = await call.trailing_metadata()
+    return metadata is not None and REPLAYED in metadata
 
 
 def refusal_of(problem: grpc.aio.AioRpcError, service: str, method: str) -> Refused:

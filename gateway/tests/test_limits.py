@@ -77,7 +77,7 @@ async def test_an_upstream_has_so_many_places() -> None:
     gate, release = Gate(1, 1), asyncio.Event()
 
     async def call() -> None:
-        async with gate.enter():
+        async with gate.enter(5):
             await release.wait()
 
     held = [asyncio.create_task(call()) for _ in range(2)]
@@ -87,6 +87,30 @@ async def test_an_upstream_has_so_many_places() -> None:
     release.set()
     await asyncio.gather(*held)
     await call()
+
+
+async def test_who_waits_for_a_place_of_an_upstream_has_less_time_left_for_the_call() -> None:
+    gate, release = Gate(1, 1), asyncio.Event()
+
+    async def first() -> None:
+        async with gate.enter(5) as left:
+            assert left == 5
+            await release.wait()
+
+    async def second() -> float:
+        async with gate.enter(5) as left:
+            return left
+
+    holds = asyncio.create_task(first())
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with gate.enter(0.01):
+            pass
+    waits = asyncio.create_task(second())
+    await asyncio.sleep(0)
+    release.set()
+    await holds
+    assert 0 < await waits < 5
 
 
 async def test_a_caller_who_asks_too_often_is_told_when(bench: Bench) -> None:
