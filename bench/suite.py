@@ -20,10 +20,10 @@ LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000"
 
 
 @contextlib.contextmanager
-def suite(*, demo: bool = True) -> Iterator[Instance]:
-    """The instance `bench`, running; it is stopped afterwards and its data stays for the next run."""
+def suite(*, demo: bool = True, name: str = "bench") -> Iterator[Instance]:
+    """An instance of its own, running; it is stopped afterwards and its data stays for the next run."""
     os.environ["HEYI_GATEWAY_LIMITS"] = LIMITS
-    instance = Instance("bench")
+    instance = Instance(name)
     instance.down()
     instance.up(demo=demo)
     try:
