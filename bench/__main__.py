@@ -16,6 +16,9 @@ SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
     "footprint": "footprint",
+    "morning": "morning",
+    "growth": "growth",
+    "saturation": "saturation",
 }
 HISTORY = machine.HOME / "bench"
 
