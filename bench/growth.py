@@ -110,13 +110,12 @@ class Site:
         mine.call("POST", f"{LIST}/{made['id']}:submit", {"etag": made["etag"]})
         flagship.turn_of(self.approvers[0], made["id"])
         self.counts = asyncio.run(rows.fill(self.instance, self.scale, made["id"], ordered))
-        self._hang_up()
         oldest = self.approvers[0].get("/v1/approval/tasks", filter='state = "OPEN"', orderBy="open_time", pageSize=1)
         self.page, self.title = (oldest["tasks"][0][name] for name in ("documentId", "title"))
         task = {"filter": 'state = "OPEN"', "orderBy": "open_time", "pageSize": 100, "summarize": "true"}
         listed = {"pageSize": 100, "fields": FIELDS}
         state = 'state = "SUBMITTED"'
-        bars: dict[str, Callable[[], list[float]]] = {
+        self.bars = {
             "flagship": partial(self.flagship, CYCLES),
             "requisition list": self._reads(self.buyer, LIST, 100, **listed),
             "own requisitions": self._reads(mine, LIST, 20, pageSize=20, fields=FIELDS),
@@ -131,16 +130,6 @@ class Site:
             "retention pass": lambda: [asyncio.run(self._retention())[0]],
             "list beside retention": lambda: asyncio.run(self._retention())[1],
         }
-        self.bars = {name: partial(self._played, bar) for name, bar in bars.items()}
-
-    def _played(self, bar: Callable[[], list[float]]) -> list[float]:
-        """The turns of the others are long: the gateway has closed what rested meanwhile."""
-        self._hang_up()
-        return bar()
-
-    def _hang_up(self) -> None:
-        for person in (self.requester, self.buyer, self.newcomer, *self.approvers):
-            person.connection.close()
 
     def flagship(self, cycles: int) -> list[float]:
         """Requisitions of ten lines, from create to ordered."""

@@ -17,10 +17,11 @@ from infra.local.demo.records import employees, id_of, rows
 from infra.local.instance import Instance
 
 REQUISITIONS, LINES = 2_000, 5
-EVENTS = 100_000
+# events take 2.4 kB each with their indexes: ten million would be 24 GB
+EVENTS, MOST_EVENTS = 100_000, 2_500_000
 EVENTS_AT_ONCE = 500_000
-# of one instance, and for how long events are filled in
-MOST_BYTES, MOST_SECONDS = 12 * 2**30, 480.0
+# of the database, and for how long events are filled in
+MOST_BYTES, MOST_SECONDS = 10 * 2**30, 480.0
 HEADS = 9
 NEWCOMER_NAME = "chenjiahao"
 NEWCOMER = id_of("identity.employee", NEWCOMER_NAME)
@@ -46,16 +47,16 @@ async def fill(instance: Instance, scale: int, like: str, ordered: str) -> dict[
         for database in (procurement, approval):
             await database.execute(KEY)
             await database.execute("SET synchronous_commit = off; SET work_mem = '256MB'; SET lock_timeout = 0")
-        filled = await procurement.fetchval(
-            "SELECT count(*) FROM purchase_requisition WHERE number LIKE 'PR-2020-%'", timeout=60
-        )
-        if filled < wanted:
-            for database in (procurement, approval):
-                await database.execute(_numbered(filled, wanted, people), timeout=600)
-            await _requisitions(procurement, like)
-            await _orders(procurement, ordered)
-            await _cases(approval, like)
-        if await _fill_outbox(procurement, EVENTS * scale) or filled < wanted:
+        requisitions = await _numbered(procurement, "purchase_requisition", "number", wanted, people)
+        if requisitions:
+            async with procurement.transaction():
+                await _requisitions(procurement, like)
+                await _orders(procurement, ordered)
+        cases = await _numbered(approval, "approval_case", "document_number", wanted, people)
+        if cases:
+            async with approval.transaction():
+                await _cases(approval, like)
+        if await _fill_outbox(procurement, min(EVENTS * scale, MOST_EVENTS)) or requisitions or cases:
             for database in (procurement, approval):
                 await database.execute("VACUUM ANALYZE", timeout=900)
         return {
@@ -84,14 +85,23 @@ def _array(keys: list[str]) -> str:
     return "ARRAY[" + ",".join(f"'{key}'" for key in keys) + "]::uuid[]"
 
 
-def _numbered(filled: int, wanted: int, people: tuple[list[str], list[str], list[str]]) -> str:
-    """The requisitions to be made, with what their rows in all tables have in common; half of them are running."""
+async def _numbered(
+    database: asyncpg.Connection, table: str, number: str, wanted: int, people: tuple[list[str], list[str], list[str]]
+) -> int:
+    """The requisitions still to be made, with what their rows in all tables have in common; half of them are running.
+    Returns how many.
+    """
+    last = await database.fetchval(
+        f"SELECT coalesce(max(split_part({number}, '-', 3)::int), 0) FROM {table} WHERE {number} LIKE 'PR-2020-%'",  # noqa: S608
+        timeout=60,
+    )
     requesters, departments, heads = people
     things = sorted({row["name"] for row in rows("items")})[:50]
     found = [f"{title} {search_document(title)}" for title in things]
     titles = "ARRAY[" + ",".join(f"'{title}'" for title in things) + "]"
     words = "ARRAY[" + ",".join(f"'{text}'" for text in found) + "]"
-    return f"""
+    await database.execute(
+        f"""
 CREATE TEMPORARY TABLE made AS SELECT n,
   CASE WHEN n % 10 < 5 THEN 'SUBMITTED' WHEN n % 10 < 7 THEN 'ORDERED' ELSE 'CLOSED' END AS state,
   ({_array(requesters)})[1 + n % {len(requesters)}] AS owner_id,
@@ -100,8 +110,11 @@ CREATE TEMPORARY TABLE made AS SELECT n,
   ({titles})[1 + n % {len(things)}] AS title, lpad(n::text, 6, '0') AS digits,
   to_tsvector('simple', 'pr po 2020 ' || lpad(n::text, 6, '0') || ' ' || ({words})[1 + n % {len(things)}]) AS search,
   date_trunc('second', now()) - interval '1 day' - ({wanted} - n) * (interval '300 days' / {wanted}) AS at
-FROM generate_series({filled + 1}::bigint, {wanted}) n
-"""  # noqa: S608
+FROM generate_series({last + 1}::bigint, {wanted}) n
+""",  # noqa: S608
+        timeout=600,
+    )
+    return int(await database.fetchval("SELECT count(*) FROM made"))
 
 
 async def _copy(database: asyncpg.Connection, table: str, of: str, source: str, sets: Mapping[str, str]) -> None:
@@ -206,17 +219,22 @@ async def _cases(database: asyncpg.Connection, like: str) -> None:
         "id": f"pg_temp.key({CASE}, n)", "submission": "1", "participant_ids": "ARRAY[head_id]",
         "waiting_on_ids": "ARRAY[head_id]", "waiting_since_time": "at",
     })  # fmt: skip
-    of = f"SELECT *, row_number() OVER (ORDER BY id) AS place FROM node_visit WHERE case_id = {case}"  # noqa: S608
-    places = f"SELECT id, row_number() OVER (ORDER BY id) AS place FROM node_visit WHERE case_id = {case}"  # noqa: S608
-    parent = f"(SELECT pg_temp.key({VISIT}, n * {VISITS} + p.place) FROM ({places}) p WHERE p.id = one.parent_id)"  # noqa: S608
-    await _copy(database, "node_visit", of, made, {
-        "id": f"pg_temp.key({VISIT}, n * {VISITS} + one.place)", "case_id": f"pg_temp.key({CASE}, n)",
-        "parent_id": parent, "open_time": "at",
+    visits = await database.fetch(f"SELECT id FROM node_visit WHERE case_id = {case} ORDER BY id")  # noqa: S608
+    places = {str(visit["id"]): place for place, visit in enumerate(visits)}
+
+    def copied(column: str) -> str:
+        cases = " ".join(
+            f"WHEN '{key}' THEN pg_temp.key({VISIT}, n * {VISITS} + {place})" for key, place in places.items()
+        )
+        return f"CASE {column} {cases} END"
+
+    await _copy(database, "node_visit", f"SELECT * FROM node_visit WHERE case_id = {case}", made, {  # noqa: S608
+        "id": copied("one.id"), "case_id": f"pg_temp.key({CASE}, n)", "parent_id": copied("one.parent_id"),
+        "open_time": "at",
     })  # fmt: skip
-    visit = f"(SELECT pg_temp.key({VISIT}, n * {VISITS} + p.place) FROM ({places}) p WHERE p.id = one.visit_id)"  # noqa: S608
     of = f"SELECT * FROM task WHERE case_id = {case} AND state = 'OPEN' LIMIT 1"  # noqa: S608
     await _copy(database, "task", of, made, STAMPS | about | {
-        "id": f"pg_temp.key({TASK}, n)", "case_id": f"pg_temp.key({CASE}, n)", "visit_id": visit,
+        "id": f"pg_temp.key({TASK}, n)", "case_id": f"pg_temp.key({CASE}, n)", "visit_id": copied("one.visit_id"),
         "assignee_id": "head_id", "open_time": "at",
     })  # fmt: skip
     await database.execute(
