@@ -23,6 +23,9 @@ SCENARIOS = {
     "lag": "lag",
     "gateway": "hop",
     "writepath": "writepath",
+    "morning": "morning",
+    "growth": "growth",
+    "saturation": "saturation",
 }
 HISTORY, COMMITTED = machine.HOME / "bench", ROOT / "bench" / "records"
 

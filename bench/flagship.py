@@ -25,11 +25,11 @@ def run() -> list[Result]:
         people = {p["what"].split(":")[0]: p["username"] for p in instance.logins()}
         requester = Person(instance.url, people["requester"])
         approvers = [Person(instance.url, people["first approver"]), Person(instance.url, people["second approver"])]
-        lines = _lines(requester)
+        lines = lines_of(requester)
         samples = []
-        for cycle in range(CYCLES + WARM):
-            took = _cycle(requester, approvers, lines, cycle)
-            if cycle >= WARM:
+        for number in range(CYCLES + WARM):
+            took = cycle(requester, approvers, lines, number)
+            if number >= WARM:
                 samples.append(took)
         env = instance.env()
         hop = limits.hop(300)
@@ -54,7 +54,7 @@ def run() -> list[Result]:
     ]  # fmt: skip
 
 
-def _lines(requester: Person) -> list[dict[str, Any]]:
+def lines_of(requester: Person) -> list[dict[str, Any]]:
     """Ten items that are ordered by themselves."""
     items = requester.get("/v1/inventory/items", filter='state = "ACTIVE"', pageSize=200)["items"]
     categories = requester.get("/v1/inventory/item-categories", pageSize=200)["itemCategories"]
@@ -69,18 +69,18 @@ def _lines(requester: Person) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _cycle(requester: Person, approvers: list[Person], lines: list[dict[str, Any]], cycle: int) -> float:
+def cycle(requester: Person, approvers: list[Person], lines: list[dict[str, Any]], number: int) -> float:
     """Milliseconds of one requisition's way."""
-    first = cycle * 7 % (len(lines) - 10)
+    first = number * 7 % (len(lines) - 10)
     body = {
-        "title": f"Measured {cycle}", "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
+        "title": f"Measured {number}", "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
         "lines": lines[first : first + 10],
     }  # fmt: skip
     began = time.perf_counter()
     made = requester.call("POST", REQUISITIONS, body)
     requester.call("POST", f"{REQUISITIONS}/{made['id']}:submit", {"etag": made["etag"]})
     for approver in approvers:
-        task = _turn(approver, made["id"])
+        task = turn_of(approver, made["id"])
         approver.call("POST", f"{TASKS}/{task['id']}:approve", {"contentHash": task["contentHash"]})
     deadline = time.perf_counter() + 20
     while True:
@@ -98,7 +98,7 @@ def _cycle(requester: Person, approvers: list[Person], lines: list[dict[str, Any
     return took
 
 
-def _turn(approver: Person, document: str) -> Any:
+def turn_of(approver: Person, document: str) -> Any:
     """The approver's open task for a document, as soon as it is there."""
     deadline = time.perf_counter() + 20
     while time.perf_counter() < deadline:

@@ -16,6 +16,7 @@ ROUNDS = 3
 # what a target may bound, and where the measured value of it is found
 _BOUNDS: dict[str, Callable[[Result], float | None]] = {
     "value": lambda r: r.ours["p50"],
+    "p95": lambda r: r.ours["p95"],
     "p99": lambda r: r.ours["p99"],
     "ratio_to_limit": lambda r: r.ratio_to_limit,
     "p99_ratio_to_limit": lambda r: r.p99_ratio_to_limit,
@@ -28,7 +29,7 @@ class Result:
     """What was measured of ours, against what limit and peer, with what target. What was not run is None.
 
     A ratio is ours over the other, for times and for rates. A target's bound is the highest value that is still good
-    where less is better, the lowest where more is better; the 99th percentile is a time, so less is always better.
+    where less is better, the lowest where more is better; a percentile is a time, so less is always better.
     """
 
     metric: int
@@ -56,7 +57,7 @@ class Result:
         verdicts = []
         for name, bound in self.target.items():
             found = _BOUNDS[name](self)
-            less = self.better == "lower" or name.startswith("p99")
+            less = self.better == "lower" or name.startswith("p9")
             verdicts.append(None if found is None else found <= bound if less else found >= bound)
         self.met = False if False in verdicts else None if None in verdicts or not verdicts else True
         return self
@@ -78,10 +79,11 @@ def interleaved(
 
 
 def distribution(samples: Sequence[float], name: str = "") -> dict[str, Any]:
-    """p50 and p99 with the raw samples."""
+    """p50, p95 and p99 with the raw samples."""
     ordered = sorted(samples)
     found: dict[str, Any] = {
         "p50": round(statistics.median(ordered), 3),
+        "p95": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], 3),
         "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3),
         "samples": [round(sample, 3) for sample in samples],
     }

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -18,12 +19,15 @@ from infra.local.instance import DEMO_PASSWORD, Instance
 # The limits per person would measure themselves; the record says which were in force.
 LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000"
 
+# the gateway closes a connection that rests for 30 s
+REST_SECONDS = 20.0
+
 
 @contextlib.contextmanager
-def suite(*, demo: bool = True) -> Iterator[Instance]:
-    """The instance `bench`, running; it is stopped afterwards and its data stays for the next run."""
+def suite(*, demo: bool = True, name: str = "bench") -> Iterator[Instance]:
+    """An instance of its own, running; it is stopped afterwards and its data stays for the next run."""
     os.environ["HEYI_GATEWAY_LIMITS"] = LIMITS
-    instance = Instance("bench")
+    instance = Instance(name)
     instance.down()
     instance.up(demo=demo)
     try:
@@ -46,6 +50,7 @@ class Person:
 
         self.site, self.address, self.cookie = urlsplit(address).netloc, address, asyncio.run(cookies())
         self.connection = http.client.HTTPConnection(self.site, timeout=30)
+        self._used = time.monotonic()
 
     def headers(self) -> dict[str, str]:
         """What a browser sends with each call of ours."""
@@ -56,6 +61,9 @@ class Person:
 
     def call(self, verb: str, path: str, body: Any = None) -> Any:
         """One call; raises with the answer where it is no success."""
+        if time.monotonic() - self._used > REST_SECONDS:
+            self.connection.close()
+        self._used = time.monotonic()
         text = json.dumps(body) if body is not None else None
         self.connection.request(verb, path, body=text, headers=self.headers())
         answer = self.connection.getresponse()

@@ -1,0 +1,290 @@
+"""One person's window: what each page of the web application asks the gateway for, in the same waves.
+
+Read off web/src: the pages, `api/documents.ts` (lists, records, saving), `api/references.ts` (names behind ids, asked
+for once), `documents/GenericList.tsx`, `documents/GenericDetail.tsx` with its state line, and `api/live.ts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from bench.wire import Answer, Wire, with_query
+
+LOCALE = "zh-CN"
+REQUISITION, ORDER = "procurement.purchase_requisition", "procurement.purchase_order"
+TASK, CASE, NOTICE, EMPLOYEE, ITEM = (
+    "approval.task", "approval.case", "approval.notice", "identity.employee", "inventory.item",
+)  # fmt: skip
+# as web/src/api/live.ts: records that change with another, and for how long changes are gathered
+FOLLOWERS = {CASE: (TASK, "approval.opinion", REQUISITION), NOTICE: (TASK,), ORDER: ("procurement.sourcing_task",)}
+GATHER_SECONDS = 0.12
+BOOKKEEPING = {"id", "etag", "allowedActions", "customFields", "contentHash", "sortKey", "pinyinInitials"}
+_FILE = re.compile(r'(?:src|href)="(/[^"]+\.(?:js|css|svg))"')
+# screen -> milliseconds of each request
+Samples = defaultdict[str, list[float]]
+
+
+class Window:
+    """A signed-in person; every request's time goes to the samples of its screen, every refusal to the errors."""
+
+    def __init__(self, wire: Wire, cookie: str, samples: Samples, errors: list[str]) -> None:
+        self.wire, self.cookie, self.samples, self.errors = wire, cookie, samples, errors
+        self.meta: dict[str, Any] = {}
+        self.me: dict[str, Any] = {}
+        self.company = self.employee_id = ""
+        self._known: set[tuple[str, str]] = set()
+        self._kept: set[str] = set()
+        # what the page shows, by document: asked for again when it changes
+        self._shown: dict[str, set[str]] = {}
+        self.notified = asyncio.Event()
+
+    async def ask(self, screen: str, verb: str, path: str, body: Any = None, *, missing: bool = False) -> Answer:
+        """One request of a screen. A preference that nobody has set may be missing."""
+        answer = await self.wire.ask(verb, path, self.cookie, body=body, company=self.company)
+        self.samples[screen].append(answer.ms)
+        if answer.status >= 400 and not (missing and answer.status == 404):
+            self.errors.append(f"{screen}: {verb} {path}: {answer.text}")
+            raise Refusal(self.errors[-1])
+        return answer
+
+    async def show(self, screen: str, document: str, path: str, **query: Any) -> Any:
+        """Read what a page shows of a document."""
+        whole = with_query(path, **query)
+        self._shown.setdefault(document, set()).add(whole)
+        return (await self.ask(screen, "GET", whole)).json()
+
+    # ---- the frame
+
+    async def open(self, known_meta: dict[str, Any]) -> dict[str, Any]:
+        """The page, its files, the contract and the person. The contract is unpacked once for all."""
+        page = (await self.ask("open", "GET", "/")).body.decode()
+        await asyncio.gather(*(self.ask("open", "GET", file) for file in _FILE.findall(page)))
+        meta, me = await asyncio.gather(
+            self.ask("open", "GET", f"/v1/meta?locale={LOCALE}"), self.ask("open", "GET", "/v1/identity/me")
+        )
+        self.meta, self.me = known_meta or meta.json(), me.json()
+        self.company, self.employee_id = self.me["companyId"], self.me["employee"]["id"]
+        return self.meta
+
+    async def follow(self) -> None:
+        """Hold the event stream; what a change touches is asked for again, as long as the window is open."""
+        changed: set[str] = set()
+        refreshing: asyncio.Task[None] | None = None
+        async for name, data in self.wire.events(f"/v1/events?company={self.company}", self.cookie):
+            if name != "change":
+                continue
+            document = json.loads(data)["document"]
+            changed.update((document, *FOLLOWERS.get(document, ())))
+            if document in (NOTICE, TASK):
+                self.notified.set()
+            if refreshing is None or refreshing.done():
+                refreshing = asyncio.create_task(self._refresh(changed))
+
+    async def _refresh(self, changed: set[str]) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        paths = [path for document in changed for path in self._shown.get(document, ())]
+        changed.clear()
+        try:
+            await asyncio.gather(*(self.ask("live refresh", "GET", path) for path in paths))
+        except Refusal:
+            return  # noted among the errors
+
+    # ---- pages
+
+    async def portal(self) -> None:
+        """What waits for me, what I wait for, what I should know."""
+        self._leave()
+        mine = f'assignee_id = "{self.employee_id}" AND state = "OPEN"'
+        own = f'owner_id = "{self.employee_id}"'
+        tasks, requisitions, _ = await asyncio.gather(
+            self.show("portal", TASK, self._path(TASK), filter=mine, orderBy="open_time desc", summarize="true",
+                      pageSize=8),
+            self.show("portal", REQUISITION, self._path(REQUISITION), filter=own, orderBy="update_time desc",
+                      summarize="true", pageSize=8),
+            self._notices("portal"),
+        )  # fmt: skip
+        people = [task["requesterId"] for task in tasks["tasks"]]
+        people += [key for row in requisitions["purchaseRequisitions"] for key in row["waitingOnIds"]]
+        await self._names("portal", {EMPLOYEE: people})
+
+    async def table(self, screen: str, document: str, **asked: Any) -> list[dict[str, Any]]:
+        """A generic list: own columns, a page of rows, count and sums beside it, then the names behind ids."""
+        self._leave()
+        about = self.meta["documents"][document]
+        columns = [field for field in _shown(about["fields"]) if field.get("column")]
+        wanted = ["id", "etag", "companyId", "state", "allowedActions", *about["titleFields"]]
+        wanted += [field["name"] for field in columns]
+        existing = {field["name"] for field in about["fields"]}
+        fields = ",".join(dict.fromkeys(name for name in wanted if name in existing))
+        page, _, _ = await asyncio.gather(
+            self.show(screen, document, about["path"], **asked, pageSize=50, fields=fields),
+            self.show(screen, document, about["path"], **asked, summarize="true", pageSize=1),
+            self._preference(screen, f"list.{document}"),
+        )
+        rows: list[dict[str, Any]] = page[about["listField"]]
+        await self._names(screen, _references(columns, rows))
+        return rows
+
+    async def form(self, picks: Iterable[str]) -> list[dict[str, Any]]:
+        """An empty requisition, and its item picker with the first letters typed; the items that were found."""
+        self._leave()
+        path = self._path("inventory.item_category")
+        await self.show("requisition form", "inventory.item_category", path, pageSize=200)
+        found: list[dict[str, Any]] = []
+        for text in picks:
+            for typed in ("", text[: len(text) // 2], text):
+                query = {"search": typed, "filter": 'state = "ACTIVE"', "pageSize": 20}
+                rows = (await self.ask("item picker", "GET", with_query(self._path(ITEM), **query))).json()["items"]
+                found += rows[:1] if typed == text else []
+        await self._names("requisition form", {"inventory.unit": [item["baseUnitId"] for item in found]})
+        return found
+
+    async def save(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Keep the draft as the form does, then show who would be asked."""
+        made: dict[str, Any] = (await self.ask("save draft", "POST", self._path(REQUISITION), body)).json()
+        path = f"{self._path(REQUISITION)}/{made['id']}:preview"
+        preview = (await self.ask("path preview", "GET", path)).json()
+        await self._names("path preview", {EMPLOYEE: [key for step in preview["steps"] for key in step["employeeIds"]]})
+        return made
+
+    async def submit(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Submit, then the requisition's page, which knows the record already."""
+        path = f"{self._path(REQUISITION)}/{made['id']}:submit"
+        answer: dict[str, Any] = (await self.ask("submit", "POST", path, {"etag": made["etag"]})).json()
+        await self.detail("requisition page", REQUISITION, answer["id"], answer)
+        return answer
+
+    async def detail(self, screen: str, document: str, key: str, known: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A record's page: the record, its life, its case, what belongs to it, the names behind its ids."""
+        self._leave()
+        about = self.meta["documents"][document]
+        path = f"{about['path']}/{key}"
+        if known:
+            self._shown.setdefault(document, set()).add(path)
+        row: dict[str, Any] = known or await self.show(screen, document, path)
+        history = f"/v1/{about['service']}/records/{about['name']}/{key}/history"
+        parts = [self.show(screen, document, history, pageSize=50)]
+        parts += [self.show(screen, document, f"{path}:listLinks")] if "listLinks" in about["methods"] else []
+        parts += [self._case_of(screen, key)] if int(row.get("submission") or 0) > 0 else []
+        members = [field for field in about["fields"] if field["type"] == "message" and field.get("repeated")]
+        ids = _references(_shown(about["fields"]), [row])
+        for field in members:
+            inner = self.meta["messages"].get(field.get("message"), {"fields": []})["fields"]
+            for name, keys in _references(_shown(inner), row.get(field["name"]) or []).items():
+                ids.setdefault(name, []).extend(keys)
+        found, *_ = await asyncio.gather(*parts, self._names(screen, ids))
+        await self._names(screen, {EMPLOYEE: [entry.get("actorId") for entry in found["entries"]]})
+        return row
+
+    async def inbox(self) -> list[dict[str, Any]]:
+        """Open turns, oldest first."""
+        self._leave()
+        mine = f'assignee_id = "{self.employee_id}" AND state = "OPEN"'
+        query = {"filter": mine, "orderBy": "open_time", "pageSize": 100, "summarize": "true"}
+        tasks: list[dict[str, Any]] = (await self.show("inbox", TASK, self._path(TASK), **query))["tasks"]
+        await self._names("inbox", {EMPLOYEE: [task["requesterId"] for task in tasks]})
+        return tasks
+
+    async def task(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """One turn: the turn, what it is about, its case."""
+        task = await self.show("task page", TASK, f"{self._path(TASK)}/{key}")
+        about = self.meta["documents"][task["documentType"]]
+        record, _ = await asyncio.gather(
+            self.show("task page", task["documentType"], f"{about['path']}/{task['documentId']}"),
+            self._case("task page", task["caseId"]),
+        )
+        lines = self.meta["messages"]["PurchaseRequisitionLine"]["fields"]
+        ids = _references(_shown(lines), record.get("lines") or [])
+        ids |= _references(_shown(about["fields"]), [record])
+        await self._names("task page", ids)
+        return task, record
+
+    async def approve(self, task: dict[str, Any], record: dict[str, Any]) -> None:
+        """Agree to what was shown; all of approval on the page is asked for again."""
+        path = f"{self._path(TASK)}/{task['id']}:approve"
+        await self.ask("approve", "POST", path, {"contentHash": record["contentHash"], "text": ""})
+        paths = [p for document, shown in self._shown.items() if document.startswith("approval.") for p in shown]
+        await asyncio.gather(*(self.ask("approve", "GET", path) for path in paths))
+
+    async def release(self, order: dict[str, Any]) -> None:
+        """Send an order to its supplier; its life and links are asked for again."""
+        path = f"{self._path(ORDER)}/{order['id']}"
+        await self.ask("release", "POST", f"{path}:release", {"etag": order["etag"]})
+        history = f"/v1/procurement/records/purchase_order/{order['id']}/history?pageSize=50"
+        await asyncio.gather(self.ask("release", "GET", history), self.ask("release", "GET", f"{path}:listLinks"))
+
+    # ---- parts of pages
+
+    def _path(self, document: str) -> str:
+        return str(self.meta["documents"][document]["path"])
+
+    def _leave(self) -> None:
+        """Another page: only the bell stays."""
+        self._shown = {name: paths for name, paths in self._shown.items() if name == NOTICE}
+
+    async def _notices(self, screen: str) -> Any:
+        return await self.show(screen, NOTICE, self._path(NOTICE), pageSize=30)
+
+    async def _preference(self, screen: str, name: str) -> None:
+        if name not in self._kept:
+            self._kept.add(name)
+            await self.ask(screen, "GET", f"/v1/identity/preferences/{name}", missing=True)
+
+    async def _case_of(self, screen: str, key: str) -> None:
+        query = {"filter": f'document_id = "{key}"', "orderBy": "create_time desc", "pageSize": 1}
+        cases = (await self.show(screen, CASE, self._path(CASE), **query))["cases"]
+        if cases:
+            await self._case(screen, cases[0]["id"])
+
+    async def _case(self, screen: str, key: str) -> None:
+        case = await self.show(screen, CASE, f"{self._path(CASE)}/{key}")
+        people = [opinion["authorId"] for opinion in case["opinions"]]
+        people += [task["assigneeId"] for task in case["tasks"] if task["state"] == "OPEN"]
+        people += [key for step in case["upcoming"] for key in step["employeeIds"]]
+        await self._names(screen, {EMPLOYEE: people})
+
+    async def _names(self, screen: str, ids: dict[str, list[str]]) -> None:
+        """Names behind ids that are not known yet, one question for each kind, where the person may ask."""
+        wanted = []
+        for document, keys in ids.items():
+            method = self.meta["documents"].get(document, {"methods": {}})["methods"].get("batchGet")
+            new = [key for key in dict.fromkeys(keys) if key and (document, key) not in self._known]
+            self._known.update((document, key) for key in new)
+            if method and new and self._can(method.get("permission")):
+                wanted.append(self.ask(screen, "GET", with_query(method["path"], ids=new[:200])))
+        await asyncio.gather(*wanted)
+
+    def _can(self, permission: str | None) -> bool:
+        held = (right["name"] for right in self.me["permissions"])
+        return not permission or any(
+            name == permission or (name.endswith("*") and permission.startswith(name[:-1])) for name in held
+        )
+
+
+class Refusal(Exception):
+    """A request of a page was refused; it stands among the errors."""
+
+
+def _shown(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        field
+        for field in fields
+        if field["name"] not in BOOKKEEPING and not (re.search(r"Ids?$", field["name"]) and not field.get("references"))
+    ]
+
+
+def _references(fields: list[dict[str, Any]], rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Ids in the rows, by the document that they name."""
+    found: dict[str, list[str]] = {}
+    for field in fields:
+        if not (document := field.get("references")):
+            continue
+        for row in rows:
+            value = row.get(field["name"]) or []
+            found.setdefault(document, []).extend([value] if isinstance(value, str) else value)
+    return found
