@@ -11,7 +11,7 @@ import pytest
 from axe import violations
 from papers import approve, ordered, submit, title_of, written
 from playwright.async_api import expect
-from screen import ORDER, spaced
+from screen import ORDERS, spaced
 from test_browser_operations import BEARING, database
 
 from conftest import PHONE
@@ -51,14 +51,7 @@ async def test_browser_administrator_finds_what_disagrees_opens_it_and_sees_it_a
     await approve(door, requisition)
     await approve(door, requisition, "second approver")
     requisition = await ordered(door, requisition)
-    [link] = [
-        one
-        for one in (
-            await (await door("administrator")).get(f"/v1/procurement/purchase-requisitions/{requisition['id']}/links")
-        )["links"]
-        if one["documentType"] == ORDER
-    ]
-    order = await (await door("administrator")).get(f"/v1/procurement/purchase-orders/{link['documentId']}")
+    order = await (await door("administrator")).get(f"{ORDERS}/{requisition['lines'][0]['orderId']}")
 
     mine = await window("administrator", locale=locale)
     page, screen = mine.page, mine.screen

@@ -29,6 +29,7 @@ from reconciler.report import LONGEST_FACT, Finding, Outcome
 from reconciler.run import EXPLAINED, NAMES, reconcile
 from reconciler.serve import say
 
+RULE = pb.ConsistencyRun.Invariant
 SERVICE = "heyi.identity.v1.ConsistencyRuns"
 CALL_SECONDS, TRIES, PAUSE_SECONDS = 10.0, 5, 2.0
 TOLD_EVERY_SECONDS, ALIVE_EVERY_SECONDS = 2.0, 60.0
@@ -61,7 +62,7 @@ class Identity:
         for tries in range(1, TRIES + 1):
             try:
                 metadata = [("authorization", f"Bearer {await self._token()}"), ("idempotency-key", key)]
-                return await call(request, timeout=CALL_SECONDS, metadata=metadata)  # type: ignore[no-any-return]
+                return await call(request, timeout=CALL_SECONDS, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 away = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
                 if not away or tries == TRIES:
@@ -152,7 +153,7 @@ def as_result(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     outcomes = list(outcomes)
     return {
         "results": [
-            pb.ConsistencyResult(invariant=o.name.upper(), row_count=o.rows, finding_count=len(o.findings))
+            pb.ConsistencyResult(invariant=RULE.Value(o.name.upper()), row_count=o.rows, finding_count=len(o.findings))
             for o in outcomes
         ],
         "findings": [_finding(o.name, finding) for o in outcomes for finding in o.findings[:EXPLAINED]],
@@ -161,7 +162,7 @@ def as_result(outcomes: Iterable[Outcome]) -> dict[str, Any]:
 
 def _finding(invariant: str, finding: Finding) -> pb.ConsistencyFinding:
     made = pb.ConsistencyFinding(
-        invariant=invariant.upper(),
+        invariant=RULE.Value(invariant.upper()),
         service=finding.database,
         document_type=finding.document,
         document_id=finding.document_id,

@@ -22,8 +22,8 @@ _PLACE = re.compile(r"\{(\w+)\}")
 _TITLE = "SELECT id, {} AS title, {} AS company FROM {} d WHERE id = ANY($1::uuid[])"
 _NAME, _COMPANY, _GROUP = "concat_ws(' ', code, name)", "company_id::text", "''"
 TITLES = {
-    "procurement.purchase_requisition": _TITLE.format("number", _COMPANY, "purchase_requisition"),
-    "procurement.purchase_order": _TITLE.format("number", _COMPANY, "purchase_order"),
+    "procurement.purchase_requisition": _TITLE.format("coalesce(number, title)", _COMPANY, "purchase_requisition"),
+    "procurement.purchase_order": _TITLE.format("coalesce(number, supplier_name)", _COMPANY, "purchase_order"),
     "procurement.sourcing_task": _TITLE.format("requisition_number", _COMPANY, "sourcing_task"),
     "approval.case": _TITLE.format("document_number", _COMPANY, "approval_case"),
     **{f"inventory.{table}": _TITLE.format(_NAME, _GROUP, table) for table in ("item", "item_category", "unit")},

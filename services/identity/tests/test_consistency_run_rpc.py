@@ -237,11 +237,11 @@ async def test_more_than_a_run_keeps_is_refused(reconciler: Any) -> None:
 WRITES = ("StartConsistencyRun", "ReportConsistencyRun", "RecordConsistencyRun")
 
 
-@pytest.mark.parametrize("service", ["identity", "procurement", "gateway"])
+@pytest.mark.parametrize("other", ["identity", "procurement", "gateway"])
 @pytest.mark.parametrize("method", WRITES)
-async def test_no_other_service_records(house: Bench, service: str, method: str) -> None:
+async def test_no_other_service_records(house: Bench, other: str, method: str) -> None:
     with refused("PERMISSION_MISSING"):
-        await getattr(house.as_service(service), method)()
+        await getattr(house.as_service(other), method)()
 
 
 @pytest.mark.parametrize("method", WRITES)

@@ -79,7 +79,7 @@ export function fetchDocument<T extends Row>(document: DocumentMeta, id: string,
 
 /** `again`: after how many ms a record that is on its way is asked again; an event of it may have been missed. */
 export function useDocument<T extends Row = Row>(document: DocumentMeta | undefined, id: string | undefined, again?: (row: T) => number | false) {
-  return useQuery({
+  return useQuery<T>({
     refetchInterval: ({ state }) => (again && state.data ? again(state.data) : false),
     queryKey: document && id ? documentKey(document, id) : ["none"],
     queryFn: ({ signal }) => fetchDocument<T>(document!, id!, signal),
