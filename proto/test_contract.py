@@ -152,19 +152,6 @@ def test_a_method_says_who_may_call_it_and_only_in_one_way(method):
     assert sum(ways) == 1 or (not any(ways) and method.policy.services), method.full_name
 
 
-def test_what_services_may_call_is_named_for_each():
-    """A service that asks something new is written here and in the contract; the rest is refused to all of them."""
-    named = {m.values[0].full_name: set(m.values[0].policy.services) for m in METHODS if m.values[0].policy.services}
-    assert named == {
-        "heyi.identity.v1.Directory/GetAuthorization": {"*"},
-        "heyi.approval.v1.Cases/SimulateCases": {"procurement"},
-        "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},
-        "heyi.identity.v1.ConsistencyRuns/StartConsistencyRun": {"reconciler"},
-        "heyi.identity.v1.ConsistencyRuns/ReportConsistencyRun": {"reconciler"},
-        "heyi.identity.v1.ConsistencyRuns/RecordConsistencyRun": {"reconciler"},
-    }
-
-
 @pytest.mark.parametrize("method", [m for m in METHODS if m.values[0].policy.permission])
 def test_a_permission_is_service_document_and_verb(method):
     owner, document, verb = method.policy.permission.split(".")

@@ -38,3 +38,16 @@ def test_without_one_clear_policy_there_is_no_start(policy):
 )
 def test_one_clear_policy_is_enough(policy):
     assert contract._method(method("clear", **policy), "clear", None).full_name == "heyi.clear.v1.Things/DoIt"
+
+
+def test_what_services_may_call_is_named_for_each():
+    """A service that asks something new is written here and in the contract; the rest is refused to all of them."""
+    named = {m.full_name: set(m.policy.services) for m in contract.load().methods.values() if m.policy.services}
+    assert named == {
+        "heyi.identity.v1.Directory/GetAuthorization": {"*"},
+        "heyi.approval.v1.Cases/SimulateCases": {"procurement"},
+        "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},
+        "heyi.identity.v1.ConsistencyRuns/StartConsistencyRun": {"reconciler"},
+        "heyi.identity.v1.ConsistencyRuns/ReportConsistencyRun": {"reconciler"},
+        "heyi.identity.v1.ConsistencyRuns/RecordConsistencyRun": {"reconciler"},
+    }
