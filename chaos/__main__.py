@@ -26,6 +26,8 @@ from infra.local.instance import SERVICES, Instance
 
 LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000"
 PAUSE_SECONDS = (0.5, 2.0)
+# the full form goes on, without faults, until so many intents were acknowledged in its load
+ENOUGH, CALM_SECONDS = 1500, 120
 
 
 def main() -> int:
@@ -109,6 +111,9 @@ async def _load(
         await nemesis.act(name)
         await nemesis.repair()
     await asyncio.gather(*beside)
+    for _ in range(CALM_SECONDS if chosen.form == "full" else 0):
+        if log.acknowledged < ENOUGH:
+            await asyncio.sleep(1)
     stopping.set()
     await asyncio.gather(*working)
     print(f"  {log.acknowledged} acknowledged, {log.unknown} unknown, {log.refused} refused, {log.retried} retries")
