@@ -83,6 +83,8 @@ class Call:
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
     tracked: dict[int, Any] = field(default_factory=dict)
     extra_audience: set[uuid.UUID] = field(default_factory=set)
+    # (document, employee) who may read from now on
+    readers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
 
     # ---- who, when, where
@@ -241,7 +243,7 @@ class Call:
         return model.id.in_(sa.select(participant.c.document_id).where(participant.c.employee_id == self.actor.person))
 
     async def every_company(self) -> None:
-        """Look beyond the call's company, for lists of what is the caller's own everywhere."""
+        """Look beyond the call's company from here on. Who always does says so: `every_company` of its rpc class."""
         await self.db.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
 
     # ---- writing
@@ -317,12 +319,9 @@ class Call:
         """These employees too get the live notice of what this call announces."""
         self.extra_audience.update(employee_ids)
 
-    async def grant_read(self, row: Any, employee_ids: Iterable[uuid.UUID]) -> None:
-        """Who was asked about a document may read it from now on."""
-        rows = [{"document_id": row.id, "employee_id": e} for e in set(employee_ids)]
-        if rows:
-            participant = tables_of(type(row).metadata).participant
-            await self.db.execute(pg.insert(participant).values(rows).on_conflict_do_nothing())
+    def grant_read(self, row: Any, employee_ids: Iterable[uuid.UUID]) -> None:
+        """Who was asked about a document may read it once this call is committed."""
+        self.readers.update((row.id, employee_id) for employee_id in employee_ids)
 
     async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
         """Keep a read copy of another service's document: an older version never replaces a newer."""

@@ -181,7 +181,7 @@ class Runtime:
         envelope: Envelope,
     ) -> Any:
         async def attempt() -> Any:
-            with fenced_to(company):
+            with fenced_to(self._fence(method, company)):
                 async with self.read_sessions() as session, session.begin():
                     call = self._call(session, method, actor, company, reach, envelope)
                     return self._as_message(call, await self.service.handlers[method.full_name](request, call))
@@ -208,7 +208,7 @@ class Runtime:
 
         async def attempt() -> Reply:
             faults.point("before_tx")
-            with fenced_to(company):
+            with fenced_to(self._fence(method, company)):
                 async with self.sessions() as session, session.begin():
                     keyed = method.policy.idempotency_key
                     if keyed:
@@ -237,6 +237,11 @@ class Runtime:
 
     # ---- shared by calls and reactions
 
+    def _fence(self, method: contract.Method, company: uuid.UUID) -> uuid.UUID | None:
+        """The company whose rows a call sees; None for an rpc class whose rows are the caller's own in every company."""
+        served_by = getattr(self.service.handlers[method.full_name], "__self__", None)
+        return None if getattr(served_by, "every_company", False) else company
+
     def _call(
         self,
         session: AsyncSession,
@@ -259,7 +264,7 @@ class Runtime:
     ) -> Any:
         """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
 
-        After the flush one statement writes all of it: audit entry and changes, outbox rows, stored reply.
+        After the flush one statement writes all of it: audit entry and changes, outbox rows, readers, stored reply.
         """
         await numbering.allocate(call)
         changed = audit.collect(call)
@@ -269,7 +274,12 @@ class Runtime:
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        values = {**audit.values(call, method_name, changed, telemetry.trace_id()), **outbox.values(call.outgoing)}
+        values = {
+            **audit.values(call, method_name, changed, telemetry.trace_id()),
+            **outbox.values(call.outgoing),
+            "readable": [document_id for document_id, _ in call.readers],
+            "readers": [employee_id for _, employee_id in call.readers],
+        }
         if key is None:
             await call.db.execute(_RECORD, values)
         else:
@@ -388,8 +398,14 @@ _FIND_KEY = sa.text(
     "SELECT request_hash, response FROM idempotency "
     "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
 )
+_LET_READ = """reader AS (
+  INSERT INTO participant (document_id, employee_id)
+  SELECT document_id, employee_id FROM unnest(CAST(:readable AS uuid[]), CAST(:readers AS uuid[]))
+    AS r(document_id, employee_id)
+  ON CONFLICT DO NOTHING
+)"""
 # constants of ours, joined: nothing of a caller is in the text
-_RECORDED = f"WITH {audit.INSERTS}, {outbox.INSERT} "
+_RECORDED = f"WITH {audit.INSERTS}, {outbox.INSERT}, {_LET_READ} "
 _RECORD = sa.text(_RECORDED + "SELECT 1")
 _RECORD_AND_REPLY = sa.text(
     _RECORDED  # noqa: S608

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis import ids
+from chassis.bundled import Rows
 from chassis.call import Call
 from chassis.db import decimal_of
 from heyi.inventory.v1 import item_categories_pb2, items_pb2, units_pb2
@@ -114,20 +116,68 @@ async def keep_unit(event: units_pb2.UnitCreated | units_pb2.UnitUpdated, call: 
     await call.copy(UnitCopy, ids.parse(unit.id), ids.version_of(unit.etag), values)
 
 
-async def catalog(
-    call: Call, item_ids: Iterable[uuid.UUID | None], category_ids: Iterable[uuid.UUID | None] = ()
-) -> Catalog:
-    """What the rules need to know of some items: three statements, whatever their number."""
-    wanted = sorted({i for i in item_ids if i is not None})
-    items = {row.id: _item(row) for row in await call.db.scalars(sa.select(ItemCopy).where(ItemCopy.id.in_(wanted)))}
-    classes = {*category_ids, *(item.category_id for item in items.values())} - {None}
-    categories = await call.db.scalars(sa.select(CategoryCopy).where(CategoryCopy.id.in_(classes)))
-    units = await call.db.scalars(sa.select(UnitCopy))
+def among(column: Any, name: str) -> Any:
+    """Whether a column's id is one of those that a statement is given under a name."""
+    return column == sa.any_(sa.bindparam(name, type_=pg.ARRAY(sa.Uuid())))
+
+
+ITEMS = Rows(
+    ItemCopy.id,
+    ItemCopy.code,
+    ItemCopy.name,
+    ItemCopy.specification,
+    ItemCopy.category_id,
+    ItemCopy.base_unit_id,
+    ItemCopy.active,
+    ItemCopy.tax_rate,
+    ItemCopy.standard_price,
+    ItemCopy.factors,
+    where=[among(ItemCopy.id, "items")],
+)
+UNITS = Rows(UnitCopy.id, UnitCopy.dimension, UnitCopy.factor, UnitCopy.decimals)
+_OF_ITEMS = sa.select(ItemCopy.category_id).where(among(ItemCopy.id, "items"))
+CATEGORIES = Rows(
+    CategoryCopy.id,
+    CategoryCopy.code,
+    CategoryCopy.automatic,
+    CategoryCopy.tax_rate,
+    CategoryCopy.buyer_id,
+    where=[sa.or_(among(CategoryCopy.id, "categories"), CategoryCopy.id.in_(_OF_ITEMS))],
+)
+# the columns of a statement that asks for the item master; `catalog_of` reads them
+CATALOG = (ITEMS.value, UNITS.value, CATEGORIES.value)
+
+
+def known(wanted: Iterable[uuid.UUID | None]) -> list[uuid.UUID]:
+    """Ids, each once."""
+    return sorted({one for one in wanted if one is not None})
+
+
+def wanted(
+    items: Iterable[uuid.UUID | None], categories: Iterable[uuid.UUID | None] = ()
+) -> dict[str, Sequence[uuid.UUID]]:
+    """What a statement with CATALOG is given."""
+    return {"items": known(items), "categories": known(categories)}
+
+
+def catalog_of(items: Any, units: Any, categories: Any) -> Catalog:
+    """The item master out of an answer."""
     return Catalog(
-        items,
-        {row.id: Unit(row.id, row.dimension, row.factor or Decimal(1), row.decimals) for row in units},
-        {row.id: Category(row.id, row.code, row.automatic, row.tax_rate, row.buyer_id) for row in categories},
+        {row[0]: Item(*row[:-1], _factors(row[-1])) for row in ITEMS.read(items)},
+        {
+            key: Unit(key, dimension, factor or Decimal(1), places)
+            for key, dimension, factor, places in UNITS.read(units)
+        },
+        {row[0]: Category(*row) for row in CATEGORIES.read(categories)},
     )
+
+
+async def catalog(call: Call, items: Iterable[uuid.UUID | None]) -> Catalog:
+    """What the rules need to know of some items: one statement, whatever their number."""
+    return catalog_of(*(await call.db.execute(_CATALOG, wanted(items))).one())
+
+
+_CATALOG = sa.select(*CATALOG)
 
 
 async def unit_names(call: Call) -> dict[uuid.UUID, str]:
@@ -135,19 +185,8 @@ async def unit_names(call: Call) -> dict[uuid.UUID, str]:
     return {row.id: row.name for row in await call.db.execute(sa.select(UnitCopy.id, UnitCopy.name))}
 
 
-def _item(row: ItemCopy) -> Item:
-    return Item(
-        id=row.id,
-        code=row.code,
-        name=row.name,
-        specification=row.specification,
-        category_id=row.category_id,
-        base_unit_id=row.base_unit_id,
-        active=row.active,
-        tax_rate=row.tax_rate,
-        standard_price=row.standard_price,
-        factors={uuid.UUID(unit): Decimal(factor) for unit, factor in row.factors.items()},
-    )
+def _factors(stored: Mapping[str, str]) -> dict[uuid.UUID, Decimal]:
+    return {uuid.UUID(unit): Decimal(factor) for unit, factor in stored.items()}
 
 
 def _id(text: str) -> uuid.UUID | None:

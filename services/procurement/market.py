@@ -1,4 +1,4 @@
-"""Who sells what at which price, looked up for many lines at once: seven statements, whatever their number."""
+"""Who sells what at which price, looked up for many lines at once: one statement, whatever their number."""
 
 from __future__ import annotations
 
@@ -9,15 +9,64 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy.orm import selectinload
 
+from chassis.bundled import Rows
 from chassis.call import Call
+from procurement import copies
 from procurement.catalog import Catalog, price_in
-from procurement.copies import catalog
 from procurement.purchase_order.model import ItemLastPrice
 from procurement.supplier.model import Supplier
-from procurement.supplier_item.model import SupplierItem
+from procurement.supplier_item.model import SupplierItem, SupplierItemPrice
 from procurement.supplier_item.rules import Break, LastPrice, Offer, Terms, choose, suggested_price
+
+_COMPANY = sa.bindparam("company", type_=sa.Uuid())
+_LAST = (ItemLastPrice.company_id == _COMPANY, copies.among(ItemLastPrice.item_id, "items"))
+LAST_PRICES = Rows(
+    ItemLastPrice.item_id,
+    ItemLastPrice.currency,
+    ItemLastPrice.supplier_id,
+    ItemLastPrice.unit_id,
+    ItemLastPrice.unit_price,
+    ItemLastPrice.order_date,
+    where=_LAST,
+)
+TERMS = Rows(
+    SupplierItem.supplier_id,
+    SupplierItem.item_id,
+    SupplierItem.unit_id,
+    SupplierItem.currency,
+    Rows(
+        SupplierItemPrice.from_quantity,
+        SupplierItemPrice.unit_price,
+        SupplierItemPrice.valid_from_date,
+        SupplierItemPrice.valid_until_date,
+        where=[SupplierItemPrice.parent_id == SupplierItem.id],
+        order_by=SupplierItemPrice.line_number,
+    ),
+    Supplier.state == "QUALIFIED",
+    SupplierItem.supplier_company_id,
+    SupplierItem.preferred,
+    SupplierItem.tax_rate,
+    SupplierItem.minimum_quantity,
+    SupplierItem.multiple_quantity,
+    where=[
+        Supplier.id == SupplierItem.supplier_id,
+        copies.among(SupplierItem.item_id, "items"),
+        SupplierItem.state == "ACTIVE",
+        sa.or_(SupplierItem.supplier_company_id.is_(None), SupplierItem.supplier_company_id == _COMPANY),
+    ],
+)
+# of those that somebody named, and of those that something was bought from
+SUPPLIER_STATES = Rows(
+    Supplier.id,
+    Supplier.state,
+    where=[
+        sa.or_(
+            copies.among(Supplier.id, "suppliers"), Supplier.id.in_(sa.select(ItemLastPrice.supplier_id).where(*_LAST))
+        )
+    ],
+)
+_QUESTION = sa.select(*copies.CATALOG, TERMS.value, LAST_PRICES.value, SUPPLIER_STATES.value)
 
 
 @dataclass(frozen=True)
@@ -42,14 +91,17 @@ class Market:
         suppliers: Iterable[uuid.UUID | None] = (),
     ) -> Market:
         """Look everything up. `suppliers` are those that somebody named."""
-        wanted = sorted({item for item in items if item is not None})
-        known = await catalog(call, wanted, categories)
-        terms = await _terms(call, wanted)
-        last = await _last_prices(call, wanted)
-        named = {s for s in suppliers if s is not None} | {price.supplier_id for price in last.values()}
-        states = sa.select(Supplier.id, Supplier.state).where(Supplier.id.in_(named))
-        found = {row.id: row.state for row in await call.db.execute(states)}
-        return cls(known, terms, last, found, call.company_id, call.company.base_currency, call.today())
+        values = copies.wanted(items, categories) | {"company": call.company_id, "suppliers": copies.known(suppliers)}
+        *known, terms, last, states = (await call.db.execute(_QUESTION, values)).one()
+        return cls(
+            copies.catalog_of(*known),
+            _terms_of(terms),
+            {(item, currency): LastPrice(*rest) for item, currency, *rest in LAST_PRICES.read(last)},
+            dict(SUPPLIER_STATES.read(states)),
+            call.company_id,
+            call.company.base_currency,
+            call.today(),
+        )
 
     def offer(
         self,
@@ -104,50 +156,19 @@ class Market:
         return (price_in(last.unit_price, ratio), last) if last and ratio else None
 
 
-async def _terms(call: Call, items: list[uuid.UUID]) -> dict[uuid.UUID, list[Terms]]:
-    statement = (
-        sa.select(SupplierItem, Supplier.state)
-        .join(Supplier, Supplier.id == SupplierItem.supplier_id)
-        .where(
-            SupplierItem.item_id.in_(items),
-            SupplierItem.state == "ACTIVE",
-            sa.or_(SupplierItem.supplier_company_id.is_(None), SupplierItem.supplier_company_id == call.company_id),
-        )
-        .options(selectinload(SupplierItem.prices, chunksize=5000))
-    )
+def _terms_of(value: object) -> dict[uuid.UUID, list[Terms]]:
     found: dict[uuid.UUID, list[Terms]] = {}
-    for row, state in await call.db.execute(statement):
-        found.setdefault(row.item_id, []).append(terms_of(row, qualified=state == "QUALIFIED"))
+    for supplier, item, unit, currency, breaks, qualified, company, preferred, rate, least, multiple in TERMS.read(
+        value
+    ):
+        prices = tuple(Break(*price) for price in breaks)
+        terms = Terms(
+            supplier, item, unit, currency, prices, qualified, company, preferred, rate, least or None, multiple or None
+        )
+        found.setdefault(item, []).append(terms)
     return found
-
-
-def terms_of(row: SupplierItem, *, qualified: bool) -> Terms:
-    """A supplier item as the rules see it."""
-    return Terms(
-        supplier_id=row.supplier_id,
-        item_id=row.item_id,
-        unit_id=row.unit_id,
-        currency=row.currency,
-        breaks=tuple(breaks_of(row)),
-        qualified=qualified,
-        company_id=row.supplier_company_id,
-        preferred=row.preferred,
-        tax_rate=row.tax_rate,
-        minimum=row.minimum_quantity or None,
-        multiple=row.multiple_quantity or None,
-    )
 
 
 def breaks_of(row: SupplierItem) -> list[Break]:
     """The prices of a supplier item as the rules see them."""
     return [Break(p.from_quantity, p.unit_price, p.valid_from_date, p.valid_until_date) for p in row.prices]
-
-
-async def _last_prices(call: Call, items: list[uuid.UUID]) -> dict[tuple[uuid.UUID, str], LastPrice]:
-    statement = sa.select(ItemLastPrice).where(
-        ItemLastPrice.company_id == call.company_id, ItemLastPrice.item_id.in_(items)
-    )
-    return {
-        (row.item_id, row.currency): LastPrice(row.supplier_id, row.unit_id, row.unit_price, row.order_date)
-        for row in await call.db.scalars(statement)
-    }

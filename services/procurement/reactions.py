@@ -45,7 +45,7 @@ async def follow_case(event: Any, call: Call) -> None:
 
 async def _follow_requisition(case: cases_pb2.Case, call: Call) -> None:
     requisition = await call.load(PurchaseRequisition, case.document_id)
-    await call.grant_read(requisition, _people(case.participant_ids))
+    call.grant_read(requisition, _people(case.participant_ids))
     if case.submission != requisition.submission or requisition.state != "SUBMITTED":
         return
     outcome = cases_pb2.Case.State.Name(case.state)
@@ -75,7 +75,7 @@ def _wait(requisition: PurchaseRequisition, case: cases_pb2.Case, version: int) 
 
 async def _follow_change(case: cases_pb2.Case, call: Call) -> None:
     order = await call.load(PurchaseOrder, case.document_id)
-    await call.grant_read(order, _people(case.participant_ids))
+    call.grant_read(order, _people(case.participant_ids))
     if case.submission != order.submission or order.state != order_rules.PENDING:
         return
     outcome = cases_pb2.Case.State.Name(case.state)

@@ -206,7 +206,7 @@ async def _settle(
         _say(call, case, "SKIP", node_name=visit.node.name)
     case.agreed_ids = list(walk.agreed)
     case.participant_ids = list(dict.fromkeys([*case.participant_ids, *(task.assignee_id for task in tasks)]))
-    await call.grant_read(case, [task.assignee_id for task in tasks])
+    call.grant_read(case, [task.assignee_id for task in tasks])
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome

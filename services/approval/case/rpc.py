@@ -29,7 +29,6 @@ def visible(call: Call) -> Any:
 
 async def find(call: Call, key: str, etag: str = "") -> Case:
     """A case that the caller may see; locked in a call that writes."""
-    await call.every_company()
     statement = sa.select(Case).where(Case.id == key_of(key), visible(call))
     if call.method is not None and not call.method.read_only:
         statement = statement.with_for_update(of=Case)
@@ -42,6 +41,8 @@ async def find(call: Call, key: str, etag: str = "") -> Case:
 
 
 class Cases:
+    every_company = True
+
     async def GetCase(self, request: Any, call: Call) -> Any:
         case = await find(call, request.id)
         turns = sa.select(Task).where(Task.case_id == case.id).order_by(Task.id.desc()).limit(MOST_TURNS)
@@ -55,11 +56,9 @@ class Cases:
         return reply
 
     async def ListCases(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         return await call.page(Case, request, where=[visible(call)], scope=False)
 
     async def BatchGetCases(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         return await call.batch(Case, await only(call, Case, request, visible(call)), scope=False)
 
     async def WithdrawCase(self, request: Any, call: Call) -> Any:

@@ -12,13 +12,13 @@ from heyi.approval.v1 import notices_pb2
 
 
 class Notices:
+    every_company = True
+
     async def ListNotices(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         mine = Notice.employee_id == call.actor.employee_id
         return await call.page(Notice, request, where=[mine], scope=False)
 
     async def MarkReadNotice(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         notice = await call.load(Notice, request.id, scope=False)
         if notice.employee_id != call.actor.employee_id:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Notice", id=request.id)
@@ -26,7 +26,6 @@ class Notices:
         return notice
 
     async def MarkAllReadNotices(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         unread = sa.and_(Notice.employee_id == call.actor.employee_id, Notice.read_time.is_(None))
         now = call.now()
         marked = await call.db.execute(

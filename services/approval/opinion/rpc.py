@@ -13,7 +13,8 @@ from chassis.call import Call
 
 
 class Opinions:
+    every_company = True
+
     async def ListOpinions(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         seen = Opinion.case_id.in_(sa.select(Case.id).where(visible(call)))
         return await call.page(Opinion, request, where=[seen], scope=False)

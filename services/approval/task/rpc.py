@@ -21,19 +21,18 @@ def mine(call: Call) -> Any:
 
 
 class Tasks:
+    every_company = True
+
     async def GetTask(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         task = await call.load(Task, request.id, scope=False)
         if task.assignee_id != call.actor.employee_id:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id)
         return task
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         return await call.page(Task, request, where=[mine(call)], scope=False)
 
     async def BatchGetTasks(self, request: Any, call: Call) -> Any:
-        await call.every_company()
         return await call.batch(Task, await only(call, Task, request, mine(call)), scope=False)
 
     async def ApproveTask(self, request: Any, call: Call) -> Any:
@@ -48,7 +47,6 @@ class Tasks:
 
 async def _decide(request: Any, call: Call, action: str) -> Task:
     """Lock the case, then read the turn: who waited for the lock sees what was decided meanwhile."""
-    await call.every_company()
     of_the_turn = sa.select(Case).join(Task, Task.case_id == Case.id).where(Task.id == key_of(request.id))
     case = (await call.db.execute(of_the_turn.where(mine(call)).with_for_update(of=Case))).scalar_one_or_none()
     if case is None:

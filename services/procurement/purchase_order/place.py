@@ -15,10 +15,8 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from chassis import ids
 from chassis.call import Call, Refused
-from chassis.db import tables_of
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import purchase_requisitions_pb2, sourcing_tasks_pb2
-from procurement.base import Base
 from procurement.numbers import Repeated
 from procurement.purchase_order import rules
 from procurement.purchase_order.bundle import LineDraft, OrderDraft
@@ -59,7 +57,6 @@ async def place(
     wanted = {draft.supplier_id for draft in drafts}
     suppliers = {row.id: row for row in await call.db.scalars(sa.select(Supplier).where(Supplier.id.in_(wanted)))}
     orders = []
-    readers: list[dict[str, uuid.UUID]] = []
     for draft in drafts:
         supplier = suppliers[draft.supplier_id]
         behind = [want for line in draft.lines for want in line.wants]
@@ -80,13 +77,10 @@ async def place(
         tell = functools.partial(_repeat, followers, order, numbered)
         call.next_number(Repeated(order, tell), series="purchase_order")
         requesters = {want.requester_id for want in behind}
-        readers += [{"document_id": order.id, "employee_id": requester} for requester in requesters]
+        # who asked for something may read what became of it
+        call.grant_read(order, requesters)
         call.announce(pb.PurchaseOrderCreated, order, audience=requesters)
         orders.append(order)
-    if readers:
-        # who asked for something may read what became of it
-        participant = tables_of(Base.metadata).participant
-        await call.db.execute(pg.insert(participant).on_conflict_do_nothing(), readers)
     return orders
 
 
