@@ -7,6 +7,7 @@ the runtime does all of that around it, once.
 from __future__ import annotations
 
 import datetime
+import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -325,13 +326,7 @@ class Call:
 
     async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
         """Keep a read copy of another service's document: an older version never replaces a newer."""
-        insert = pg.insert(model).values(id=key, version=version, **values)
-        fresh = {name: insert.excluded[name] for name in ("version", *values)}
-        await self.db.execute(
-            insert.on_conflict_do_update(
-                index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
-            )
-        )
+        await self.db.execute(_newest(model, tuple(values)), {"id": key, "version": version, **values})
 
     async def ask(self, target: str, method: str, request: contract.Message) -> Any:
         """Ask another service before a decision: `ask("approval", "heyi.approval.v1.Cases/SimulateCases", request)`.
@@ -377,6 +372,16 @@ class Call:
             return message
 
         return present
+
+
+@functools.cache
+def _newest(model: Any, names: tuple[str, ...]) -> Any:
+    """The statement that keeps a copy, built once for each kind."""
+    insert = pg.insert(model.__table__)
+    fresh = {name: insert.excluded[name] for name in ("version", *names)}
+    return insert.on_conflict_do_update(
+        index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
+    )
 
 
 def _identifier(key: str) -> uuid.UUID | None:

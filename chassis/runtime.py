@@ -238,7 +238,7 @@ class Runtime:
     # ---- shared by calls and reactions
 
     def _fence(self, method: contract.Method, company: uuid.UUID) -> uuid.UUID | None:
-        """The company whose rows a call sees; None for an rpc class whose rows are the caller's own in every company."""
+        """The company whose rows a call sees; None where its rows are the caller's own everywhere."""
         served_by = getattr(self.service.handlers[method.full_name], "__self__", None)
         return None if getattr(served_by, "every_company", False) else company
 
@@ -289,7 +289,8 @@ class Runtime:
     def _prepare(self, call: Call, changed: list[Any]) -> None:
         """Put instants, versions and search words on the rows that are about to be saved."""
         now = call.now()
-        for row in [row for row, _ in changed] + [row for key, row in call.tracked.items() if key in call.touched]:
+        touched = {key: row for key, row in call.tracked.items() if key in call.touched}
+        for row in ({id(row): row for row, _ in changed} | touched).values():
             if row in call.db.deleted:
                 continue
             if row in call.db.new:
