@@ -1,5 +1,5 @@
 /** What every call carries: the company in the address, the language on the page. Set by the frame, read by the calls. */
-export const context = { company: "", locale: "zh-CN" };
+export const context = { company: "", locale: "zh-CN", leaving: false };
 
 /** A path of this application that keeps the chosen company. */
 export function withCompany(to: string): string {
@@ -16,7 +16,7 @@ let closed = false;
 
 /** Nobody is signed in here any more. `why` is the refusal's own word. */
 export function goToSignIn(why = ""): void {
-  if (closed || location.pathname === CLOSED) return;
+  if (context.leaving || closed || location.pathname === CLOSED) return;
   closed = why === "disabled" || why === "employee";
   if (closed) return location.assign(CLOSED);
   const next = `${location.pathname}${location.search}`;
