@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import uvloop
 
 from bench.record import Result, distribution
@@ -23,7 +24,7 @@ from bench.screens import ORDER, REQUISITION, Refusal, Samples, Window
 from bench.suite import LIMITS, suite
 from bench.wire import Wire
 from infra.local.demo.cast import Cast
-from infra.local.demo.door import Door
+from infra.local.demo.door import CannotGoOnError, Door
 from infra.local.demo.load import Loader
 from infra.local.demo.records import Record, employees, id_of
 from infra.local.instance import DEMO_PASSWORD
@@ -128,29 +129,36 @@ class Morning:
     async def _person(self, kind: str, number: int, after: float) -> None:
         await asyncio.sleep(after)
         began = time.perf_counter()
-        cookie = await _signed_in(self.address, username(kind, number))
+        try:
+            cookie = await _signed_in(self.address, username(kind, number))
+        except (CannotGoOnError, httpx2.HTTPError) as problem:
+            self.errors.append(f"sign in: {type(problem).__name__} {problem}")
+            return self._asked(kind)
         self.samples["sign in"].append((time.perf_counter() - began) * 1e3)
         self.signed_in = (self.signed_in[0] + 1, time.perf_counter() - self.began)
         window = Window(self.wire, cookie, self.samples, self.errors)
+        work = {"requester": self._ask_for, "head": self._decide, "buyer": self._buy}[kind]
+        following = None
         try:
             self.meta = await window.open(self.meta)
-        except Refusal:
-            return  # noted among the errors
-        following = asyncio.create_task(window.follow())
-        try:
+            following = asyncio.create_task(window.follow())
             await window.portal()
-            await {"requester": self._ask_for, "head": self._decide, "buyer": self._buy}[kind](window, number)
+            await work(window, number)
         except Refusal:
-            return  # noted among the errors
-        finally:
-            if kind == "requester":
-                self.asking -= 1
-                if not self.asking:
-                    self.over.set()
-            await self.over.wait()
+            pass  # it stands among the errors
+        self._asked(kind)
+        await self.over.wait()
+        if following is not None:
             following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            await asyncio.wait([following])
+            if not following.cancelled():
+                self.errors.append(f"the event stream ended: {following.exception()!r}")
+
+    def _asked(self, kind: str) -> None:
+        """One person fewer will submit something."""
+        self.asking -= kind == "requester"
+        if not self.asking:
+            self.over.set()
 
     async def _think(self) -> None:
         await asyncio.sleep(self.chance.uniform(*THINK_SECONDS))

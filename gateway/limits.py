@@ -13,6 +13,8 @@ from chassis.errors import Refused
 from gateway.patience import HEADER_BYTES
 
 _REMEMBERED = 20_000
+# answers of the last so many requests that take longer than this on average; so many are let in all the same
+_RECENT, _SLOW_SECONDS, _ALWAYS = 32, 2.0, 32
 
 
 class Buckets:
@@ -74,19 +76,30 @@ class BodyLimit:
 
 
 class Concurrency:
-    """At most so many requests at once in this replica. Streams are counted where they are held, not here."""
+    """At most so many requests at once in this replica; fewer, where answers have come to take too long.
 
-    def __init__(self, app: ASGIApp, limit: int, exempt: tuple[str, ...]) -> None:
-        self._app, self._limit, self._exempt = app, limit, exempt
+    What waits behind hundreds of others is not answered before its deadline, and holds a place until then: whoever
+    comes is told at once to come back, until those under way are answered in time again. Streams are counted where
+    they are held, not here.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limit: int, exempt: tuple[str, ...], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app, self._limit, self._exempt, self._monotonic = app, limit, exempt, monotonic
         self._under_way = 0
+        self._usual_seconds = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             return await self._app(scope, receive, send)
-        if self._under_way >= self._limit:
+        slow = self._usual_seconds > _SLOW_SECONDS and self._under_way >= _ALWAYS
+        if self._under_way >= self._limit or slow:
             raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=1)
         self._under_way += 1
+        began = self._monotonic()
         try:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
+            self._usual_seconds += (self._monotonic() - began - self._usual_seconds) / _RECENT

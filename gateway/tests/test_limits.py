@@ -201,3 +201,41 @@ async def test_the_process_stops_at_once_although_a_stream_is_open(bench: Bench)
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_where_answers_take_too_long_only_some_are_let_in() -> None:
+    now, release = 0.0, asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await release.wait()
+
+    async def never(*_: Any) -> None:
+        raise AssertionError("reached")
+
+    gate = Concurrency(waits, 256, ("/health/",), lambda: now)
+
+    async def enter(count: int) -> list[asyncio.Task[None]]:
+        tasks = [asyncio.create_task(gate(_scope("/v1/x"), never, never)) for _ in range(count)]
+        await asyncio.sleep(0)
+        return tasks
+
+    crowd = await enter(256)
+    with pytest.raises(Refused, match="TOO_MANY_REQUESTS"):
+        await gate(_scope("/v1/x"), never, never)
+    now = 8.0  # that is how long all of them took
+    release.set()
+    await asyncio.gather(*crowd)
+    release.clear()
+    crowd = await enter(40)
+    outcomes = [task.exception() for task in crowd if task.done()]
+    assert [str(refusal) for refusal in outcomes] == [str(Refused("TOO_MANY_REQUESTS", retry_after_seconds=1))] * 8
+    # quick answers open the gate again
+    release.set()
+    await asyncio.gather(*crowd, return_exceptions=True)
+    for _ in range(4):
+        await asyncio.gather(*await enter(32))
+    release.clear()
+    crowd = await enter(256)
+    assert not any(task.done() for task in crowd)
+    release.set()
+    await asyncio.gather(*crowd)
