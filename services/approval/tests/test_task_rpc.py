@@ -253,7 +253,7 @@ async def test_a_stored_case_always_has_an_open_turn_while_it_runs(office, seed)
 
 
 # opening, deciding the last turn of a node, to-do list, case page, urging, withdrawing; everything included
-STATEMENTS = [11, 18, 2, 6, 8, 9]
+STATEMENTS = [11, 15, 2, 5, 8, 9]
 
 
 @pytest.mark.parametrize("size", [1, 10, 1000])
