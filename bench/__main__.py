@@ -19,6 +19,7 @@ from infra.local import machine
 SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
+    "approval": "approval",
     "footprint": "footprint",
 }
 HISTORY, COMMITTED = machine.HOME / "bench", ROOT / "bench" / "records"
