@@ -19,6 +19,7 @@ from infra.local import machine
 SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
+    "approval": "approval",
     "footprint": "footprint",
     "lag": "lag",
     "gateway": "hop",

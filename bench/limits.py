@@ -2,6 +2,7 @@
 
 `hop`: FastAPI answers by asking a grpc.aio echo for a requisition of ten lines. `commit`: one durable statement of
 eleven rows. `delivery`: one event from publish to handler. `rows`: FastAPI reads 100 rows with one statement.
+`workflow`: cases of six completions, each one durable statement over tables of tokens and history.
 """
 
 from __future__ import annotations
@@ -24,6 +25,36 @@ QUERY = (
     "SELECT id, number, title, state, owner_id, department_id, amount, currency, need_date, created_at "
     "FROM purchase_requisition ORDER BY created_at DESC, id DESC LIMIT 100"
 )
+
+WORKFLOW_TABLES = """
+DROP TABLE IF EXISTS workflow_history, workflow_token, workflow_case;
+CREATE TABLE workflow_case (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data jsonb NOT NULL,
+  state text NOT NULL);
+CREATE TABLE workflow_token (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  case_id bigint NOT NULL REFERENCES workflow_case, node text NOT NULL, assignee int NOT NULL, state text NOT NULL);
+CREATE INDEX ON workflow_token (case_id);
+CREATE INDEX ON workflow_token (assignee) WHERE state = 'OPEN';
+CREATE TABLE workflow_history (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, case_id bigint NOT NULL
+  REFERENCES workflow_case, node text NOT NULL, who int NOT NULL, at timestamptz NOT NULL DEFAULT now(), data jsonb);
+"""
+WORKFLOW_START = """
+WITH made AS (INSERT INTO workflow_case (data, state) VALUES ($1, 'RUNNING') RETURNING id)
+INSERT INTO workflow_token (case_id, node, assignee, state) SELECT id, 'first', 1, 'OPEN' FROM made
+RETURNING case_id, id
+"""
+WORKFLOW_STEP = """
+WITH done AS (UPDATE workflow_token SET state = 'DONE' WHERE id = $1 AND state = 'OPEN' RETURNING case_id, node),
+  said AS (INSERT INTO workflow_history (case_id, node, who, data) SELECT case_id, node, 1, $2 FROM done),
+  next AS (INSERT INTO workflow_token (case_id, node, assignee, state)
+    SELECT case_id, node, 1, 'OPEN' FROM (SELECT case_id FROM done) d, unnest($3::text[]) node RETURNING id),
+  ended AS (UPDATE workflow_case SET state = 'DONE' WHERE id = $4 AND $5::bool)
+SELECT array(SELECT id FROM next) FROM done
+"""
+WORKFLOW_DATA = {
+    "amount": 500,
+    "reason": "notebook for the new colleague",
+    "lines": [{"item": f"i{n}", "quantity": n, "price": 10.5} for n in range(10)],
+}
 
 
 def free_port() -> int:
@@ -119,6 +150,41 @@ async def delivery(url: str, subject: str, count: int) -> list[float]:
         samples.append((await asyncio.wait_for(arrived.get(), 5) - began) * 1e3)
     await connection.close()
     return samples
+
+
+async def workflow(dsn: str, clients: int, cases: int) -> tuple[float, list[float]]:
+    """Cases per second of so many clients, and the milliseconds of each completion."""
+    data, numbers, samples = json.dumps(WORKFLOW_DATA), iter(range(cases)), list[float]()
+    pool = await asyncpg.create_pool(dsn, min_size=clients, max_size=clients)
+    await pool.execute(WORKFLOW_TABLES)
+
+    async def client() -> None:
+        async with pool.acquire() as connection:
+            start, step = await connection.prepare(WORKFLOW_START), await connection.prepare(WORKFLOW_STEP)
+
+            async def complete(token: int, case: int, *following: str, last: bool = False) -> list[int]:
+                began = time.perf_counter()
+                opened = await step.fetchval(token, data, following, case, last)
+                samples.append((time.perf_counter() - began) * 1e3)
+                return list(opened)
+
+            for _ in numbers:
+                case, token = await start.fetchrow(data)
+                (token,) = await complete(token, case, "second")
+                (token,) = await complete(token, case, "third")
+                votes = await complete(token, case, "vote", "vote", "vote")
+                for vote in votes:
+                    await complete(vote, case, last=vote == votes[-1])
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    took = time.perf_counter() - began
+    done = await pool.fetchval("SELECT count(*) FROM workflow_case WHERE state = 'DONE'")
+    said = await pool.fetchval("SELECT count(*) FROM workflow_history")
+    await pool.close()
+    if (done, said) != (cases, 6 * cases):
+        raise RuntimeError(f"{done} of {cases} cases ended, with {said} completions")
+    return cases / took, samples
 
 
 def _echo(port: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,15 +67,32 @@ async def choose_flow(call: Call, case: Any) -> tuple[FlowDefinition, FlowVersio
                 continue
         except conditions.ConditionFailed as failed:
             raise NoFlow("CASE_CONDITION_FAILED", node=definition.code, problem=str(failed)) from failed
-        return definition, version, flow_of(version.tree)
+        return definition, version, _read(version.id, version.tree)
     raise NoFlow("CASE_NO_FLOW", document_type=case.document_type)
 
 
-def flow_of(tree: Any) -> Flow:
-    """The flow of a published tree."""
-    flow, problems = read(tree)
-    assert flow is not None, f"a published tree has problems: {problems}"
-    return flow
+# flows by their versions: what was published never changes, and every step of every case walks through it
+_flows: OrderedDict[uuid.UUID, Flow] = OrderedDict()
+KEPT_FLOWS = 500
+
+
+async def flow_at(call: Call, version_id: uuid.UUID) -> Flow:
+    """The flow of a published version."""
+    if (known := _flows.get(version_id)) is not None:
+        return known
+    tree = await call.db.execute(sa.select(FlowVersion.tree).where(FlowVersion.id == version_id))
+    return _read(version_id, tree.scalar_one())
+
+
+def _read(version_id: uuid.UUID, tree: Any) -> Flow:
+    """The flow of a published tree, kept for the next case."""
+    if version_id not in _flows:
+        flow, problems = read(tree)
+        assert flow is not None, f"a published tree has problems: {problems}"
+        _flows[version_id] = flow
+        if len(_flows) > KEPT_FLOWS:
+            _flows.popitem(last=False)
+    return _flows[version_id]
 
 
 async def _flows_for(call: Call, company_id: uuid.UUID, document_type: str) -> Sequence[Any]:

@@ -16,8 +16,7 @@ import sqlalchemy as sa
 from approval.case.model import Case, NodeVisit
 from approval.engine.approvers import administrators
 from approval.engine.walk import Turn, Visit, Walk
-from approval.flow_definition.model import FlowVersion
-from approval.lookups import NoFlow, choose_flow, flow_of, world_of
+from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.notice.model import Notice
 from approval.opinion.model import Opinion
 from approval.task.model import Task
@@ -37,6 +36,7 @@ EVENTS = {
 }
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
+AGREED = ("APPROVED", "SKIPPED")
 UNSEEN = {"synchronize_session": False}
 
 
@@ -70,7 +70,8 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
     case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
-    others = [turn for turn in await _open_turns(call, case) if turn.id != task.id]
+    stored, turns = await _live(call, case)
+    others = [turn for turn in turns if turn.state == "OPEN" and turn.id != task.id]
     siblings = [turn for turn in others if turn.visit_id == task.visit_id]
     if siblings and task.vote == "all":
         _wait_for(case, others)
@@ -79,9 +80,10 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     if siblings:
         others_here = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
         await _cancel(call, others_here, because="task.other_decided", facts={"name": _name(call, me)})
-    walk, rows = await resume(call, case)
+    walk, rows = await _walk_of(call, case, stored)
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
-    walk.finish(visit, {me, *(await _agreed_at(call, task) if task.vote == "all" else ())})
+    before = [turn.assignee_id for turn in turns if turn.visit_id == task.visit_id and turn.state in AGREED]
+    walk.finish(visit, {me, *(before if task.vote == "all" else ())})
     case.note = text
     still_open = [turn for turn in others if turn.visit_id != task.visit_id]
     await _settle(call, case, walk, rows=rows, still_open=still_open)
@@ -96,9 +98,10 @@ async def retry(call: Call, case: Case) -> None:
         await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
         await begin(call, case)
         return
-    walk, rows = await resume(call, case)
+    stored, turns = await _live(call, case)
+    walk, rows = await _walk_of(call, case, stored)
     walk.retry()
-    await _settle(call, case, walk, rows=rows, still_open=await _open_turns(call, case))
+    await _settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
 
 
 async def end(
@@ -164,12 +167,29 @@ def submitted(call: Call, case: Case) -> None:
     call.announce(cases_pb2.CaseOpened, case, audience=[case.requester_id])
 
 
-async def resume(call: Call, case: Case) -> tuple[Walk, dict[Visit, NodeVisit]]:
-    """The walk of a case as it stands: its live visits and nothing older, with their rows."""
-    live = sa.and_(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
-    stored = (await call.db.execute(sa.select(NodeVisit).where(live).order_by(NodeVisit.id))).scalars().all()
-    tree = await call.db.execute(sa.select(FlowVersion.tree).where(FlowVersion.id == case.flow_version_id))
-    flow = flow_of(tree.scalar_one())
+async def resume(call: Call, case: Case) -> Walk:
+    """The walk of a case as it stands: its live visits and nothing older."""
+    stored, _ = await _live(call, case)
+    return (await _walk_of(call, case, stored))[0]
+
+
+async def _live(call: Call, case: Case) -> tuple[list[NodeVisit], list[Any]]:
+    """Where a case stands, in one statement: the nodes that are not done, and the turns there that still count."""
+    here = sa.and_(Task.visit_id == NodeVisit.id, Task.state.in_(["OPEN", *AGREED]))
+    statement = (
+        sa.select(NodeVisit, Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time)
+        .outerjoin(Task, here)
+        .where(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
+        .order_by(NodeVisit.id, Task.id)
+    )
+    rows = (await call.db.execute(statement)).all()
+    return list(dict.fromkeys(row.NodeVisit for row in rows)), [row for row in rows if row.id is not None]
+
+
+async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple[Walk, dict[Visit, NodeVisit]]:
+    """The walk over the nodes that are not done, with their rows."""
+    assert case.flow_version_id is not None
+    flow = await flow_at(call, case.flow_version_id)
     visits: dict[uuid.UUID, Visit] = {}
     rows: dict[Visit, NodeVisit] = {}
     for row in stored:
@@ -315,17 +335,6 @@ async def _cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str
         )
         .execution_options(**UNSEEN)
     )
-
-
-async def _open_turns(call: Call, case: Case) -> Sequence[Any]:
-    statement = sa.select(Task.id, Task.visit_id, Task.assignee_id, Task.open_time)
-    return (await call.db.execute(statement.where(Task.case_id == case.id, Task.state == "OPEN"))).all()
-
-
-async def _agreed_at(call: Call, task: Task) -> Sequence[uuid.UUID]:
-    """Who agreed at the node of a turn before."""
-    agreed = sa.and_(Task.visit_id == task.visit_id, Task.state.in_(["APPROVED", "SKIPPED"]))
-    return (await call.db.execute(sa.select(Task.assignee_id).where(agreed))).scalars().all()
 
 
 def _wait_for(case: Case, turns: Iterable[Any]) -> None:

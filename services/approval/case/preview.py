@@ -38,7 +38,7 @@ async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_
     """What comes after the open turns, as things stand."""
     if case.state != "RUNNING":
         return []
-    walk, _ = await resume(call, case)
+    walk = await resume(call, case)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
         visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}

@@ -46,19 +46,22 @@ class Tasks:
 
 
 async def _decide(request: Any, call: Call, action: str) -> Task:
-    """Lock the case, then read the turn: who waited for the lock sees what was decided meanwhile."""
-    of_the_turn = sa.select(Case).join(Task, Task.case_id == Case.id).where(Task.id == key_of(request.id))
-    case = (await call.db.execute(of_the_turn.where(mine(call)).with_for_update(of=Case))).scalar_one_or_none()
-    if case is None:
-        seen = (await call.db.execute(of_the_turn.where(visible(call)))).scalar_one_or_none()
+    """Lock the case, then the turn: a row that had to be waited for is read anew, so whoever waited sees what was
+    decided meanwhile.
+    """
+    together = sa.select(Case, Task).join(Task, Task.case_id == Case.id).where(Task.id == key_of(request.id))
+    found = (await call.db.execute(together.where(mine(call)).with_for_update(of=[Case, Task]))).one_or_none()
+    if found is None:
+        seen = (await call.db.execute(together.where(visible(call)))).scalar_one_or_none()
         if seen is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
         raise Refused("TASK_OWN_REQUEST" if seen.requester_id == call.actor.employee_id else "TASK_NOT_YOURS")
-    task = await call.load(Task, request.id, scope=False, lock=False)
+    case, task = found
     person = call.organisation.people.get(task.assignee_id)
     active = person is not None and person.active
     check_decision(task, case, call.actor.employee_id, active=active, content_hash=request.content_hash)
     if request.etag and request.etag != ids.etag_of(task.version):
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(task.version))
+    call.touch(task)
     await conduct.decide(call, case, task, action, request.text)
     return task
