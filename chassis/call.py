@@ -160,7 +160,8 @@ class Call:
         assert self.method is not None
         plan = mapping.plan_for(model)
         reply: Any = self.method.reply()
-        conditions = [*where, *(self.scope_of(model) if scope else ())]
+        within, ways = self._scope(model) if scope else ([], [])
+        conditions = [*where, *within]
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
@@ -168,20 +169,23 @@ class Call:
         default = default_order or contract.load().document_of(model.__message__).default_order
         order = query.order_of(plan, request.order_by, default)
         if request.summarize:
-            await self._summarize(model, plan, conditions, reply)
+            await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply)
         hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
         size = query.page_size(request.page_size)
         behind = []
         if request.page_token:
             behind = [query.after(order, query.values_of(order, request.page_token, hashed))]
         wanted = frozenset(self.fields.split(",")) if self.fields else None
-        statement = (
-            sa.select(*_columns(model, plan, wanted, order))
-            .where(*conditions, *behind)
-            .order_by(*(k.column.desc() if k.descending else k.column.asc() for k in order))
-            .limit(size + 1)
-        )
-        rows = (await self.db.execute(statement)).all()
+        by = [k.column.desc() if k.descending else k.column.asc() for k in order]
+        rows_of = sa.select(*_columns(model, plan, wanted, order))
+        if len(ways) > 1:
+            # each way has its index, their OR has none: the page is the first of the first rows of every way
+            keys = sa.select(model.id).where(*conditions, *behind).order_by(*by).limit(size + 1)
+            firsts = [sa.select(keys.where(way).subquery()) for way in ways]
+            rows_of = rows_of.where(model.id.in_(sa.union_all(*firsts)))
+        else:
+            rows_of = rows_of.where(*conditions, *behind, *_any_of(ways))
+        rows = (await self.db.execute(rows_of.order_by(*by).limit(size + 1))).all()
         into = getattr(reply, _list_field(reply, plan.message))
         write = plan.writer(wanted)
         present = (
@@ -222,21 +226,26 @@ class Call:
 
     def scope_of(self, model: Any, permission: str = "") -> list[Any]:
         """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes."""
+        within, ways = self._scope(model, permission)
+        return [*within, *_any_of(ways)]
+
+    def _scope(self, model: Any, permission: str = "") -> tuple[list[Any], list[Any]]:
+        """Conditions of every row within reach, and the ways to a row, of which one must hold; none where all do."""
         reach = self._reach(permission) if permission else self.reach
         if reach is None:
-            return [sa.false()]
+            return [sa.false()], []
         conditions: list[Any] = []
         if hasattr(model, "company_id"):
             conditions.append(model.company_id == self.company_id)
         whole = reach.all or self.company_id in reach.companies
-        if not whole and hasattr(model, "owner_id"):
-            ways = [model.department_id.in_(reach.departments)] if reach.departments else []
-            if reach.own:
-                ways.append(model.owner_id == self.actor.employee_id)
-            if self.method is None or self.method.read_only:
-                ways.append(self.takes_part(model))
-            conditions.append(sa.or_(sa.false(), *ways))
-        return conditions
+        if whole or not hasattr(model, "owner_id"):
+            return conditions, []
+        ways: list[Any] = [model.department_id.in_(reach.departments)] if reach.departments else []
+        if reach.own:
+            ways.append(model.owner_id == self.actor.employee_id)
+        if self.method is None or self.method.read_only:
+            ways.append(self.takes_part(model))
+        return conditions, ways or [sa.false()]
 
     def takes_part(self, model: Any) -> Any:
         """Rows that the caller was asked about."""
@@ -372,6 +381,10 @@ class Call:
             return message
 
         return present
+
+
+def _any_of(ways: Sequence[Any]) -> list[Any]:
+    return [sa.or_(*ways)] if ways else []
 
 
 @functools.cache
