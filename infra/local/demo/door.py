@@ -78,8 +78,8 @@ class Door:
         address, form = f"{self.address}/auth/login?next=/&locale=en", None
         for _ in range(STEPS_TO_SIGN_IN):
             verb = "GET" if form is None else "POST"
-            while (answer := await self._send(verb, address, data=form)).status_code == 429:
-                # whoever is not signed in yet shares a ration with the others of this address
+            # whoever is not signed in yet shares a ration with the others of this address, and waits as told
+            while (answer := await self._send(verb, address, data=form)).status_code == 429:  # noqa: ASYNC110
                 await asyncio.sleep(int(answer.headers["retry-after"]))
             if answer.is_redirect:
                 address, form = urljoin(address, answer.headers["location"]), None
