@@ -81,7 +81,10 @@ class Door:
         """Go the browser's way: gateway, Keycloak's page, back with a code, session."""
         address, form = f"{self.address}/auth/login?next=/&locale=en", None
         for _ in range(STEPS_TO_SIGN_IN):
-            answer = await self._send("GET" if form is None else "POST", address, data=form)
+            verb = "GET" if form is None else "POST"
+            # whoever is not signed in yet shares a ration with the others of this address, and waits as told
+            while (answer := await self._send(verb, address, data=form)).status_code == 429:  # noqa: ASYNC110
+                await asyncio.sleep(int(answer.headers["retry-after"]))
             if answer.is_redirect:
                 address, form = urljoin(address, answer.headers["location"]), None
                 if _site(address) == _site(self.address) and urlsplit(address).path == "/":
