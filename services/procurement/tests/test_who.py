@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.errors import Refused
-from chassis.testing import COMPANY, OTHER_COMPANY
+from chassis.testing import COMPANY, OTHER_COMPANY, stable
 from heyi.approval.v1 import cases_pb2
 from procurement.tests.factories import Shop, case_of, opened
 
@@ -199,3 +199,42 @@ async def test_only_the_owner_acts_on_a_draft_that_came_back(service: Any, shop:
         boss.CancelPurchaseRequisition(id=submitted.id, reason="x"),
     ):
         assert await outcome(doing) == "PURCHASE_REQUISITION_NOT_OWNER"
+
+
+@pytest.mark.parametrize("order_by", ["", "amount", "create_time desc, number"])
+async def test_pages_hold_what_is_within_any_way_of_reach_once_and_in_order(
+    service: Any, shop: Shop, order_by: str
+) -> None:
+    """The department's, the own and what one was asked about, in pages smaller than each of them."""
+    service.rights = []
+    for key, scope in {"requester": "OWN", "other_department": "OWN", "colleague": "DEPARTMENT"}.items():
+        service.grant(key, ["procurement.*"], scope)
+    colleague, stranger = service.as_("colleague"), service.as_("other_department")
+    made = []
+    for number, (by, asked) in enumerate(
+        [(shop.requester, ""), (colleague, ""), (stranger, "colleague"), (stranger, ""), (shop.requester, "colleague")]
+        * 2
+    ):
+        service.clock.advance(seconds=1)
+        row = await shop.submitted(shop.line(shop.bearing, str(1 + number * 7 % 5)), by=by)
+        if asked:
+            await service.deliver(opened(row, asked, participant_ids=[str(stable(asked))]))
+        if by is not stranger or asked:
+            made.append(row)
+
+    found, token = [], ""
+    while True:
+        page = await colleague.ListPurchaseRequisitions(page_size=3, page_token=token, order_by=order_by)
+        found += page.purchase_requisitions
+        if not (token := page.next_page_token):
+            break
+
+    whole = await colleague.ListPurchaseRequisitions(page_size=100, order_by=order_by, summarize=True)
+    assert [row.id for row in found] == [row.id for row in whole.purchase_requisitions]
+    assert sorted(row.id for row in found) == sorted(row.id for row in made)
+    assert whole.total_size == len(made) == 8
+    if order_by == "amount":
+        amounts = [float(row.amount) for row in found]
+        assert amounts == sorted(amounts)
+    else:
+        assert [row.id for row in found] == [row.id for row in reversed(made)]
