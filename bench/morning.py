@@ -47,29 +47,26 @@ SCREENS = (
 
 
 def run() -> list[Result]:
-    """One result for each screen, one for the door."""
+    """One result for each screen, one for the door, one for what was refused."""
     with suite() as instance:
         uvloop.run(_people(instance.url))
         morning = Morning(instance.url)
         uvloop.run(morning.run())
         burst = uvloop.run(_burst(instance.url))
-    if morning.errors:
-        raise RuntimeError(f"{len(morning.errors)} requests were refused; the first: " + "; ".join(morning.errors[:5]))
     signed, took = morning.signed_in
     settings = {
         "limits": LIMITS, "people": PEOPLE, "window_seconds": WINDOW_SECONDS, "think_seconds": THINK_SECONDS,
         "requisitions": morning.submitted, "approved": morning.approved, "released": morning.released,
-        "signed_in": signed, "signed_in_within_seconds": round(took),
+        "signed_in": signed, "signed_in_within_seconds": round(took), "first_errors": morning.errors[:20],
     }  # fmt: skip
-    checked = "no request refused; everybody signed in; every requisition approved by its head"
-    if (signed, morning.approved) != (PEOPLE, morning.submitted) or morning.submitted != TEAMS * (TEAM - 1):
-        raise RuntimeError(f"the morning is not complete: {settings}")
+    whole = (signed, morning.submitted) == (PEOPLE, TEAMS * (TEAM - 1)) and morning.approved == morning.submitted
+    checked = "everybody signed in, every requisition was approved by its head" if whole else "the work was not done"
     found = [
         Result(
             metric=15, scenario=f"morning, {screen}", unit="ms", better="lower", limit=None,
             ours=distribution(morning.samples[screen]), target={"p95": GOAL_MS}, settings=settings, checked=checked,
         ).judged()
-        for screen in SCREENS
+        for screen in SCREENS if morning.samples[screen]
     ]  # fmt: skip
     door = Result(
         metric=15, scenario="morning, sign-ins", unit="per min", better="higher", limit=None,
@@ -77,7 +74,12 @@ def run() -> list[Result]:
         target={"value": SIGN_INS_PER_MINUTE}, settings=settings | {"at_once": BURST_AT_ONCE},
         checked=f"{BURST} sessions begun after the morning, {BURST_AT_ONCE} at once",
     ).judged()  # fmt: skip
-    return [*found, door]
+    refused = Result(
+        metric=15, scenario="morning, refused or undone", unit="count", better="lower", limit=None,
+        ours={"p50": len(morning.errors), "samples": [len(morning.errors)]}, target={"value": 0}, settings=settings,
+        checked=checked,
+    ).judged()  # fmt: skip
+    return [*found, door, refused]
 
 
 def username(kind: str, number: int) -> str:
@@ -108,9 +110,12 @@ class Morning:
         roles += [("head", n) for n in range(TEAMS)] + [("buyer", n) for n in range(BUYERS)]
         self.chance.shuffle(roles)
         self.began = time.perf_counter()
-        async with asyncio.timeout(WINDOW_SECONDS + LAST_SECONDS), asyncio.TaskGroup() as group:
-            for place, (kind, number) in enumerate(roles):
-                group.create_task(self._person(kind, number, place * WINDOW_SECONDS / PEOPLE))
+        try:
+            async with asyncio.timeout(WINDOW_SECONDS + LAST_SECONDS), asyncio.TaskGroup() as group:
+                for place, (kind, number) in enumerate(roles):
+                    group.create_task(self._person(kind, number, place * WINDOW_SECONDS / PEOPLE))
+        except TimeoutError:
+            self.errors.append(f"{self.asking} requesters still wait {LAST_SECONDS:.0f} s after the last one came")
         self.wire.close()
 
     async def _cheap_items(self) -> list[str]:
