@@ -32,6 +32,9 @@ class ConsistencyRuns:
         return call.announce(pb.ConsistencyRunRequested, run)
 
     async def StartConsistencyRun(self, request: pb.StartConsistencyRunRequest, call: Call) -> Any:
+        if not 0 < request.invariant_count <= MOST_RESULTS:
+            facts = {"value": request.invariant_count, "expected": f"1 - {MOST_RESULTS}"}
+            raise Refused.fields([("invariantCount", "FIELD_FORMAT", facts)])
         run = await open_run(call)
         if run is not None and run.state == "RUNNING":
             raise Refused("CONSISTENCY_RUN_OPEN")

@@ -49,6 +49,13 @@ async def later(house: Bench, **time: float) -> Any:
     return house.as_service("reconciler", company=None)
 
 
+@pytest.mark.parametrize("count", [0, -1, rpc.MOST_RESULTS + 1])
+async def test_a_run_of_no_rules_does_not_begin(admin: Any, reconciler: Any, count: int) -> None:
+    with refused("FIELD_FORMAT", field="invariantCount"):
+        await reconciler.StartConsistencyRun(invariant_count=count)
+    assert not (await admin.ListConsistencyRuns()).consistency_runs
+
+
 async def test_a_run_waits_is_under_way_and_ends(house: Bench, admin: Any, reconciler: Any) -> None:
     asked = await admin.RequestConsistencyRun()
     begun = await reconciler.StartConsistencyRun(invariant_count=2)
@@ -78,11 +85,11 @@ async def test_one_at_a_time(admin: Any, reconciler: Any) -> None:
     await admin.RequestConsistencyRun()
     with refused("CONSISTENCY_RUN_OPEN"):
         await admin.RequestConsistencyRun()
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     with refused("CONSISTENCY_RUN_OPEN"):
         await admin.RequestConsistencyRun()
     with refused("CONSISTENCY_RUN_OPEN"):
-        await reconciler.StartConsistencyRun()
+        await reconciler.StartConsistencyRun(invariant_count=2)
     await reconciler.RecordConsistencyRun(id=begun.id, results=results())
     assert (await admin.RequestConsistencyRun()).state == Run.REQUESTED
 
@@ -101,7 +108,7 @@ async def test_what_is_found_names_its_document_cause_and_the_first_run_that_met
     runs = []
     for found in ([FINDING], [FINDING], [], [FINDING]):
         reconciler = await later(house, minutes=10)
-        begun = await reconciler.StartConsistencyRun()
+        begun = await reconciler.StartConsistencyRun(invariant_count=2)
         recorded = await reconciler.RecordConsistencyRun(id=begun.id, results=results(found=len(found)), findings=found)
         runs.append(recorded)
 
@@ -118,7 +125,7 @@ async def test_what_is_found_names_its_document_cause_and_the_first_run_that_met
 
 
 async def test_the_same_record_again_changes_nothing(house: Bench, admin: Any, reconciler: Any) -> None:
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     sent = {"id": begun.id, "results": results(found=1), "findings": [FINDING]}
     once = await reconciler.RecordConsistencyRun(key="record-once", **sent)
     again = await reconciler.RecordConsistencyRun(key="record-once", **sent)
@@ -132,7 +139,7 @@ async def test_the_same_record_again_changes_nothing(house: Bench, admin: Any, r
 
 
 async def test_a_run_that_broke_says_why(admin: Any, reconciler: Any) -> None:
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     ended = await reconciler.RecordConsistencyRun(id=begun.id, failure_detail="ConnectionError: no database")
 
     assert (ended.state, ended.failure) == (Run.FAILED, Run.BROKEN)
@@ -153,7 +160,7 @@ async def test_a_run_whose_process_died_ends_and_one_that_reports_does_not(
     house: Bench, admin: Any, reconciler: Any
 ) -> None:
     half = rules.LEASE.total_seconds() / 2
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     for _ in range(3):
         reconciler = await later(house, seconds=half)
         await reconciler.ReportConsistencyRun(id=begun.id, checked_count=1)
@@ -170,7 +177,7 @@ async def test_a_run_whose_process_died_ends_and_one_that_reports_does_not(
 
 async def test_a_silent_run_is_in_nobody_s_way(house: Bench, admin: Any, reconciler: Any) -> None:
     """The background may be late: whoever asks meanwhile ends the silent run and is heard."""
-    silent = await reconciler.StartConsistencyRun()
+    silent = await reconciler.StartConsistencyRun(invariant_count=2)
     house.clock.advance(seconds=rules.LEASE.total_seconds())
     asked = await house.as_("admin").RequestConsistencyRun()
 
@@ -180,7 +187,7 @@ async def test_a_silent_run_is_in_nobody_s_way(house: Bench, admin: Any, reconci
 
 async def test_old_runs_go_and_the_last_result_stays(house: Bench, admin: Any, reconciler: Any) -> None:
     for found in (True, False):
-        begun = await reconciler.StartConsistencyRun()
+        begun = await reconciler.StartConsistencyRun(invariant_count=2)
         lines = {"results": results(found=1), "findings": [FINDING]} if found else {"failure_detail": "no"}
         await reconciler.RecordConsistencyRun(id=begun.id, **lines)
         house.clock.advance(hours=1)
@@ -191,7 +198,7 @@ async def test_old_runs_go_and_the_last_result_stays(house: Bench, admin: Any, r
     (left,) = (await house.as_("admin").ListConsistencyRuns()).consistency_runs
     assert left.state == Run.FINDINGS
     reconciler = house.as_service("reconciler", company=None)
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     await reconciler.RecordConsistencyRun(id=begun.id, results=results())
     await watch.forget_what_is_old(house.runtime)
     assert [r.id for r in (await house.as_("admin").ListConsistencyRuns()).consistency_runs] == [begun.id]
@@ -205,7 +212,7 @@ async def test_numbers_tell_findings_and_the_age_of_the_last_result(
 ) -> None:
     monkeypatch.setattr(telemetry._Process, "recording", True)
     telemetry.take()
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
     await reconciler.RecordConsistencyRun(id=begun.id, results=results(found=3), findings=[FINDING])
     house.clock.advance(hours=2)
     await watch.tell(house.runtime)
@@ -221,14 +228,14 @@ async def test_numbers_tell_findings_and_the_age_of_the_last_result(
 
 @pytest.mark.parametrize("rule", [{}, {"invariant": 999}])
 async def test_a_rule_that_nobody_knows_is_refused(reconciler: Any, rule: dict[str, Any]) -> None:
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
 
     with pytest.raises(Refused, match="FIELD"):
         await reconciler.RecordConsistencyRun(id=begun.id, results=[pb.ConsistencyResult(**rule)])
 
 
 async def test_more_than_a_run_keeps_is_refused(reconciler: Any) -> None:
-    begun = await reconciler.StartConsistencyRun()
+    begun = await reconciler.StartConsistencyRun(invariant_count=2)
 
     with refused("FIELD_TOO_MANY", field="findings"):
         await reconciler.RecordConsistencyRun(id=begun.id, findings=[FINDING] * (rpc.MOST_FINDINGS + 1))
