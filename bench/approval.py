@@ -19,12 +19,11 @@ from typing import Any
 
 import asyncpg
 import grpc.aio
-from nats.js.api import DeliverPolicy
 
 from bench import limits, peers
 from bench.flagship import REQUISITIONS, lines_of
 from bench.record import ROUNDS, Result, distribution, interleaved
-from bench.suite import LIMITS, Person, suite, tokens
+from bench.suite import LIMITS, Person, heard, suite, tokens
 from chassis import contract, stream
 from chassis.ids import uuid7
 from heyi.approval.v1 import cases_pb2, tasks_pb2
@@ -151,12 +150,12 @@ async def _play(instance: Instance, drafts: list[dict[str, Any]], clients: int) 
     samples: list[float] = []
     waiting = iter(drafts)
 
-    async def opened(message: Any) -> None:
+    def opened(message: Any) -> None:
         document = cases_pb2.CaseOpened.FromString(message.data).case.document_id
         if document in told:
             told[document].set_result(None)
 
-    # as procurement, which publishes submissions and hears of cases
+    # as procurement, which publishes submissions
     nats = await stream.connect(env["HEYI_PROCUREMENT_NATS_URL"], "procurement")
     pool = await asyncpg.create_pool(env["HEYI_APPROVAL_RO_DATABASE_URL"], min_size=clients, max_size=clients)
     channel = grpc.aio.insecure_channel(env["HEYI_APPROVAL_LISTEN"])
@@ -165,7 +164,6 @@ async def _play(instance: Instance, drafts: list[dict[str, Any]], clients: int) 
         response_deserializer=method.reply.FromString,
     )  # fmt: skip
     subject = contract.subject_of(cases_pb2.CaseOpened)
-    await nats.jetstream().subscribe(subject, ordered_consumer=True, cb=opened, deliver_policy=DeliverPolicy.NEW)
 
     async def client() -> None:
         for draft in waiting:
@@ -188,9 +186,10 @@ async def _play(instance: Instance, drafts: list[dict[str, Any]], clients: int) 
                     samples.append((time.perf_counter() - began) * 1e3)
                     decided += 1
 
-    began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    took = time.perf_counter() - began
+    async with heard(instance, subject, opened):
+        began = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(clients)))
+        took = time.perf_counter() - began
     documents = [uuid.UUID(draft["id"]) for draft in drafts]
     whole, size = await pool.fetchval(CHECK, documents), await pool.fetchval(SIZE, documents[0])
     await asyncio.gather(pool.close(), channel.close(), nats.close())

@@ -14,7 +14,9 @@ from typing import Any
 
 from bench import limits, peers
 from bench.record import ROUNDS, Result, interleaved
-from bench.suite import LIMITS, Person, suite
+from bench.suite import LIMITS, Person, heard, suite
+from chassis.stream import connect
+from infra.local.instance import Instance
 
 CYCLES, PARTS, PEER_CYCLES, WARM = 35, 100, 8, 5  # in each round
 REQUISITIONS, TASKS = "/v1/procurement/purchase-requisitions", "/v1/approval/tasks"
@@ -33,12 +35,12 @@ def run() -> list[Result]:
             return [cycle(requester, approvers, lines, number) for number in range(cycles)]
 
         # a subject of the stream that no consumer listens to
-        stream, subject = env["HEYI_PROCUREMENT_NATS_URL"], "evt.procurement.bench.measured"
+        subject = "evt.procurement.bench.measured"
         bars: dict[str, Callable[[], Sequence[float]]] = {
             "ours": ours,
             "hop": lambda: limits.hop(PARTS),
             "commit": lambda: asyncio.run(limits.commit(env["HEYI_PROCUREMENT_OWNER_DATABASE_URL"], PARTS)),
-            "delivery": lambda: asyncio.run(limits.delivery(stream, subject, PARTS)),
+            "delivery": lambda: asyncio.run(_delivery(instance, subject, PARTS)),
             tryton.version: lambda: tryton.ask(cycles=PEER_CYCLES)["samples"],
         }
         ours(WARM)
@@ -101,6 +103,21 @@ def cycle(requester: Person, approvers: list[Person], lines: list[dict[str, Any]
     if len(now["lines"]) != 10 or len(set(order_lines)) != len(order_lines) or not order_lines:
         raise RuntimeError(f"requisition {now['number']} is not ordered line by line: {now['lines']}")
     return took
+
+
+async def _delivery(instance: Instance, subject: str, count: int) -> list[float]:
+    """One event from publish, as procurement, to the handler of a consumer of the stream."""
+    connection = await connect(instance.env()["HEYI_PROCUREMENT_NATS_URL"], "procurement")
+    stream = connection.jetstream()
+    arrived: asyncio.Queue[float] = asyncio.Queue()
+    samples = []
+    async with heard(instance, subject, lambda message: arrived.put_nowait(time.perf_counter())):
+        for number in range(count):
+            began = time.perf_counter()
+            await stream.publish(subject, b"x" * 600, headers={"Nats-Msg-Id": f"bench-{began}-{number}"})
+            samples.append((await asyncio.wait_for(arrived.get(), 5) - began) * 1e3)
+    await connection.close()
+    return samples
 
 
 def turn_of(approver: Person, document: str) -> Any:

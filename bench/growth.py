@@ -19,16 +19,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
-import nats.js.api
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bench import flagship, rows
 from bench.record import Result, interleaved
-from bench.suite import LIMITS, Person, suite
+from bench.suite import LIMITS, Person, heard, suite
 from chassis import housekeeping
 from chassis.clock import Clock
 from chassis.db import engine_for, tables_of
-from chassis.stream import connect
 from infra.local import machine
 from infra.local.instance import Instance
 from procurement.base import Base
@@ -174,20 +172,15 @@ class Site:
         return asyncio.run(self._lags())
 
     async def _lags(self) -> list[float]:
-        connection = await connect(self.instance.env()["HEYI_PROCUREMENT_NATS_URL"], "procurement")
         arrived: dict[str, float] = {}
-        heard = asyncio.Event()
+        arrival = asyncio.Event()
 
-        async def note(message: Any) -> None:
+        def note(message: Any) -> None:
             arrived[message.headers["heyi-document-id"]] = time.perf_counter()
-            heard.set()
+            arrival.set()
 
-        try:
-            await connection.jetstream().subscribe(
-                "evt.procurement.purchase_requisition.submitted", ordered_consumer=True, cb=note,
-                deliver_policy=nats.js.api.DeliverPolicy.NEW,
-            )  # fmt: skip
-            found = []
+        found = []
+        async with heard(self.instance, "evt.procurement.purchase_requisition.submitted", note):
             for _ in range(CYCLES):
                 body = {
                     "title": "Lag", "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
@@ -199,12 +192,10 @@ class Site:
                 await asyncio.to_thread(self.requester.call, "POST", path, {"etag": made["etag"]})
                 async with asyncio.timeout(20):
                     while made["id"] not in arrived:
-                        heard.clear()
-                        await heard.wait()
+                        arrival.clear()
+                        await arrival.wait()
                 found.append((arrived[made["id"]] - began) * 1e3)
-            return found
-        finally:
-            await connection.close()
+        return found
 
     async def _retention(self) -> tuple[float, list[float]]:
         """Milliseconds of a pass over expired events, and of the lists read meanwhile."""

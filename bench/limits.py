@@ -1,7 +1,7 @@
 """What this machine can do at best with the same tools: bare programs without any of our code between.
 
 `hop`: FastAPI answers by asking a grpc.aio echo for a requisition of ten lines. `commit`: one durable statement of
-eleven rows. `delivery`: one event from publish to handler. `rows`: FastAPI reads 100 rows with one statement.
+eleven rows. `rows`: FastAPI reads 100 rows with one statement.
 `workflow`: cases of six completions, each one durable statement over tables of tokens and history.
 """
 
@@ -16,10 +16,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import asyncpg
-import nats
 
 QUERY = (
     "SELECT id, number, title, state, owner_id, department_id, amount, currency, need_date, created_at "
@@ -128,26 +126,6 @@ async def commit(dsn: str, count: int) -> list[float]:
         await connection.execute(statement)
         samples.append((time.perf_counter() - began) * 1e3)
     await connection.execute("DROP TABLE bench_limit")
-    await connection.close()
-    return samples
-
-
-async def delivery(url: str, subject: str, count: int) -> list[float]:
-    """One event from publish to the handler of a subscription to the stream."""
-    # the account may listen to its own inbox only
-    connection = await nats.connect(url, inbox_prefix=f"_INBOX_{urlsplit(url).username}")
-    stream = connection.jetstream()
-    arrived: asyncio.Queue[float] = asyncio.Queue()
-
-    async def note(message: object) -> None:
-        arrived.put_nowait(time.perf_counter())
-
-    await stream.subscribe(subject, ordered_consumer=True, cb=note, deliver_policy=nats.js.api.DeliverPolicy.NEW)
-    samples = []
-    for number in range(count):
-        began = time.perf_counter()
-        await stream.publish(subject, b"x" * 600, headers={"Nats-Msg-Id": f"bench-{began}-{number}"})
-        samples.append((await asyncio.wait_for(arrived.get(), 5) - began) * 1e3)
     await connection.close()
     return samples
 

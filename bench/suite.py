@@ -12,12 +12,16 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
+import nats.errors
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from chassis.outbox import STREAM
+from chassis.stream import connect
 from infra.local.demo.door import Door
 from infra.local.instance import DEMO_PASSWORD, Instance
 
@@ -64,6 +68,31 @@ async def _token(instance: Instance, username: str) -> str:
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as keycloak:
         answer = await keycloak.post(f"{oidc}/token", data={**client, **form, **secret})
     return str(answer.raise_for_status().json()["access_token"])
+
+
+@contextlib.asynccontextmanager
+async def heard(instance: Instance, subject: str, note: Callable[[Any], None]) -> AsyncIterator[None]:
+    """Tell of each new event of a subject as it comes, by the one account that may read the stream: the gateway's."""
+    connection = await connect(instance.env()["HEYI_GATEWAY_NATS_URL"], "gateway")
+    consumer = ConsumerConfig(
+        deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.NONE, inactive_threshold=60, mem_storage=True,
+        num_replicas=1,
+    )  # fmt: skip
+    subscription = await connection.jetstream().pull_subscribe(subject, stream=STREAM, config=consumer)
+
+    async def pull() -> None:
+        while True:
+            with contextlib.suppress(nats.errors.TimeoutError):
+                for message in await subscription.fetch(1, timeout=5):
+                    note(message)
+
+    pulling = asyncio.create_task(pull())
+    try:
+        yield
+    finally:
+        pulling.cancel()
+        await asyncio.gather(pulling, return_exceptions=True)
+        await connection.close()
 
 
 class Person:
