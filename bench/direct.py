@@ -49,8 +49,13 @@ def services(instance: Instance, *names: str) -> subprocess.Popen[bytes]:
     """These services in one process, ready to serve."""
     process = start(instance, "chassis", *names)
     deadline = time.monotonic() + READY_SECONDS
-    if not all(serving(address(instance, name), until=deadline) for name in names):
-        stop(process)
+    ready = False
+    try:
+        ready = all(serving(name, address(instance, name), None, until=deadline) for name in names)
+    finally:
+        if not ready:
+            stop(process)
+    if not ready:
         raise RuntimeError(f"{', '.join(names)} did not become ready")
     return process
 
