@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import asyncpg
 import grpc.aio
 
+from bench import limits
 from bench.suite import Person
 from chassis import contract
 from gateway.sessions import Sealer, hash_of
@@ -23,7 +23,6 @@ from infra.local import machine
 from infra.local.health import serving
 from infra.local.instance import Instance
 
-READY_SECONDS = 60
 # keeps the item master in the demo company
 KEEPER = "shaojianhua"
 
@@ -48,7 +47,7 @@ def start(
 def services(instance: Instance, *names: str) -> subprocess.Popen[bytes]:
     """These services in one process, ready to serve."""
     process = start(instance, "chassis", *names)
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + limits.READY_SECONDS
     ready = False
     try:
         ready = all(serving(name, address(instance, name), None, until=deadline) for name in names)
@@ -78,17 +77,6 @@ def apart(instance: Instance, *names: str) -> Iterator[None]:
     finally:
         for process in started:
             stop(process)
-
-
-def listening(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until a process listens."""
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"nobody listens at {port}")
-        time.sleep(0.05)
 
 
 async def token(instance: Instance, person: Person) -> str:

@@ -79,7 +79,7 @@ def run() -> list[Result]:
             started.append(direct.start(instance, "bench.limits", "echo", str(echo)))
             started.append(direct.start(instance, "bench.hop", "door", str(door), str(echo)))
             for process, at in zip(started, (service, port, echo, door), strict=True):
-                direct.listening(process, at)
+                limits.listening(process, at)
             found = interleaved({NAME: lambda: bar(NAME, port, ours), LIMIT: lambda: bar(LIMIT, door, bare)})
         finally:
             for process in started:

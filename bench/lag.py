@@ -243,7 +243,7 @@ def bare_nats() -> Iterator[str]:
         command = [str(machine.PYTHON.parent / "nats-server"), "-c", str(file)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            direct.listening(process, port)
+            limits.listening(process, port)
             yield f"nats://127.0.0.1:{port}"
         finally:
             direct.stop(process)

@@ -54,6 +54,8 @@ WORKFLOW_DATA = {
     "lines": [{"item": f"i{n}", "quantity": n, "price": 10.5} for n in range(10)],
 }
 
+READY_SECONDS = 60
+
 
 def free_port() -> int:
     """A port that nobody listens at."""
@@ -80,19 +82,23 @@ def timed_requests(
     return samples
 
 
+def listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a process listens; raises when it ended or took too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"nobody listens at {port}")
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def program(*arguments: str) -> Iterator[None]:
     """One of the programs below, in a process of its own, for as long as the block runs."""
     process = subprocess.Popen([sys.executable, "-m", "bench.limits", *arguments])
-    port = int(arguments[1])
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{arguments[0]} did not start")
-            time.sleep(0.05)
+        listening(process, int(arguments[1]))
         yield
     finally:
         process.terminate()
