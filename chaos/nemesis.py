@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -187,13 +188,14 @@ class Nemesis:
 
 
 def _fill(file: Path) -> None:
-    with file.open("wb") as output:
+    # without a buffer: what did not fit would be written once more at the end, and refused again
+    with file.open("wb", buffering=0) as output:
         try:
             while True:
                 output.write(b"\0" * 65536)
-                output.flush()
-        except OSError:
-            return  # full, as was wanted
+        except OSError as full:
+            if full.errno != errno.ENOSPC:
+                raise
 
 
 def schedule(chance: random.Random, *, form: str, can_fill: bool) -> list[str]:
