@@ -130,12 +130,13 @@ function PriceCell({ document, name, task, onChange }: { document: DocumentMeta;
     // Refused: it stays to be mended, and can be sent again.
     void onChange(task, { [name]: rate ? fromPercent(text) : text }).then((saved) => saved || setSent(kept));
   };
-  return (
+  const input = (
     <input
       className="cell-input boxed figure" inputMode="decimal" value={text} aria-label={t("pool.cell", { label: fieldOf(document, name)?.label, name: task.description })}
       onChange={({ target }) => setText(tidyNumber(target.value))} onBlur={commit} onKeyDown={({ key }) => key === "Enter" && commit()}
     />
   );
+  return rate ? <span className="rate-cell">{input} %</span> : input;
 }
 
 function OrdersDialog({ orders, onClose }: { orders: PurchaseOrder[] | undefined; onClose: () => void }) {

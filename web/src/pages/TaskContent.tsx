@@ -17,7 +17,7 @@ const ASIDE = new Set([
   "number", "state", "amount", "currency", "title", "createTime", "updateTime", "ownerId", "caseId", "submission", "submitTime", "decideTime", "waitingOnIds", "waitingSinceTime",
   "baseAmount", "baseCurrency", "exchangeRate", "exchangeRateDate", "copiedFromId", "orderedPercent", "outcomeNote", "companyId",
 ]);
-const LINE_COLUMNS = ["lineNumber", "description", "specification", "quantity", "unitPrice", "lastUnitPrice", "amount", "needDate", "supplierId", "note"];
+const LINE_COLUMNS = ["description", "specification", "quantity", "unitPrice", "lastUnitPrice", "amount", "needDate", "supplierId", "note"];
 
 /** What an approver agrees to: lines first, then the rest. */
 export function TaskContent({ document, row }: { document: DocumentMeta; row: Row }) {
