@@ -310,7 +310,7 @@ MUTANTS = (
     Mutant(
         "lock of a case",
         "services/approval/task/rpc.py",
-        ".with_for_update(of=Case)",
+        ".with_for_update(of=[Case, Task])",
         "",
         "services/approval/tests/test_task_rpc.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
     ),

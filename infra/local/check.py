@@ -20,7 +20,7 @@ from infra.local.instance import Instance
 from infra.local.report import CannotContinueError, Report
 
 REPORTS = machine.HOME / "reports"
-UNIT_FOLDERS = ("proto", "chassis", "gateway", "services", "infra", "bench")
+UNIT_FOLDERS = ("proto", "chassis", "gateway", "services", "infra", "bench", "chaos")
 STRICT = ("chassis", "gateway", "reconciler")
 MAXIMUM_LINES = 600
 # stories and unit tests that are attacks too
