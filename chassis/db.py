@@ -39,8 +39,8 @@ SESSION = {
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",
 }
-# no connection, no room for one, the server stops or starts, or took longer over a statement than we wait
-AWAY = ("08", "53", "57P", "57014")
+# no connection, no room for one, the server stops or starts, or took longer over a statement or a lock than we wait
+AWAY = ("08", "53", "57P", "57014", "55P03")
 
 
 def utc() -> sa.DateTime:

@@ -330,7 +330,8 @@ class Runtime:
 
     def _refusal_of(self, error: DBAPIError, state: str) -> Exception:
         if state == LOCK_TIMEOUT:
-            return Refused("IN_PROGRESS")
+            # who waits for a claim waits for the same request or event; any other lock is somebody else's work
+            return Refused("IN_PROGRESS" if _CLAIMS.match(error.statement or "") else "BUSY")
         if is_away(error):
             # what became of it is not known: the caller asks again, under the same key
             return Refused("SERVICE_UNAVAILABLE", service=self.service.name)
@@ -395,6 +396,7 @@ _CLAIM_KEY = sa.text(
     "INSERT INTO idempotency (company_id, actor_id, method, key, request_hash) "
     "VALUES (:company, :actor, :method, :key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
 )
+_CLAIMS = re.compile(r"INSERT INTO (idempotency|inbox)\b")
 _FIND_KEY = sa.text(
     "SELECT request_hash, response FROM idempotency "
     "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"

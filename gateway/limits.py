@@ -15,6 +15,7 @@ from gateway.patience import HEADER_BYTES
 _REMEMBERED = 20_000
 # answers of the last so many requests that take longer than this on average; so many are let in all the same
 _RECENT, _SLOW_SECONDS, _ALWAYS = 32, 2.0, 32
+_SHED = "/v1/"
 
 
 class Buckets:
@@ -79,7 +80,8 @@ class Concurrency:
     """At most so many requests at once in this replica; fewer, where answers have come to take too long.
 
     What waits behind hundreds of others is not answered before its deadline, and holds a place until then: whoever
-    comes is told at once to come back, until those under way are answered in time again. Streams are counted where
+    asks a service is told at once to come back, until those under way are answered in time again. Signing in and the
+    pages' files go on: whoever has typed a password is not sent away for what others ask. Streams are counted where
     they are held, not here.
     """
 
@@ -93,7 +95,8 @@ class Concurrency:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             return await self._app(scope, receive, send)
-        slow = self._usual_seconds > _SLOW_SECONDS and self._under_way >= _ALWAYS
+        asks = scope["path"].startswith(_SHED)
+        slow = asks and self._usual_seconds > _SLOW_SECONDS and self._under_way >= _ALWAYS
         if self._under_way >= self._limit or slow:
             raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=1)
         self._under_way += 1
@@ -102,4 +105,5 @@ class Concurrency:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
-            self._usual_seconds += (self._monotonic() - began - self._usual_seconds) / _RECENT
+            if asks:
+                self._usual_seconds += (self._monotonic() - began - self._usual_seconds) / _RECENT

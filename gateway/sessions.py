@@ -26,11 +26,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis import telemetry
 from chassis.clock import Clock
+from chassis.db import is_away
 from chassis.errors import Refused
 from gateway.settings import Limits
 
@@ -50,9 +50,10 @@ SESSION = sa.Table(
     sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False, index=True),
 )
-LOCK_TIMEOUT = "55P03"
 _SEEN_EVERY = 60
 _REMEMBERED = 20_000
+# renewals that hold a connection while the provider thinks: fewer than the pool has, the rest is for everybody else
+_RENEWING = 4
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Sessions:
         self._clock = clock or Clock()
         self._known: OrderedDict[bytes, tuple[float, Session]] = OrderedDict()
         self._locks: weakref.WeakValueDictionary[bytes, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._renewing = asyncio.Semaphore(_RENEWING)
         # Told which sessions ended, so that their streams end too.
         self.listeners: list[Listener] = []
 
@@ -141,7 +143,11 @@ class Sessions:
         if not 20 <= len(cookie) <= 100 or not cookie.isascii():
             return None
         id_hash = hash_of(cookie)
-        session = self._remembered(id_hash) or await self._load(id_hash)
+        session = self._remembered(id_hash)
+        if session is None:
+            # a page asks for several things at once: one of them reads
+            async with self._lock(id_hash):
+                session = self._remembered(id_hash) or await self._load(id_hash)
         if session is None or not await self._alive(session):
             return None
         if self._left(session) < self._limits.refresh_before:
@@ -216,32 +222,32 @@ class Sessions:
             await self.end(SESSION.c.id_hash == session.id_hash)
             return False
         if idle > _SEEN_EVERY:
-            mine = SESSION.c.id_hash == session.id_hash
-            async with self._engine.begin() as connection:
-                await connection.execute(sa.update(SESSION).where(mine).values(seen_at=now))
+            # whoever holds the row renews it, which says that it is in use: there is nothing to wait for
+            mine = sa.select(SESSION.c.id_hash).where(SESSION.c.id_hash == session.id_hash)
+            free = SESSION.c.id_hash.in_(mine.with_for_update(skip_locked=True))
             self._remember(dataclasses.replace(session, seen_at=now))
+            async with self._engine.begin() as connection:
+                await connection.execute(sa.update(SESSION).where(free).values(seen_at=now))
         return True
 
     async def _renew(self, session: Session) -> Session | None:
         """Exchange the tokens, once for all that wait. Refuses while the provider is away and no token is left."""
-        lock = self._locks.setdefault(session.id_hash, asyncio.Lock())
-        async with lock:
+        async with self._lock(session.id_hash):
             remembered = self._remembered(session.id_hash)
             if remembered is not None and self._left(remembered) >= self._limits.refresh_before:
                 return remembered
             try:
-                return await self._renew_locked(session)
-            except Refused:
-                if self._left(session) > 5:
-                    return session
-                raise
-            except DBAPIError as problem:
-                # Another replica holds the row and asks the provider for longer than we may wait.
-                if getattr(problem.orig, "sqlstate", "") != LOCK_TIMEOUT:
+                async with self._renewing:
+                    return await self._renew_locked(session)
+            except Exception as problem:
+                # the provider, a free connection, or another replica that holds the row: not in time
+                if self._left(session) <= 5 or not (isinstance(problem, Refused) or is_away(problem)):
                     raise
-                if self._left(session) > 5:
-                    return session
-                raise Refused("SERVICE_UNAVAILABLE", service="gateway") from None
+                log.warning("session_renewed_later", problem=telemetry.plain(problem))
+                return session
+
+    def _lock(self, id_hash: bytes) -> asyncio.Lock:
+        return self._locks.setdefault(id_hash, asyncio.Lock())
 
     async def _renew_locked(self, session: Session) -> Session | None:
         mine = SESSION.c.id_hash == session.id_hash

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis import telemetry
-from chassis.errors import Refused
+from chassis.db import is_away
+from chassis.errors import UNAVAILABLE, Refused
 from chassis.policy import Snapshot
 from gateway import csrf, labels
 from gateway.callers import Callers
@@ -56,11 +57,15 @@ class SignIn:
                 raise Refused("NOT_SIGNED_IN", why="state")
             person = await self._provider.finish(attempt, code)
             self._snapshot.rights.admit(person.employee_id, self._snapshot.organisation.clock.now())
+            before = request.cookies.get(self._callers.cookie, "")
+            cookie = await self._sessions.begin(person.employee_id, person.subject, person.sid, person.tokens, before)
         except Refused as refusal:
             return self._failed(request, refusal, journey)
-        cookie = await self._sessions.begin(
-            person.employee_id, person.subject, person.sid, person.tokens, request.cookies.get(self._callers.cookie, "")
-        )
+        except Exception as problem:
+            if not is_away(problem):
+                raise
+            log.warning("database_away", path="/auth/callback", problem=telemetry.plain(problem))
+            return self._failed(request, Refused("SERVICE_UNAVAILABLE", service="gateway"), journey)
         log.info("signed_in", employee_id=str(person.employee_id))
         answer = RedirectResponse(person.next, 303, _NO_STORE)
         self._set(answer, self._callers.cookie, cookie, None)
@@ -122,7 +127,9 @@ class SignIn:
         locale = request.state.locale
         sentence = labels.load(locale).sentence(refusal.reason, refusal.facts)
         content = _PAGE.format(locale=locale, sentence=html.escape(sentence), again=_AGAIN[locale])
-        answer = Response(content, 503 if refusal.code == 14 else 401, _NO_STORE, media_type="text/html")
+        answer = Response(content, 401, _NO_STORE, media_type="text/html")
+        if refusal.code == UNAVAILABLE:
+            answer.status_code, answer.headers["Retry-After"] = 503, "1"
         self._forget(answer, journey)
         return answer
 

@@ -24,6 +24,7 @@ from infra.local.demo.records import NAMESPACE
 # What passes by itself: read copies and the organisation reach the other services within seconds.
 PASSING = {
     "AUTHORIZATION_UNKNOWN",
+    "BUSY",
     "COMPANY_NOT_ALLOWED",
     "FIELD_NO_SUCH_DOCUMENT",
     "IN_PROGRESS",

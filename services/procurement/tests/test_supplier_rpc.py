@@ -55,6 +55,19 @@ async def test_a_new_supplier_is_a_candidate_with_a_code_of_the_series(service: 
     assert "qualify" in first.allowed_actions
 
 
+async def test_a_series_of_numbers_that_somebody_holds_is_busy_and_no_repeated_request(service: Any) -> None:
+    await create(service)
+    later = {"name": "常州精工", "credit_code": credit_code(901)}
+    async with service.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        held = await session.execute(sa.text("UPDATE number_series SET last = last WHERE series = 'supplier'"))
+        with refused("BUSY"):
+            await create(service, **later)
+    assert held.rowcount == 1
+
+    assert (await create(service, **later)).code == "SUP-000002"
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
