@@ -1,16 +1,19 @@
 """One person's window: what each page of the web application asks the gateway for, in the same waves.
 
 Read off web/src: the pages, `api/documents.ts` (lists, records, saving), `api/references.ts` (names behind ids, asked
-for once), `documents/GenericList.tsx`, `documents/GenericDetail.tsx` with its state line, and `api/live.ts`.
+for every five minutes), `documents/GenericList.tsx`, `documents/GenericDetail.tsx` with its state line,
+`documents/ReferencePicker.tsx`, and `api/live.ts`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bench.wire import Answer, Wire, with_query
@@ -21,42 +24,58 @@ TASK, CASE, NOTICE, EMPLOYEE, ITEM = (
     "approval.task", "approval.case", "approval.notice", "identity.employee", "inventory.item",
 )  # fmt: skip
 # as web/src/api/live.ts: records that change with another, and for how long changes are gathered
-FOLLOWERS = {CASE: (TASK, "approval.opinion", REQUISITION), NOTICE: (TASK,), ORDER: ("procurement.sourcing_task",)}
+FOLLOWERS = {CASE: (TASK, "approval.opinion"), NOTICE: (TASK,), ORDER: ("procurement.sourcing_task",)}
 GATHER_SECONDS = 0.12
+# for how long the pages keep the names behind ids and short lists, and what a picker found
+NAMES_SECONDS, PICKER_SECONDS = 300.0, 60.0
 BOOKKEEPING = {"id", "etag", "allowedActions", "customFields", "contentHash", "sortKey", "pinyinInitials"}
 _FILE = re.compile(r'(?:src|href)="(/[^"]+\.(?:js|css|svg))"')
-# screen -> milliseconds of each request
-Samples = defaultdict[str, list[float]]
+# screen -> when each request was answered (`time.perf_counter`), and after how many milliseconds
+Samples = defaultdict[str, list[tuple[float, float]]]
 
 
 class Window:
-    """A signed-in person; every request's time goes to the samples of its screen, every refusal to the errors."""
+    """A signed-in person; every request's time goes to the samples of its screen, every refusal is noted."""
 
-    def __init__(self, wire: Wire, cookie: str, samples: Samples, errors: list[str]) -> None:
-        self.wire, self.cookie, self.samples, self.errors = wire, cookie, samples, errors
+    def __init__(self, wire: Wire, cookie: str, samples: Samples, refused: Callable[[str], None]) -> None:
+        self.wire, self.cookie, self.samples, self.refused = wire, cookie, samples, refused
         self.meta: dict[str, Any] = {}
         self.me: dict[str, Any] = {}
         self.company = self.employee_id = ""
-        self._known: set[tuple[str, str]] = set()
-        self._kept: set[str] = set()
-        # what the page shows, by document: asked for again when it changes
-        self._shown: dict[str, set[str]] = {}
+        # until when an answer is kept
+        self._kept: dict[object, float] = {}
+        # what the page shows, by document, and of which record ("": of any): asked for again when it changes
+        self._shown: dict[str, dict[str, str]] = {}
         self.notified = asyncio.Event()
 
     async def ask(self, screen: str, verb: str, path: str, body: Any = None, *, missing: bool = False) -> Answer:
         """One request of a screen. A preference that nobody has set may be missing."""
-        answer = await self.wire.ask(verb, path, self.cookie, body=body, company=self.company)
-        self.samples[screen].append(answer.ms)
+        try:
+            answer = await self.wire.ask(verb, path, self.cookie, body=body, company=self.company)
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError) as problem:
+            error = f"{screen}: {verb} {path}: {problem!r}"
+            self.refused(error)
+            raise Refusal(error) from problem
+        self.samples[screen].append((time.perf_counter(), answer.ms))
         if answer.status >= 400 and not (missing and answer.status == 404):
-            self.errors.append(f"{screen}: {verb} {path}: {answer.text}")
-            raise Refusal(self.errors[-1])
+            error = f"{screen}: {verb} {path}: {answer.text}"
+            self.refused(error)
+            raise Refusal(error)
         return answer
 
-    async def show(self, screen: str, document: str, path: str, **query: Any) -> Any:
-        """Read what a page shows of a document."""
+    async def show(self, screen: str, document: str, path: str, record: str = "", **query: Any) -> Any:
+        """Read what a page shows of a document, or of one record of it."""
         whole = with_query(path, **query)
-        self._shown.setdefault(document, set()).add(whole)
+        self._shown.setdefault(document, {})[whole] = record
         return (await self.ask(screen, "GET", whole)).json()
+
+    def _keep(self, what: object, seconds: float) -> bool:
+        """Whether it has to be asked for; it is kept from now on."""
+        now = time.perf_counter()
+        if self._kept.get(what, 0.0) > now:
+            return False
+        self._kept[what] = now + seconds
+        return True
 
     # ---- the frame
 
@@ -73,21 +92,28 @@ class Window:
 
     async def follow(self) -> None:
         """Hold the event stream; what a change touches is asked for again, as long as the window is open."""
-        changed: set[str] = set()
-        refreshing: asyncio.Task[None] | None = None
+        changed: set[tuple[str, str]] = set()
+        refreshing: set[asyncio.Task[None]] = set()
         async for name, data in self.wire.events(f"/v1/events?company={self.company}", self.cookie):
             if name != "change":
                 continue
-            document = json.loads(data)["document"]
-            changed.update((document, *FOLLOWERS.get(document, ())))
+            change = json.loads(data)
+            document = change["document"]
+            if not changed:
+                refreshing.add(task := asyncio.create_task(self._refresh(changed)))
+                task.add_done_callback(refreshing.discard)
+            changed.update([(document, change["id"]), *((follower, "") for follower in FOLLOWERS.get(document, ()))])
             if document in (NOTICE, TASK):
                 self.notified.set()
-            if refreshing is None or refreshing.done():
-                refreshing = asyncio.create_task(self._refresh(changed))
 
-    async def _refresh(self, changed: set[str]) -> None:
+    async def _refresh(self, changed: set[tuple[str, str]]) -> None:
         await asyncio.sleep(GATHER_SECONDS)
-        paths = [path for document in changed for path in self._shown.get(document, ())]
+        paths = {
+            path
+            for document, record in changed
+            for path, of in self._shown.get(document, {}).items()
+            if not record or not of or of == record
+        }
         changed.clear()
         try:
             await asyncio.gather(*(self.ask("live refresh", "GET", path) for path in paths))
@@ -130,23 +156,28 @@ class Window:
         await self._names(screen, _references(columns, rows))
         return rows
 
-    async def form(self, picks: Iterable[str]) -> list[dict[str, Any]]:
-        """An empty requisition, and its item picker with the first letters typed; the items that were found."""
+    async def form(self) -> None:
+        """An empty requisition."""
         self._leave()
         path = self._path("inventory.item_category")
-        await self.show("requisition form", "inventory.item_category", path, pageSize=200)
-        found: list[dict[str, Any]] = []
-        for text in picks:
-            for typed in ("", text[: len(text) // 2], text):
-                query = {"search": typed, "filter": 'state = "ACTIVE"', "pageSize": 20}
-                rows = (await self.ask("item picker", "GET", with_query(self._path(ITEM), **query))).json()["items"]
-                found += rows[:1] if typed == text else []
-        await self._names("requisition form", {"inventory.unit": [item["baseUnitId"] for item in found]})
-        return found
+        if self._keep(path, NAMES_SECONDS):
+            await self.show("requisition form", "inventory.item_category", path, pageSize=200)
 
-    async def save(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Keep the draft as the form does, then show who would be asked."""
-        made: dict[str, Any] = (await self.ask("save draft", "POST", self._path(REQUISITION), body)).json()
+    async def pick(self, text: str) -> dict[str, Any]:
+        """The item picker of a line: opened, half of the code typed, all of it; the item that was found."""
+        rows: list[dict[str, Any]] = []
+        for typed in ("", text[: len(text) // 2], text):
+            query = {"search": typed, "filter": 'state = "ACTIVE"', "pageSize": 20}
+            if typed == text or self._keep((ITEM, typed), PICKER_SECONDS):
+                rows = (await self.ask("item picker", "GET", with_query(self._path(ITEM), **query))).json()["items"]
+        await self._names("requisition form", {"inventory.unit": [rows[0]["baseUnitId"]]})
+        return rows[0]
+
+    async def save(self, body: dict[str, Any], kept: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Keep the draft as the form does by itself after every line, then show who would be asked."""
+        path = self._path(REQUISITION)
+        asked = ("PATCH", f"{path}/{kept['id']}", body | {"etag": kept["etag"]}) if kept else ("POST", path, body)
+        made: dict[str, Any] = (await self.ask("save draft", *asked)).json()
         path = f"{self._path(REQUISITION)}/{made['id']}:preview"
         preview = (await self.ask("path preview", "GET", path)).json()
         await self._names("path preview", {EMPLOYEE: [key for step in preview["steps"] for key in step["employeeIds"]]})
@@ -165,12 +196,12 @@ class Window:
         about = self.meta["documents"][document]
         path = f"{about['path']}/{key}"
         if known:
-            self._shown.setdefault(document, set()).add(path)
-        row: dict[str, Any] = known or await self.show(screen, document, path)
+            self._shown.setdefault(document, {})[path] = key
+        row: dict[str, Any] = known or await self.show(screen, document, path, key)
         history = f"/v1/{about['service']}/records/{about['name']}/{key}/history"
-        parts = [self.show(screen, document, history, pageSize=50)]
-        parts += [self.show(screen, document, f"{path}:listLinks")] if "listLinks" in about["methods"] else []
-        parts += [self._case_of(screen, key)] if int(row.get("submission") or 0) > 0 else []
+        parts = [self.show(screen, document, history, key, pageSize=50)]
+        parts += [self.show(screen, document, f"{path}:listLinks", key)] if "listLinks" in about["methods"] else []
+        parts += self._case_of(screen, row)
         members = [field for field in about["fields"] if field["type"] == "message" and field.get("repeated")]
         ids = _references(_shown(about["fields"]), [row])
         for field in members:
@@ -192,10 +223,11 @@ class Window:
 
     async def task(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """One turn: the turn, what it is about, its case."""
-        task = await self.show("task page", TASK, f"{self._path(TASK)}/{key}")
+        task = await self.show("task page", TASK, f"{self._path(TASK)}/{key}", key)
         about = self.meta["documents"][task["documentType"]]
+        key = task["documentId"]
         record, _ = await asyncio.gather(
-            self.show("task page", task["documentType"], f"{about['path']}/{task['documentId']}"),
+            self.show("task page", task["documentType"], f"{about['path']}/{key}", key),
             self._case("task page", task["caseId"]),
         )
         lines = self.meta["messages"]["PurchaseRequisitionLine"]["fields"]
@@ -205,11 +237,13 @@ class Window:
         return task, record
 
     async def approve(self, task: dict[str, Any], record: dict[str, Any]) -> None:
-        """Agree to what was shown; all of approval on the page is asked for again."""
+        """Agree to what was shown; the list of turns is asked for again, and the page of this one is left."""
         path = f"{self._path(TASK)}/{task['id']}:approve"
         await self.ask("approve", "POST", path, {"contentHash": record["contentHash"], "text": ""})
-        paths = [p for document, shown in self._shown.items() if document.startswith("approval.") for p in shown]
-        await asyncio.gather(*(self.ask("approve", "GET", path) for path in paths))
+        lists = {path: of for path, of in self._shown.get(TASK, {}).items() if not of}
+        self._leave()
+        self._shown[TASK] = lists
+        await asyncio.gather(*(self.ask("approve", "GET", path) for path in lists))
 
     async def release(self, order: dict[str, Any]) -> None:
         """Send an order to its supplier; its life and links are asked for again."""
@@ -231,18 +265,23 @@ class Window:
         return await self.show(screen, NOTICE, self._path(NOTICE), pageSize=30)
 
     async def _preference(self, screen: str, name: str) -> None:
-        if name not in self._kept:
-            self._kept.add(name)
+        if self._keep(name, math.inf):
             await self.ask(screen, "GET", f"/v1/identity/preferences/{name}", missing=True)
 
-    async def _case_of(self, screen: str, key: str) -> None:
+    def _case_of(self, screen: str, row: dict[str, Any]) -> list[Coroutine[Any, Any, None]]:
+        """The case of a record: the owner's record names it, others look for it."""
+        if "caseId" in row and row.get("ownerId") == self.employee_id:
+            return [self._case(screen, row["caseId"])] if row["caseId"] else []
+        return [self._case_sought(screen, row["id"])] if int(row.get("submission") or 0) > 0 else []
+
+    async def _case_sought(self, screen: str, key: str) -> None:
         query = {"filter": f'document_id = "{key}"', "orderBy": "create_time desc", "pageSize": 1}
         cases = (await self.show(screen, CASE, self._path(CASE), **query))["cases"]
         if cases:
             await self._case(screen, cases[0]["id"])
 
     async def _case(self, screen: str, key: str) -> None:
-        case = await self.show(screen, CASE, f"{self._path(CASE)}/{key}")
+        case = await self.show(screen, CASE, f"{self._path(CASE)}/{key}", key)
         people = [opinion["authorId"] for opinion in case["opinions"]]
         people += [task["assigneeId"] for task in case["tasks"] if task["state"] == "OPEN"]
         people += [key for step in case["upcoming"] for key in step["employeeIds"]]
@@ -253,9 +292,10 @@ class Window:
         wanted = []
         for document, keys in ids.items():
             method = self.meta["documents"].get(document, {"methods": {}})["methods"].get("batchGet")
-            new = [key for key in dict.fromkeys(keys) if key and (document, key) not in self._known]
-            self._known.update((document, key) for key in new)
-            if method and new and self._can(method.get("permission")):
+            if not method or not self._can(method.get("permission")):
+                continue
+            new = [key for key in dict.fromkeys(keys) if key and self._keep((document, key), NAMES_SECONDS)]
+            if new:
                 wanted.append(self.ask(screen, "GET", with_query(method["path"], ids=new[:200])))
         await asyncio.gather(*wanted)
 

@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
-import { ApiError } from "@/api/errors";
+import { waitBefore } from "@/api/errors";
 import { followActions } from "@/api/trace";
 import { App } from "@/app/App";
 import { startLanguage } from "@/app/i18n";
@@ -12,7 +12,10 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 15_000,
-      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.http < 500),
+      // the stream tells of changes, also of those missed while it was away
+      refetchOnWindowFocus: false,
+      retry: (failures, error) => waitBefore(failures, error) !== false,
+      retryDelay: (failures, error) => waitBefore(failures, error) || 0,
     },
   },
   mutationCache: new MutationCache({

@@ -6,6 +6,7 @@ Cookies are kept by hand: Python's cookie jar drops Secure cookies over http, wh
 from __future__ import annotations
 
 import asyncio
+import functools
 import html
 import json
 import re
@@ -67,12 +68,11 @@ class Door:
 
     def __init__(self, address: str, authority: str = "") -> None:
         self.address = address
-        self.verify = ssl.create_default_context(cafile=authority) if authority else True
         self._cookies: dict[str, dict[str, str]] = {}
         # a jar that takes nothing, so that only the cookies kept here are sent
         jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx2.AsyncClient(
-            timeout=30, cookies=jar, follow_redirects=False, trust_env=False, verify=self.verify
+            timeout=30, cookies=jar, follow_redirects=False, trust_env=False, verify=_trust(authority)
         )
 
     async def close(self) -> None:
@@ -148,6 +148,12 @@ class Door:
                 else:
                     kept.pop(name, None)
         return answer
+
+
+@functools.cache
+def _trust(authority: str) -> ssl.SSLContext:
+    """Read once: reading the machine's authorities takes longer than signing in."""
+    return ssl.create_default_context(cafile=authority or None)
 
 
 def _site(address: str) -> str:

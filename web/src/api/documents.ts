@@ -58,13 +58,14 @@ export function useListSummary(document: DocumentMeta, { filter, search, extra }
 
 export type ListSummary = ReturnType<typeof useListSummary>;
 
-/** The first page of a list. */
-export function useList<T extends Row = Row>(document: DocumentMeta | undefined, params: ListParams, enabled = true) {
+/** The first page of a list. `staleTime`: for how many ms it is not asked again, unless the stream tells of a change. */
+export function useList<T extends Row = Row>(document: DocumentMeta | undefined, params: ListParams, enabled = true, staleTime?: number) {
   return useQuery({
     queryKey: [document?.key, "list", context.company, params],
     queryFn: ({ signal }) => fetchList<T>(document!, params, undefined, signal),
     enabled: enabled && document !== undefined,
     placeholderData: keepPreviousData,
+    ...(staleTime === undefined ? {} : { staleTime }),
   });
 }
 
@@ -102,12 +103,15 @@ export function callMethod<T>(method: Method, id: string, body: Record<string, u
   return call<T>(method.verb, fillPath(method.path, { id }), options);
 }
 
+/** What a saved answer already says about its record, or is asked under the name of its version. */
+const ANSWERED = new Set<unknown>(["get", "preview"]);
+
 /** A saved answer replaces the cached record at once; lists and everything derived are asked again. */
 export function remember(client: QueryClient, document: DocumentMeta, row: unknown, gone?: string): void {
   const saved = row as Row | undefined;
   if (saved?.id && saved.etag) client.setQueryData(documentKey(document, saved.id), saved);
   void client.invalidateQueries({
-    predicate: ({ queryKey }) => queryKey[0] === document.key && !(queryKey[1] === "get" && queryKey[3] === saved?.id) && queryKey[3] !== gone,
+    predicate: ({ queryKey }) => queryKey[0] === document.key && !(ANSWERED.has(queryKey[1]) && queryKey[3] === saved?.id) && queryKey[3] !== gone,
   });
 }
 

@@ -53,6 +53,17 @@ export class ApiError extends Error {
   }
 }
 
+const TRIES = 2;
+
+/** How long to wait before asking the same again, in ms; false where that would not help. A busy suite says how long. */
+export function waitBefore(failures: number, error: unknown): number | false {
+  if (failures >= TRIES) return false;
+  if (!(error instanceof ApiError)) return 1_000 * 2 ** failures;
+  if (error.http !== 429 && error.http < 500) return false;
+  // not all at the same moment: they were sent away together
+  return Math.max(1, Number(error.facts.retry_after_seconds ?? 0)) * 1_000 * (1 + Math.random()) * 2 ** failures;
+}
+
 /** The network failed: nothing is known about the outcome, so the same key is sent again. */
 export class Unreachable extends Error {}
 

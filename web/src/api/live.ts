@@ -20,10 +20,25 @@ type Message = { kind: "change"; change: Change } | { kind: "reset" } | { kind: 
 
 /** Records that change together with another without an event of their own. */
 const FOLLOWERS: Record<string, string[]> = {
-  "approval.case": ["approval.task", "approval.opinion", "procurement.purchase_requisition"],
+  "approval.case": ["approval.task", "approval.opinion"],
   "approval.notice": ["approval.task"],
   "procurement.purchase_order": ["procurement.sourcing_task"],
 };
+
+/** What changed since the pages were last refreshed: records by their document; `undefined` among them: any record of it. */
+export type Changes = Map<string, Set<string | undefined>>;
+
+export function note(changes: Changes, { document, id }: Pick<Change, "document" | "id">): void {
+  const add = (name: string, record?: string) => changes.set(name, (changes.get(name) ?? new Set()).add(record));
+  add(document, id || undefined);
+  for (const name of FOLLOWERS[document] ?? []) add(name);
+}
+
+/** Whether a query shows something that changed: a list may show any record of its document, the page of a record only its own. */
+export function touches(changes: Changes, [document, , , record]: readonly unknown[]): boolean {
+  const records = changes.get(String(document));
+  return records !== undefined && (typeof record !== "string" || records.has(undefined) || records.has(record));
+}
 
 const GATHER_MS = 120;
 const RETRY_MS = 5_000;
@@ -31,20 +46,20 @@ const RETRY_MS = 5_000;
 export function followChanges(client: QueryClient, company: string): () => void {
   const channel = new BroadcastChannel(`heyi.live.${company}`);
   const stop = new AbortController();
-  const changed = new Set<string>();
+  let changed: Changes = new Map();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let trace: string | undefined;
 
   const refresh = () => {
     timer = undefined;
-    const names = new Set(changed);
-    changed.clear();
-    within(trace, () => void client.invalidateQueries({ predicate: ({ queryKey }) => names.has(String(queryKey[0])) }));
+    const told = changed;
+    changed = new Map();
+    within(trace, () => void client.invalidateQueries({ predicate: ({ queryKey }) => touches(told, queryKey) }));
   };
   const act = (message: Message) => {
     if (message.kind === "signed_out") return goToSignIn(message.why);
     if (message.kind === "reset") return void client.invalidateQueries();
-    for (const name of [message.change.document, ...(FOLLOWERS[message.change.document] ?? [])]) changed.add(name);
+    note(changed, message.change);
     trace = message.change.trace;
     timer ??= setTimeout(refresh, GATHER_MS);
   };

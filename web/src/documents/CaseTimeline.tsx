@@ -18,10 +18,11 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const { t } = useTranslation();
   const meta = useMeta();
   const document = useDocumentMeta("approval.case");
-  const { data } = useDocument<Case>(document, caseId);
+  const { data, error } = useDocument<Case>(document, caseId);
   const act = useAction(document);
   const [asking, setAsking] = useState<string>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
+  if (error) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
   const open = data.tasks.filter(({ state }) => state === "OPEN");
   // also when some of them have answered: the others see that theirs is not the only one

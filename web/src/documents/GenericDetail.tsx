@@ -3,6 +3,7 @@ import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useDocument, useList } from "@/api/documents";
+import { useMe } from "@/api/me";
 import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
@@ -76,10 +77,13 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
 
 /** The case that a document is, or was last, decided in. */
 function useCaseId(document: DocumentMeta, row: Row): string {
+  const me = useMe();
   const cases = useDocumentMeta("approval.case");
-  const known = document.key === cases.key ? row.id : "";
+  // the owner has a part in the case that the record names
+  const own = row.caseId !== undefined && row.ownerId === me.employee.id;
+  const known = document.key === cases.key ? row.id : own ? String(row.caseId) : "";
   // asked as a list: a case that the reader has no part in is left out, not refused
-  const wanted = !known && Number(row.submission ?? 0) > 0;
+  const wanted = !known && !own && Number(row.submission ?? 0) > 0;
   const latest = useList(cases, { filter: `document_id = "${row.id}"`, orderBy: "create_time desc", pageSize: 1 }, wanted);
   return known || (wanted ? (latest.data?.rows[0]?.id ?? "") : "");
 }

@@ -20,6 +20,8 @@ interface Common {
 }
 
 const PAUSE_MS = 200;
+/** Opened for line after line: what was found for the same letters a minute ago is shown again. */
+const KEPT_MS = 60_000;
 
 /** Records that can still be chosen: those in use, where the document knows such a state. */
 export function choosable(meta: Meta, document: DocumentMeta): string | undefined {
@@ -37,7 +39,7 @@ function useOptions(key: string, filter: string | undefined, asked: boolean) {
     return () => clearTimeout(timer);
   }, [text]);
   const conditions = [choosable(meta, document), filter].filter(Boolean).join(" AND ");
-  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20 }, asked);
+  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20 }, asked, KEPT_MS);
   const rows = list.data?.rows ?? [];
   return { document, rows, loading: list.isFetching, setText };
 }

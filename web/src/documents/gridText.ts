@@ -65,7 +65,7 @@ export async function findReference(client: QueryClient, meta: Meta, key: string
   const wanted = text.trim();
   if (!wanted) return undefined;
   const { rows } = await client.fetchQuery({
-    queryKey: [key, "paste", context.company, wanted],
+    queryKey: [key, "paste", context.company, { text: wanted }],
     queryFn: () => fetchList(document, { search: wanted, pageSize: 5 }),
     staleTime: 60_000,
   });

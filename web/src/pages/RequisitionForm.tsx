@@ -34,6 +34,7 @@ function withoutBlankLines(values: Values): Values {
 }
 
 const AUTOSAVE_MS = 1_000;
+const KEPT_MS = 300_000;
 
 function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined }) {
   const { t } = useTranslation();
@@ -105,7 +106,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
 
 /** Input VAT by category; a short list that is kept. */
 function useCategoryRates(): (id: string) => string {
-  const categories = useList(useDocumentMeta("inventory.item_category"), { pageSize: 200 });
+  const categories = useList(useDocumentMeta("inventory.item_category"), { pageSize: 200 }, true, KEPT_MS);
   return (id) => String(categories.data?.rows.find((row) => row.id === id)?.taxRate ?? "");
 }
 

@@ -131,7 +131,9 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const error = running.error ? (violationsByField(running.error).text ?? sentenceOf(running.error).title) : "";
   const submit = () => {
     const onSuccess = () => {
-      void client.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
+      // after a decision the next request is shown: what this page showed is asked for again when somebody looks
+      const refetchType = decision === "comment" ? "active" : "none";
+      void client.invalidateQueries({ refetchType, predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
     if (decision === "comment") return comment.mutate({ action: "comment", id: task.caseId, body: { text } }, { onSuccess });
