@@ -1,4 +1,4 @@
-"""Monday, eight o'clock: five hundred people sign in through Keycloak within ten minutes and work on until all are there.
+"""Monday, eight o'clock: five hundred people sign in through Keycloak within ten minutes and work on from then on.
 
 Teams of ten: nine ask for three things at a time, their head agrees, buyers release the orders that follow. Every
 request that a page makes is timed (`screens`), and everybody holds an event stream. People are a further part of the

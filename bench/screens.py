@@ -216,7 +216,7 @@ class Window:
         """Open turns, oldest first."""
         self._leave()
         mine = f'assignee_id = "{self.employee_id}" AND state = "OPEN"'
-        query = {"filter": mine, "orderBy": "open_time", "pageSize": 100, "summarize": "true"}
+        query: dict[str, Any] = {"filter": mine, "orderBy": "open_time", "pageSize": 100, "summarize": "true"}
         tasks: list[dict[str, Any]] = (await self.show("inbox", TASK, self._path(TASK), **query))["tasks"]
         await self._names("inbox", {EMPLOYEE: [task["requesterId"] for task in tasks]})
         return tasks
@@ -240,7 +240,7 @@ class Window:
         """Agree to what was shown; the list of turns is asked for again, and the page of this one is left."""
         path = f"{self._path(TASK)}/{task['id']}:approve"
         await self.ask("approve", "POST", path, {"contentHash": record["contentHash"], "text": ""})
-        lists = {path: of for path, of in self._shown.get(TASK, {}).items() if not of}
+        lists: dict[str, str] = {path: of for path, of in self._shown.get(TASK, {}).items() if not of}
         self._leave()
         self._shown[TASK] = lists
         await asyncio.gather(*(self.ask("approve", "GET", path) for path in lists))
@@ -275,7 +275,7 @@ class Window:
         return [self._case_sought(screen, row["id"])] if int(row.get("submission") or 0) > 0 else []
 
     async def _case_sought(self, screen: str, key: str) -> None:
-        query = {"filter": f'document_id = "{key}"', "orderBy": "create_time desc", "pageSize": 1}
+        query: dict[str, Any] = {"filter": f'document_id = "{key}"', "orderBy": "create_time desc", "pageSize": 1}
         cases = (await self.show(screen, CASE, self._path(CASE), **query))["cases"]
         if cases:
             await self._case(screen, cases[0]["id"])
