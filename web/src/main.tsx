@@ -8,12 +8,14 @@ import { startLanguage } from "@/app/i18n";
 import { notifyError } from "@/app/notify";
 import "@/styles.css";
 
+const AWAY_MS = 300_000;
+
 const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 15_000,
-      // the stream tells of changes, also of those missed while it was away
-      refetchOnWindowFocus: false,
+      // The stream tells of changes; who comes back after longer does not rely on its having lived meanwhile.
+      refetchOnWindowFocus: ({ state }) => Date.now() - state.dataUpdatedAt > AWAY_MS,
       retry: (failures, error) => waitBefore(failures, error) !== false,
       retryDelay: (failures, error) => waitBefore(failures, error) || 0,
     },
