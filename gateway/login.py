@@ -31,6 +31,9 @@ log = telemetry.logger("gateway.login")
 
 ATTEMPT_SECONDS = 600
 PROVIDER_SECONDS = 5
+# Longer: a renewal whose answer is not waited for has used up the refresh token, and the person is signed out. Shorter
+# than the database lets a transaction wait for us.
+RENEWAL_SECONDS = 9
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _REGISTRY = jws.JWSRegistry(algorithms=list(ALGORITHMS))
 
@@ -143,8 +146,9 @@ class Provider:
         """Ask the token endpoint; None where it says no. Refuses where it cannot be asked."""
         try:
             reply = await self._http.post(
-                self._address("token"), data=form, auth=(CLIENT_ID, self._secret), timeout=PROVIDER_SECONDS
-            )
+                self._address("token"), data=form, auth=(CLIENT_ID, self._secret),
+                timeout=RENEWAL_SECONDS if "refresh_token" in form else PROVIDER_SECONDS,
+            )  # fmt: skip
         except httpx2.HTTPError as problem:
             log.warning("provider_unreachable", problem=repr(problem))
             raise Refused("SERVICE_UNAVAILABLE", service="keycloak") from None

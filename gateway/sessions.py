@@ -54,6 +54,8 @@ _SEEN_EVERY = 60
 _REMEMBERED = 20_000
 # renewals that hold a connection while the provider thinks: fewer than the pool has, the rest is for everybody else
 _RENEWING = 4
+# what is left of a token when a call may outlive it
+_SHORT = 5
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Sessions:
         self._known: OrderedDict[bytes, tuple[float, Session]] = OrderedDict()
         self._locks: weakref.WeakValueDictionary[bytes, asyncio.Lock] = weakref.WeakValueDictionary()
         self._renewing = asyncio.Semaphore(_RENEWING)
+        self._beside: dict[bytes, asyncio.Task[None]] = {}
         # Told which sessions ended, so that their streams end too.
         self.listeners: list[Listener] = []
 
@@ -150,8 +153,12 @@ class Sessions:
                 session = self._remembered(id_hash) or await self._load(id_hash)
         if session is None or not await self._alive(session):
             return None
-        if self._left(session) < self._limits.refresh_before:
+        left = self._left(session)
+        if left <= _SHORT:
             return await self._renew(session)
+        if left < self._limits.refresh_before:
+            # nobody waits for the provider while the token still counts
+            self._renew_beside(session)
         return session
 
     async def standing(self, hashes: set[bytes]) -> set[bytes]:
@@ -236,15 +243,24 @@ class Sessions:
             remembered = self._remembered(session.id_hash)
             if remembered is not None and self._left(remembered) >= self._limits.refresh_before:
                 return remembered
-            try:
-                async with self._renewing:
-                    return await self._renew_locked(session)
-            except Exception as problem:
-                # the provider, a free connection, or another replica that holds the row: not in time
-                if self._left(session) <= 5 or not (isinstance(problem, Refused) or is_away(problem)):
-                    raise
-                log.warning("session_renewed_later", problem=telemetry.plain(problem))
-                return session
+            async with self._renewing:
+                return await self._renew_locked(session)
+
+    def _renew_beside(self, session: Session) -> None:
+        """Begin to exchange the tokens, unless somebody already does."""
+        if session.id_hash not in self._beside:
+            self._beside[session.id_hash] = asyncio.create_task(self._renewed(session))
+
+    async def _renewed(self, session: Session) -> None:
+        try:
+            await self._renew(session)
+        except Exception as problem:
+            # the provider, a free connection, or another replica that holds the row: not in time, the next request asks
+            if not (isinstance(problem, Refused) or is_away(problem)):
+                raise
+            log.warning("session_renewed_later", problem=telemetry.plain(problem))
+        finally:
+            del self._beside[session.id_hash]
 
     def _lock(self, id_hash: bytes) -> asyncio.Lock:
         return self._locks.setdefault(id_hash, asyncio.Lock())

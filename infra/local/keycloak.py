@@ -148,6 +148,8 @@ class Keycloak:
             "--db-pool-initial-size=2",
             "--db-pool-max-size=20",
             "--log-level=warn,org.keycloak.services:info",
+            # the rest of the cores stays with the suite, and with those who have typed theirs already
+            f"--spi-password-hashing--argon2--cpu-cores={max(1, (os.cpu_count() or 1) // 2)}",
         ]
         return [
             str(machine.java()),
