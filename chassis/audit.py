@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from chassis import contract, ids, mapping
 from chassis.crypto import Encrypted
 from chassis.db import Document, Part
+from chassis.together import Piece
 
 if TYPE_CHECKING:
     from chassis.call import Call
@@ -45,11 +46,12 @@ def collect(call: Call) -> list[tuple[Any, list[dict[str, Any]]]]:
     return list(found.values())
 
 
-INSERTS = """entry AS (
+_ENTRY = """entry AS (
   INSERT INTO audit_entry (id, at, company_id, actor_id, service, method, outcome, trace_id)
   VALUES (CAST(:entry AS uuid), CAST(:at AS timestamptz), :entry_company, :entry_actor, :entry_service,
     :entry_method, 'done', :trace)
-), change AS (
+)"""
+_CHANGES = """change AS (
   INSERT INTO audit_change (id, entry_id, document_type, document_id, version, changes)
   SELECT id, CAST(:entry AS uuid), document_type, document_id, version, CAST(changes AS jsonb)
   FROM unnest(CAST(:change_ids AS uuid[]), CAST(:change_types AS text[]), CAST(:change_documents AS uuid[]),
@@ -57,22 +59,29 @@ INSERTS = """entry AS (
 )"""
 
 
-def values(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> dict[str, Any]:
-    """Parameters of INSERTS: one entry for the call and one row for each document that it changed."""
-    return {
-        "entry": ids.uuid7(),
+def pieces(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> list[Piece]:
+    """One entry for the call and one row for each document that it changed."""
+    entry = ids.uuid7()
+    values = {
+        "entry": entry,
         "at": call.now(),
         "entry_company": call.company_id,
         "entry_actor": call.actor.person,
         "entry_service": call.actor.service,
         "entry_method": method,
         "trace": trace_id,
+    }
+    if not changed:
+        return [Piece(_ENTRY, values)]
+    changes = {
+        "entry": entry,
         "change_ids": [ids.uuid7() for _ in changed],
         "change_types": [contract.snake(type(row).__message__.DESCRIPTOR.name) for row, _ in changed],
         "change_documents": [row.id for row, _ in changed],
         "change_versions": [row.version or 0 for row, _ in changed],
         "changes": [orjson.dumps(changes).decode() for _, changes in changed],
     }
+    return [Piece(_ENTRY, values), Piece(_CHANGES, changes)]
 
 
 def _parts(row: Any) -> list[Any]:

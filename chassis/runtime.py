@@ -31,7 +31,7 @@ from chassis.clock import Clock
 from chassis.db import Document, fenced_to, is_away, tables_of
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.tls import name_of
-from chassis.together import save_together
+from chassis.together import Piece, numbered, run, save_together, settle
 
 if TYPE_CHECKING:
     from chassis.clients import Clients
@@ -228,7 +228,7 @@ class Runtime:
 
     async def _claim_key(self, session: AsyncSession, method: contract.Method, scope: dict[str, Any]) -> Any:
         """Insert the idempotency row; the stored reply where the key was used before for the same request."""
-        if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None:
+        if await run(session, _CLAIM_KEY, tuple(scope[name] for name in _CLAIM_NAMES)) is not None:
             return None
         found = (await session.execute(_FIND_KEY, scope)).one()
         if found.request_hash != scope["hash"]:
@@ -264,26 +264,24 @@ class Runtime:
     ) -> Any:
         """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
 
-        After the flush one statement writes all of it: audit entry and changes, outbox rows, readers, stored reply.
+        One statement writes all of it: the handler's rows, audit entry and changes, outbox rows, readers, stored reply.
         """
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
-        await save_together(call.db)
-        await call.db.flush()
+        pieces = settle(call.db)
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        values = {
-            **audit.values(call, method_name, changed, telemetry.trace_id()),
-            **outbox.values(call.outgoing),
-            "readable": [document_id for document_id, _ in call.readers],
-            "readers": [employee_id for _, employee_id in call.readers],
-        }
-        if key is None:
-            await call.db.execute(_RECORD, values)
-        else:
-            await call.db.execute(_RECORD_AND_REPLY, {**values, **key, "response": message.SerializeToString()})
+        pieces += audit.pieces(call, method_name, changed, telemetry.trace_id())
+        if call.outgoing:
+            pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
+        if call.readers:
+            documents, employees = zip(*call.readers, strict=True)
+            pieces.append(Piece(_LET_READ, {"readable": documents, "readers": employees}))
+        if key is not None:
+            pieces.append(Piece(_KEEP_REPLY, {**key, "response": message.SerializeToString()}))
+        await save_together(call.db, pieces)
         return message
 
     def _prepare(self, call: Call, changed: list[Any]) -> None:
@@ -391,7 +389,7 @@ def search_vector(row: Any) -> str:
     return " ".join(f"'{word}':{position}" for position, word in enumerate(quoted, 1))
 
 
-_CLAIM_KEY = sa.text(
+_CLAIM_KEY, _CLAIM_NAMES = numbered(
     "INSERT INTO idempotency (company_id, actor_id, method, key, request_hash) "
     "VALUES (:company, :actor, :method, :key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
 )
@@ -405,11 +403,7 @@ _LET_READ = """reader AS (
     AS r(document_id, employee_id)
   ON CONFLICT DO NOTHING
 )"""
-# constants of ours, joined: nothing of a caller is in the text
-_RECORDED = f"WITH {audit.INSERTS}, {outbox.INSERT}, {_LET_READ} "
-_RECORD = sa.text(_RECORDED + "SELECT 1")
-_RECORD_AND_REPLY = sa.text(
-    _RECORDED  # noqa: S608
-    + "UPDATE idempotency SET response = :response "
-    "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
-)
+_KEEP_REPLY = """reply AS (
+  UPDATE idempotency SET response = :response
+  WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key
+)"""
