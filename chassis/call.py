@@ -138,14 +138,11 @@ class Call:
         Raises DOCUMENT_NOT_FOUND, also for what belongs to others; STALE_ETAG where `etag` is not the row's.
         """
         identifier = key if isinstance(key, uuid.UUID) else _identifier(key)
-        statement = sa.select(model).where(model.id == identifier)  # type: ignore[attr-defined]
+        locked = lock if lock is not None else not (self.method and self.method.read_only)
+        statement = _loading(model, parts, locked)
         if scope:
             statement = statement.where(*self.scope_of(model))
-        if parts:
-            statement = statement.options(*_parts_of(model))
-        if lock if lock is not None else not (self.method and self.method.read_only):
-            statement = statement.with_for_update(of=model)
-        row = None if identifier is None else (await self.db.execute(statement)).scalar_one_or_none()
+        row = None if identifier is None else (await self.db.execute(statement, {"key": identifier})).scalar_one_or_none()
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
         if etag and etag != ids.etag_of(row.version):  # type: ignore[attr-defined]
@@ -395,6 +392,15 @@ def _newest(model: Any, names: tuple[str, ...]) -> Any:
     return insert.on_conflict_do_update(
         index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
     )
+
+
+@functools.cache
+def _loading(model: Any, parts: bool, locked: bool) -> Any:
+    """The statement that loads one document, built once for each kind."""
+    statement = sa.select(model).where(model.id == sa.bindparam("key"))
+    if parts:
+        statement = statement.options(*_parts_of(model))
+    return statement.with_for_update(of=model) if locked else statement
 
 
 def _identifier(key: str) -> uuid.UUID | None:

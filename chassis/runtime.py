@@ -9,13 +9,13 @@ no effect outside its transaction.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import random
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -120,7 +120,7 @@ class Runtime:
         except Refused as refusal:
             # that a service or its database is away decides nothing, and could often not be written down either
             if refusal.code != UNAVAILABLE and (method.policy.audit or refusal.code == 7):
-                await self._retrying(partial(self._audit_refusal, method, actor, company, refusal))
+                await self._retrying(functools.partial(self._audit_refusal, method, actor, company, refusal))
             raise
 
     async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
@@ -288,16 +288,18 @@ class Runtime:
         """Put instants, versions and search words on the rows that are about to be saved."""
         now = call.now()
         touched = {key: row for key, row in call.tracked.items() if key in call.touched}
+        deleted = call.db.deleted
         for row in ({id(row): row for row, _ in changed} | touched).values():
-            if row in call.db.deleted:
+            if row in deleted:
                 continue
-            if row in call.db.new:
+            state = sa.inspect(row)
+            if state.pending:
                 row.created_at = row.created_at or now
             row.updated_at = now
-            if sa.inspect(row).persistent:
+            if state.persistent:
                 # the version moves even where nothing else did
                 flag_modified(row, "updated_at")
-            if row.__search__ and (row in call.db.new or _words_changed(row)):
+            if row.__search__ and (state.pending or _words_changed(row)):
                 row.search = search_vector(row)
 
     def _as_message(self, call: Call, result: Any) -> Any:
@@ -378,13 +380,19 @@ class Runtime:
 
 
 def _words_changed(row: Any) -> bool:
-    state = sa.inspect(row)
-    return any(state.attrs[name].history.has_changes() for name in row.__search__)
+    before = sa.inspect(row).committed_state
+    return any(name in before and before[name] != getattr(row, name) for name in row.__search__)
 
 
 def search_vector(row: Any) -> str:
     """The words under which a document is found, as a tsvector: `'固定':1 '定资':2`."""
-    words = SEARCH_WORDS.split(text.search_document(*(getattr(row, name) for name in row.__search__)).strip())
+    return _vector(*(getattr(row, name) for name in row.__search__))
+
+
+@functools.lru_cache(maxsize=1000)
+def _vector(*texts: str | None) -> str:
+    """Kept for a while: a document's title stands in its case, its turns and its notices."""
+    words = SEARCH_WORDS.split(text.search_document(*texts).strip())
     quoted = (word.replace("\\", "\\\\").replace("'", "''")[:200] for word in words if word)
     return " ".join(f"'{word}':{position}" for position, word in enumerate(quoted, 1))
 
