@@ -1,6 +1,6 @@
 """The audit trail: who did what, and what of each document changed, before and after.
 
-Collected from the session just before it is flushed, so that no handler can forget it. Sensitive values are masked.
+Collected from the session just before it is saved, so that no handler can forget it. Sensitive values are masked.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ def _orphan(state: Any) -> bool:
 
 
 def _differences(row: Any, prefix: str) -> list[dict[str, Any]]:
-    state = sa.inspect(row)
+    state, model = sa.inspect(row), row.__class__
     persistent, now = state.persistent, state.dict
     changes = []
     # most rows that were read have few changes: SQLAlchemy's history of each attribute is not asked for
-    for name, hidden in _told(type(row)).items():
+    for name, hidden in _told(model).items():
         if name not in state.committed_state:
             continue
         before, after = state.committed_state[name], now.get(name)

@@ -1,6 +1,6 @@
 """Document numbers: `PO-{yyyy}-{000000}` counts per company, series and year.
 
-The counter row is taken last in the transaction, so that its lock is held only while the call is flushed and
+The counter row is taken last in the transaction, so that its lock is held only while the call is saved and
 committed. Gaps are allowed: a number belongs to a document that was committed, or to none.
 """
 

@@ -1,7 +1,7 @@
 """The way of a call: caller, policy, idempotency, transaction, handler, audit, outbox, commit, reply.
 
 One place opens transactions and commits them. The order inside is fixed: the idempotency row first, so that of two
-calls with one key the second waits or is told; numbers, the flush, audit, outbox and the stored reply last; then the
+calls with one key the second waits or is told; numbers, rows, audit, outbox and the stored reply last; then the
 commit, and only then the reply. Serialization failures and deadlocks run the whole handler again, so a handler has
 no effect outside its transaction.
 """

@@ -4,7 +4,7 @@ The ORM's flush sends a statement for each table and each versioned row; a state
 Here each table's rows travel as one JSON parameter, and all of them, with whatever else the call leaves behind, are
 data-modifying CTEs of one statement. PostgreSQL runs the counted parts (changes, removals) first and the rest after
 them, and checks references at the end, so their order does not matter. A row that has a version is saved only as it
-was read; of every changed row it is counted whether it was found.
+was read; of every changed row it is counted whether it was found. A JSON column without a value holds NULL.
 
 The session knows nothing of it afterwards: its rows are detached, with the values that were saved.
 """
@@ -96,7 +96,6 @@ async def run(session: AsyncSession, sql: str, values: tuple[Any, ...]) -> Any:
     return await session.run_sync(lambda plain: plain.connection().exec_driver_sql(sql, values).first())
 
 
-@functools.lru_cache(maxsize=2000)
 def numbered(text: str) -> tuple[str, tuple[str, ...]]:
     """A text with named parameters as the driver wants it, and the names in the order of their numbers."""
     names: dict[str, str] = {}
@@ -104,7 +103,7 @@ def numbered(text: str) -> tuple[str, tuple[str, ...]]:
     return sql, tuple(names)
 
 
-@functools.lru_cache(maxsize=2000)
+@functools.lru_cache(maxsize=500)
 def _statement(texts: tuple[str, ...], counted: tuple[bool, ...]) -> tuple[str, tuple[str, ...]]:
     """Constants of ours and names of tables, joined: nothing of a caller is in the text."""
     counts = [
@@ -112,7 +111,7 @@ def _statement(texts: tuple[str, ...], counted: tuple[bool, ...]) -> tuple[str, 
         for text, is_counted in zip(texts, counted, strict=True)
         if is_counted
     ]
-    return numbered(f"WITH {', '.join(texts)} SELECT {', '.join(counts) or '1'}")  # noqa: S608
+    return numbered(f"WITH {', '.join(texts)} SELECT {', '.join(counts) or '1'}")
 
 
 # ---- what is known of a model
@@ -154,11 +153,12 @@ class _Kind:
 
 @functools.cache
 def _kind(mapper: Mapper[Any]) -> _Kind:
-    columns = {one.key: one.columns[0] for one in mapper.column_attrs}
-    attribute = {column: key for key, column in columns.items()}
-    lines, referred = {}, {}
+    columns: dict[str, Any] = {one.key: one.columns[0] for one in mapper.column_attrs}
+    attribute: dict[Any, str] = {column: key for key, column in columns.items()}
+    lines: dict[str, tuple[tuple[str, str], ...]] = {}
+    referred: dict[str, tuple[tuple[str, str], ...]] = {}
     for relation in mapper.relationships:
-        there = {column: key for key, column in ((a.key, a.columns[0]) for a in relation.mapper.column_attrs)}
+        there: dict[Any, str] = {one.columns[0]: one.key for one in relation.mapper.column_attrs}
         pairs = tuple((there[far], attribute[near]) for near, far in relation.local_remote_pairs or ())
         (referred if relation.direction is MANYTOONE else lines)[relation.key] = pairs
     version = mapper.version_id_col
@@ -181,7 +181,7 @@ def _kind(mapper: Mapper[Any]) -> _Kind:
     )
 
 
-def _default(column: sa.Column[Any]) -> Callable[[Any], Any] | None:
+def _default(column: Any) -> Callable[[Any], Any] | None:
     default: Any = column.default
     if default is None:
         return None
