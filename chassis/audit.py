@@ -1,21 +1,24 @@
 """The audit trail: who did what, and what of each document changed, before and after.
 
-Collected from the session just before it is flushed, so that no handler can forget it. Sensitive values are masked.
+Collected from the session just before it is saved, so that no handler can forget it. Sensitive values are masked.
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.orm import NO_VALUE
 
 from chassis import contract, ids, mapping
 from chassis.crypto import Encrypted
 from chassis.db import Document, Part
+from chassis.together import Piece
 
 if TYPE_CHECKING:
     from chassis.call import Call
@@ -27,29 +30,32 @@ LEFT_OUT = {"id", "etag", "updated_at", "created_at", "content_hash"}
 def collect(call: Call) -> list[tuple[Any, list[dict[str, Any]]]]:
     """Documents that the call makes, changes or removes, with their field differences."""
     session = call.db
+    deleted = session.deleted
     found: dict[int, tuple[Any, list[dict[str, Any]]]] = {}
-    for row in [*session.new, *session.dirty, *session.deleted]:
+    for row in [*session.new, *session.dirty, *deleted]:
         if isinstance(row, Document):
             found.setdefault(id(row), (row, []))
     for row in call.tracked.values():
-        if id(row) in found or any(_modified(call, part) for part in _parts(row)):
+        parts = _parts(row)
+        if id(row) in found or any(_modified(call, part, deleted) for part in parts):
             _, changes = found.setdefault(id(row), (row, []))
             changes.extend(_differences(row, ""))
-            if row in session.new:
+            if sa.inspect(row).pending:
                 changes.extend(_counts(row))
             else:
-                changes.extend(c for part in _parts(row) for c in _line_differences(call, part))
+                changes.extend(c for part in parts for c in _line_differences(part, deleted))
             del changes[MOST_CHANGES:]
-            if row not in session.deleted:
+            if row not in deleted:
                 call.touched.add(id(row))
     return list(found.values())
 
 
-INSERTS = """entry AS (
+_ENTRY = """entry AS (
   INSERT INTO audit_entry (id, at, company_id, actor_id, service, method, outcome, trace_id)
   VALUES (CAST(:entry AS uuid), CAST(:at AS timestamptz), :entry_company, :entry_actor, :entry_service,
     :entry_method, 'done', :trace)
-), change AS (
+)"""
+_CHANGES = """change AS (
   INSERT INTO audit_change (id, entry_id, document_type, document_id, version, changes)
   SELECT id, CAST(:entry AS uuid), document_type, document_id, version, CAST(changes AS jsonb)
   FROM unnest(CAST(:change_ids AS uuid[]), CAST(:change_types AS text[]), CAST(:change_documents AS uuid[]),
@@ -57,38 +63,54 @@ INSERTS = """entry AS (
 )"""
 
 
-def values(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> dict[str, Any]:
-    """Parameters of INSERTS: one entry for the call and one row for each document that it changed."""
-    return {
-        "entry": ids.uuid7(),
+def pieces(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> list[Piece]:
+    """One entry for the call and one row for each document that it changed."""
+    entry = ids.uuid7()
+    values = {
+        "entry": entry,
         "at": call.now(),
         "entry_company": call.company_id,
         "entry_actor": call.actor.person,
         "entry_service": call.actor.service,
         "entry_method": method,
         "trace": trace_id,
+    }
+    if not changed:
+        return [Piece(_ENTRY, values)]
+    changes = {
+        "entry": entry,
         "change_ids": [ids.uuid7() for _ in changed],
         "change_types": [contract.snake(type(row).__message__.DESCRIPTOR.name) for row, _ in changed],
         "change_documents": [row.id for row, _ in changed],
         "change_versions": [row.version or 0 for row, _ in changed],
         "changes": [orjson.dumps(changes).decode() for _, changes in changed],
     }
+    return [Piece(_ENTRY, values), Piece(_CHANGES, changes)]
 
 
 def _parts(row: Any) -> list[Any]:
     state = sa.inspect(row)
-    return [
-        part
-        for relation in state.mapper.relationships
-        if issubclass(relation.mapper.class_, Part) and relation.key in state.dict
-        for part in [*getattr(row, relation.key), *state.attrs[relation.key].history.deleted]
-    ]
+    parts = []
+    for name in _relations(state.mapper):
+        if name in state.dict:
+            parts += state.dict[name]
+            if name in state.committed_state:
+                parts += state.attrs[name].history.deleted
+    return parts
 
 
-def _modified(call: Call, part: Any) -> bool:
+@functools.cache
+def _relations(mapper: Any) -> list[str]:
+    """A model's lists of lines."""
+    return [relation.key for relation in mapper.relationships if issubclass(relation.mapper.class_, Part)]
+
+
+def _modified(call: Call, part: Any, deleted: Any) -> bool:
     """Whether a line is new, changed or removed."""
     state = sa.inspect(part)
-    return state.transient or state.pending or part in call.db.deleted or call.db.is_modified(part) or _orphan(state)
+    if state.transient or state.pending or part in deleted or _orphan(state):
+        return True
+    return bool(state.modified) and call.db.is_modified(part)
 
 
 def _orphan(state: Any) -> bool:
@@ -96,32 +118,34 @@ def _orphan(state: Any) -> bool:
 
 
 def _differences(row: Any, prefix: str) -> list[dict[str, Any]]:
-    state = sa.inspect(row)
-    told = {plan.attribute for plan in mapping.plan_for(type(row)).fields.values()} - LEFT_OUT
+    state, model = sa.inspect(row), row.__class__
+    persistent, now = state.persistent, state.dict
     changes = []
-    for attribute in state.mapper.column_attrs:
-        if attribute.key not in told:
+    # most rows that were read have few changes: SQLAlchemy's history of each attribute is not asked for
+    for name, hidden in _told(model).items():
+        if name not in state.committed_state:
             continue
-        history = state.attrs[attribute.key].history
-        if not history.has_changes():
+        before, after = state.committed_state[name], now.get(name)
+        before = None if before is NO_VALUE else before
+        if before == after or (not persistent and after in (None, "", [])):
             continue
-        before = history.deleted[0] if history.deleted else None
-        after = history.added[0] if history.added else None
-        if before == after or (not state.persistent and after in (None, "", [])):
-            continue
-        hidden = _sensitive(type(row), attribute)
-        changes.append(
-            {"field": prefix + attribute.key, "before": _plain(before, hidden), "after": _plain(after, hidden)}
-        )
+        changes.append({"field": prefix + name, "before": _plain(before, hidden), "after": _plain(after, hidden)})
     return changes
 
 
-def _line_differences(call: Call, part: Any) -> list[dict[str, Any]]:
+@functools.cache
+def _told(model: Any) -> dict[str, bool]:
+    """The fields that the trail tells of, and whether their values are masked."""
+    told = {plan.attribute for plan in mapping.plan_for(model).fields.values()} - LEFT_OUT
+    return {one.key: _sensitive(model, one) for one in sa.inspect(model).column_attrs if one.key in told}
+
+
+def _line_differences(part: Any, deleted: Any) -> list[dict[str, Any]]:
     state = sa.inspect(part)
     prefix = f"{state.mapper.local_table.name}[{part.line_number}]."
     if state.transient or state.pending:
         return _differences(part, prefix)
-    if part in call.db.deleted or state.attrs["id"].value is None:
+    if part in deleted or state.dict.get("id") is None:
         return [{"field": prefix.rstrip("."), "before": "removed", "after": None}]
     return _differences(part, prefix)
 
@@ -130,9 +154,9 @@ def _counts(row: Any) -> list[dict[str, Any]]:
     """A new document's lines are told by their number: their content is the document's first version."""
     state = sa.inspect(row)
     return [
-        {"field": relation.key, "before": None, "after": len(getattr(row, relation.key))}
-        for relation in state.mapper.relationships
-        if relation.key in state.dict and issubclass(relation.mapper.class_, Part)
+        {"field": name, "before": None, "after": len(state.dict[name])}
+        for name in _relations(state.mapper)
+        if name in state.dict
     ]
 
 

@@ -138,20 +138,20 @@ class Call:
         Raises DOCUMENT_NOT_FOUND, also for what belongs to others; STALE_ETAG where `etag` is not the row's.
         """
         identifier = key if isinstance(key, uuid.UUID) else _identifier(key)
-        statement = sa.select(model).where(model.id == identifier)  # type: ignore[attr-defined]
+        locked = lock if lock is not None else not (self.method and self.method.read_only)
+        kind: Any = model
+        statement = _loading(kind, parts, locked)
         if scope:
             statement = statement.where(*self.scope_of(model))
-        if parts:
-            statement = statement.options(*_parts_of(model))
-        if lock if lock is not None else not (self.method and self.method.read_only):
-            statement = statement.with_for_update(of=model)
-        row = None if identifier is None else (await self.db.execute(statement)).scalar_one_or_none()
+        row = None
+        if identifier is not None:
+            row = (await self.db.execute(statement, {"key": identifier})).scalar_one_or_none()
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
-        if etag and etag != ids.etag_of(row.version):  # type: ignore[attr-defined]
-            raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))  # type: ignore[attr-defined]
+        if etag and etag != ids.etag_of(row.version):
+            raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
         self.tracked[id(row)] = row
-        return row
+        return row  # type: ignore[no-any-return]
 
     async def page(
         self, model: Any, request: Any, *, where: Sequence[Any] = (), scope: bool = True, default_order: str = ""
@@ -316,7 +316,7 @@ class Call:
         return empty_pb2.Empty()
 
     def next_number(self, row: Any, series: str | None = None, attribute: str = "number") -> None:
-        """The row gets the next number of its series when the call is flushed: last, so that the lock is short."""
+        """The row gets the next number of its series when the call is saved: last, so that the lock is short."""
         self.numbers.append((row, series or row.__series__, attribute))
 
     def announce(self, kind: type[contract.Message], row: Row, audience: Iterable[uuid.UUID] = (), **extra: Any) -> Row:
@@ -347,7 +347,7 @@ class Call:
     # ---- replies
 
     def reply(self, row: Any, *, parts: bool = True) -> Any:
-        """The row as its message, with the actions that the caller may take now. Only after it was flushed."""
+        """The row as its message, with the actions that the caller may take now. Only when it is being saved."""
         plan = mapping.plan_for(type(row))
         return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts))
 
@@ -395,6 +395,15 @@ def _newest(model: Any, names: tuple[str, ...]) -> Any:
     return insert.on_conflict_do_update(
         index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
     )
+
+
+@functools.cache
+def _loading(model: Any, parts: bool, locked: bool) -> Any:
+    """The statement that loads one document, built once for each kind."""
+    statement = sa.select(model).where(model.id == sa.bindparam("key"))
+    if parts:
+        statement = statement.options(*_parts_of(model))
+    return statement.with_for_update(of=model) if locked else statement
 
 
 def _identifier(key: str) -> uuid.UUID | None:

@@ -73,6 +73,7 @@ class Contract:
         return next(d for d in self.documents.values() if d.message is kind)
 
 
+@functools.cache
 def snake(name: str) -> str:
     """`PurchaseOrder` -> `purchase_order`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -83,11 +84,13 @@ def subject_of(kind: type[Message]) -> str:
     return str(kind.DESCRIPTOR.GetOptions().Extensions[options_pb2.event_subject])
 
 
+@functools.cache
 def spec_of(field: FieldDescriptor) -> options_pb2.FieldSpec:
     """What the contract says of a field."""
     return field.GetOptions().Extensions[options_pb2.field]
 
 
+@functools.cache
 def behaviours_of(field: FieldDescriptor) -> frozenset[int]:
     """google.api.field_behavior of a field."""
     return frozenset(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])

@@ -1,6 +1,6 @@
 """Document numbers: `PO-{yyyy}-{000000}` counts per company, series and year.
 
-The counter row is taken last in the transaction, so that its lock is held only while the call is flushed and
+The counter row is taken last in the transaction, so that its lock is held only while the call is saved and
 committed. Gaps are allowed: a number belongs to a document that was committed, or to none.
 """
 
@@ -11,9 +11,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects import postgresql as pg
-
-from chassis.db import tables_of
+from chassis.together import numbered, run
 
 if TYPE_CHECKING:
     from chassis.call import Call
@@ -47,12 +45,14 @@ async def allocate(call: Call) -> None:
     on = call.today()
     for (company, series), rows in sorted(wishes.items(), key=lambda item: (str(item[0][0]), item[0][1])):
         pattern = call.runtime.service.series[series]
-        table = tables_of(call.runtime.service.base.metadata).number_series
-        insert = pg.insert(table).values(company_id=company, series=series, period=period(pattern, on), last=len(rows))
-        statement = insert.on_conflict_do_update(
-            index_elements=["company_id", "series", "period"], set_={"last": table.c.last + len(rows)}
-        ).returning(table.c.last)
-        last = (await call.db.execute(statement)).scalar_one()
-        for serial, (row, attribute) in enumerate(rows, last - len(rows) + 1):
+        count, values = len(rows), {"company": company, "series": series, "period": period(pattern, on)}
+        last = (await run(call.db, _NEXT, tuple({**values, "count": count}[name] for name in _NAMES)))[0]
+        for serial, (row, attribute) in enumerate(rows, last - count + 1):
             setattr(row, attribute, render(pattern, on, serial))
     call.numbers.clear()
+
+
+_NEXT, _NAMES = numbered(
+    "INSERT INTO number_series AS s (company_id, series, period, last) VALUES (:company, :series, :period, :count) "
+    "ON CONFLICT (company_id, series, period) DO UPDATE SET last = s.last + EXCLUDED.last RETURNING last"
+)

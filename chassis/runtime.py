@@ -1,7 +1,7 @@
 """The way of a call: caller, policy, idempotency, transaction, handler, audit, outbox, commit, reply.
 
 One place opens transactions and commits them. The order inside is fixed: the idempotency row first, so that of two
-calls with one key the second waits or is told; numbers, the flush, audit, outbox and the stored reply last; then the
+calls with one key the second waits or is told; numbers, rows, audit, outbox and the stored reply last; then the
 commit, and only then the reply. Serialization failures and deadlocks run the whole handler again, so a handler has
 no effect outside its transaction.
 """
@@ -9,13 +9,13 @@ no effect outside its transaction.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import random
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from chassis.clock import Clock
 from chassis.db import Document, fenced_to, is_away, tables_of
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.tls import name_of
-from chassis.together import save_together
+from chassis.together import Piece, numbered, run, save_together, settle
 
 if TYPE_CHECKING:
     from chassis.clients import Clients
@@ -120,7 +120,7 @@ class Runtime:
         except Refused as refusal:
             # that a service or its database is away decides nothing, and could often not be written down either
             if refusal.code != UNAVAILABLE and (method.policy.audit or refusal.code == 7):
-                await self._retrying(partial(self._audit_refusal, method, actor, company, refusal))
+                await self._retrying(functools.partial(self._audit_refusal, method, actor, company, refusal))
             raise
 
     async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
@@ -228,7 +228,7 @@ class Runtime:
 
     async def _claim_key(self, session: AsyncSession, method: contract.Method, scope: dict[str, Any]) -> Any:
         """Insert the idempotency row; the stored reply where the key was used before for the same request."""
-        if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None:
+        if await run(session, _CLAIM_KEY, tuple(scope[name] for name in _CLAIM_NAMES)) is not None:
             return None
         found = (await session.execute(_FIND_KEY, scope)).one()
         if found.request_hash != scope["hash"]:
@@ -264,42 +264,42 @@ class Runtime:
     ) -> Any:
         """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
 
-        After the flush one statement writes all of it: audit entry and changes, outbox rows, readers, stored reply.
+        One statement writes all of it: the handler's rows, audit entry and changes, outbox rows, readers, stored reply.
         """
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
-        await save_together(call.db)
-        await call.db.flush()
+        pieces = settle(call.db)
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        values = {
-            **audit.values(call, method_name, changed, telemetry.trace_id()),
-            **outbox.values(call.outgoing),
-            "readable": [document_id for document_id, _ in call.readers],
-            "readers": [employee_id for _, employee_id in call.readers],
-        }
-        if key is None:
-            await call.db.execute(_RECORD, values)
-        else:
-            await call.db.execute(_RECORD_AND_REPLY, {**values, **key, "response": message.SerializeToString()})
+        pieces += audit.pieces(call, method_name, changed, telemetry.trace_id())
+        if call.outgoing:
+            pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
+        if call.readers:
+            documents, employees = zip(*call.readers, strict=True)
+            pieces.append(Piece(_LET_READ, {"readable": documents, "readers": employees}))
+        if key is not None:
+            pieces.append(Piece(_KEEP_REPLY, {**key, "response": message.SerializeToString()}))
+        await save_together(call.db, pieces)
         return message
 
     def _prepare(self, call: Call, changed: list[Any]) -> None:
         """Put instants, versions and search words on the rows that are about to be saved."""
         now = call.now()
         touched = {key: row for key, row in call.tracked.items() if key in call.touched}
+        deleted = call.db.deleted
         for row in ({id(row): row for row, _ in changed} | touched).values():
-            if row in call.db.deleted:
+            if row in deleted:
                 continue
-            if row in call.db.new:
+            state = sa.inspect(row)
+            if state.pending:
                 row.created_at = row.created_at or now
             row.updated_at = now
-            if sa.inspect(row).persistent:
+            if state.persistent:
                 # the version moves even where nothing else did
                 flag_modified(row, "updated_at")
-            if row.__search__ and (row in call.db.new or _words_changed(row)):
+            if row.__search__ and (state.pending or _words_changed(row)):
                 row.search = search_vector(row)
 
     def _as_message(self, call: Call, result: Any) -> Any:
@@ -381,18 +381,24 @@ class Runtime:
 
 
 def _words_changed(row: Any) -> bool:
-    state = sa.inspect(row)
-    return any(state.attrs[name].history.has_changes() for name in row.__search__)
+    before = sa.inspect(row).committed_state
+    return any(name in before and before[name] != getattr(row, name) for name in row.__search__)
 
 
 def search_vector(row: Any) -> str:
     """The words under which a document is found, as a tsvector: `'固定':1 '定资':2`."""
-    words = SEARCH_WORDS.split(text.search_document(*(getattr(row, name) for name in row.__search__)).strip())
+    return _vector(*(getattr(row, name) for name in row.__search__))
+
+
+@functools.lru_cache(maxsize=1000)
+def _vector(*texts: str | None) -> str:
+    """Kept for a while: a document's title stands in its case, its turns and its notices."""
+    words = SEARCH_WORDS.split(text.search_document(*texts).strip())
     quoted = (word.replace("\\", "\\\\").replace("'", "''")[:200] for word in words if word)
     return " ".join(f"'{word}':{position}" for position, word in enumerate(quoted, 1))
 
 
-_CLAIM_KEY = sa.text(
+_CLAIM_KEY, _CLAIM_NAMES = numbered(
     "INSERT INTO idempotency (company_id, actor_id, method, key, request_hash) "
     "VALUES (:company, :actor, :method, :key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
 )
@@ -407,11 +413,7 @@ _LET_READ = """reader AS (
     AS r(document_id, employee_id)
   ON CONFLICT DO NOTHING
 )"""
-# constants of ours, joined: nothing of a caller is in the text
-_RECORDED = f"WITH {audit.INSERTS}, {outbox.INSERT}, {_LET_READ} "
-_RECORD = sa.text(_RECORDED + "SELECT 1")
-_RECORD_AND_REPLY = sa.text(
-    _RECORDED  # noqa: S608
-    + "UPDATE idempotency SET response = :response "
-    "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
-)
+_KEEP_REPLY = """reply AS (
+  UPDATE idempotency SET response = :response
+  WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key
+)"""

@@ -115,6 +115,17 @@ async def test_of_two_who_edit_the_same_version_the_second_is_told(service, as_)
     assert caught.value.facts == {"current_etag": '"2"'}
 
 
+async def test_what_was_saved_is_read_to_the_letter(service, as_):
+    """Rows travel to the database as JSON: nothing in a value may be taken for a word of it or of SQL."""
+    admin = as_("admin")
+    names = [r'a"b\c \u0041 {"x": [null, 1]}', "'; DROP TABLE unit; -- :name $1 %s", "𠮷 ünï ½ ''"]
+    made = await admin.CreateUnit(unit={**UNIT, "name": names[0], "factor": "123456789.123456789"})
+    for name in names:
+        changed = await admin.UpdateUnit(unit={"id": made.id, "name": name}, update_mask="name")
+        read = await admin.GetUnit(id=made.id)
+        assert (read.name, read.factor, read.etag) == (name, "123456789.123456789", changed.etag)
+
+
 async def test_the_trail_says_who_changed_what(service, as_):
     unit = await as_("admin").CreateUnit(unit=UNIT)
     await as_("buyer").UpdateUnit(unit={"id": unit.id, "name": "件"}, update_mask="name")
