@@ -167,7 +167,8 @@ class Call:
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
             conditions.append(condition)
         default = default_order or contract.load().document_of(model.__message__).default_order
-        order = query.order_of(plan, request.order_by, default)
+        wanted = frozenset(self.fields.split(",")) if self.fields else None
+        order, rows_of = _rows_of(model, wanted, request.order_by, default)
         if request.summarize:
             await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply)
         hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
@@ -175,28 +176,30 @@ class Call:
         behind = []
         if request.page_token:
             behind = [query.after(order, query.values_of(order, request.page_token, hashed))]
-        wanted = frozenset(self.fields.split(",")) if self.fields else None
-        by = [k.column.desc() if k.descending else k.column.asc() for k in order]
-        rows_of = sa.select(*_columns(model, plan, wanted, order))
         if len(ways) > 1:
             # each way has its index, their OR has none: the page is the first of the first rows of every way
-            keys = sa.select(model.id).where(*conditions, *behind).order_by(*by).limit(size + 1)
+            keys = rows_of.with_only_columns(model.id).where(*conditions, *behind).limit(size + 1)
             firsts = [sa.select(keys.where(way).subquery()) for way in ways]
             rows_of = rows_of.where(model.id.in_(sa.union_all(*firsts)))
         else:
             rows_of = rows_of.where(*conditions, *behind, *_any_of(ways))
-        rows = (await self.db.execute(rows_of.order_by(*by).limit(size + 1))).all()
+        rows = await self._rows(rows_of.limit(size + 1))
         into = getattr(reply, _list_field(reply, plan.message))
-        write = plan.writer(wanted)
+        write = plan.writer(wanted, in_order=True)
         present = (
             self._presenter(model) if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") else None
         )
         for row in rows[:size]:
-            message = write(row)
-            into.append(message if present is None else present(row, message))
+            message = write(row, into.add)
+            if present is not None:
+                present(row, message)
         if len(rows) > size:
             reply.next_page_token = query.token_of(order, rows[size - 1], hashed)
         return reply
+
+    async def _rows(self, statement: Any) -> Sequence[Any]:
+        """Columns by their names: asked past the session, which has nothing to keep of them."""
+        return await self.db.run_sync(lambda session: session.connection().execute(statement).all())
 
     async def _summarize(self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any) -> None:
         totals = [f for f in plan.fields.values() if f.spec.total]
@@ -217,11 +220,12 @@ class Call:
         plan = mapping.plan_for(model)
         reply = self.method.reply()
         keys = [key for key in map(_identifier, request.ids) if key is not None]
-        statement = sa.select(*_columns(model)).where(model.id.in_(keys), *(self.scope_of(model) if scope else ()))
+        within = self.scope_of(model) if scope else ()
+        statement = sa.select(*_columns(model, plan)).where(model.id.in_(keys), *within)
         into = getattr(reply, _list_field(reply, plan.message))
-        present = self._presenter(model)
-        for row in (await self.db.execute(statement)).all():
-            into.append(present(row, plan.to_message(row, with_parts=False)))
+        write, present = plan.writer(in_order=True), self._presenter(model)
+        for row in await self._rows(statement):
+            present(row, write(row, into.add))
         return reply
 
     def scope_of(self, model: Any, permission: str = "") -> list[Any]:
@@ -426,16 +430,27 @@ def _parts_of(model: Any) -> list[Any]:
     return options
 
 
+@functools.lru_cache(maxsize=1000)
+def _rows_of(model: Any, wanted: frozenset[str] | None, order_by: str, default: str) -> tuple[list[query.Order], Any]:
+    """The keys of a list's order, and its statement before any condition; the same for each page of a list."""
+    plan = mapping.plan_for(model)
+    order = query.order_of(plan, order_by, default)
+    by = [key.column.desc() if key.descending else key.column.asc() for key in order]
+    return order, sa.select(*_columns(model, plan, wanted, order)).order_by(*by)
+
+
 def _columns(
-    model: Any, plan: mapping.Plan | None = None, wanted: frozenset[str] | None = None, order: Iterable[Any] = ()
+    model: Any, plan: mapping.Plan, wanted: frozenset[str] | None = None, order: Iterable[Any] = ()
 ) -> list[Any]:
-    """The columns of a list: all, or what the wanted fields, the order and the allowed actions need."""
-    names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key != "search"]
-    if plan is not None and wanted is not None and not hasattr(model, "__present__"):
-        needed = {f.attribute for f in plan.fields.values() if f.name in wanted}
-        needed |= {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
+    """The columns of a list: those shown, then all others, or what the order and the allowed actions need."""
+    shown = [f.attribute for f in plan.shown(wanted)]
+    names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key not in ("search", *shown)]
+    if wanted is not None and not hasattr(model, "__present__"):
+        needed = {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
         names = [name for name in names if name in needed]
-    return [getattr(model, name) for name in names]
+    # the table's columns, not the attributes: two of these are compared by making an expression of them
+    columns = sa.inspect(model).columns
+    return [columns[name] for name in (*shown, *names)]
 
 
 def _list_field(reply: Any, message: Any) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from google.api import field_behavior_pb2
-from google.protobuf import json_format, message_factory, struct_pb2, timestamp_pb2
+from google.protobuf import json_format, message_factory, struct_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from sqlalchemy.dialects import postgresql as pg
 
@@ -73,22 +73,32 @@ class Plan:
     message: type[contract.Message]
     fields: dict[str, FieldPlan]
 
-    @functools.lru_cache(maxsize=500)  # noqa: B019  (plans live as long as the process)
-    def writer(self, wanted: frozenset[str] | None = None) -> Callable[[Any], Any]:
-        """A function from a row to its message without parts, with all fields or those wanted: the heart of a list."""
-        plain = [p for p in self.fields.values() if p.part is None and (wanted is None or p.name in wanted)]
-        read = attrgetter(*(p.attribute for p in plain), "id", "id")
-        names = [(p.name, p.write) for p in plain]
-        make, versioned = self.message, hasattr(self.model, "version") and (wanted is None or "etag" in wanted)
+    def shown(self, wanted: frozenset[str] | None = None) -> list[FieldPlan]:
+        """The fields of a row without its parts: all, or those wanted."""
+        return [p for p in self.fields.values() if p.part is None and (wanted is None or p.name in wanted)]
 
-        def write(row: Any) -> Any:
-            message: Any = make(
-                **{
-                    name: value if convert is None else convert(value)
-                    for (name, convert), value in zip(names, read(row), strict=False)
-                    if value is not None
-                }
-            )
+    @functools.lru_cache(maxsize=500)  # noqa: B019  (plans live as long as the process)
+    def writer(self, wanted: frozenset[str] | None = None, *, in_order: bool = False) -> Callable[..., Any]:
+        """A function from a row to its message without parts, with all fields or those wanted: the heart of a list.
+
+        It takes what makes the message too: a reply's `rows.add` makes it in its place. A row that begins with the
+        shown attributes in their order (`in_order`) is read as a tuple, not by their names.
+        """
+        plain = self.shown(wanted)
+        read: Callable[[Any], Iterable[Any]] = (
+            iter if in_order else attrgetter(*(p.attribute for p in plain), "id", "id")
+        )
+        names = [p.name for p in plain]
+        converted = [(p.name, p.write) for p in plain if p.write is not None]
+        versioned = hasattr(self.model, "version") and (wanted is None or "etag" in wanted)
+
+        def write(row: Any, make: Callable[..., Any] = self.message) -> Any:
+            values = dict(zip(names, read(row), strict=False))
+            for name, convert in converted:
+                if (value := values[name]) is not None:
+                    values[name] = convert(value)
+            # a value that is None leaves its field unset
+            message: Any = make(**values)
             if versioned and row.version is not None:
                 message.etag = ids.etag_of(row.version)
             return message
@@ -306,13 +316,16 @@ def _codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, column: Any) -> 
 
 def decimal_text(value: decimal.Decimal, scale: int) -> str:
     """A number as it travels: money with its two digits, anything finer without zeros at its end."""
-    plain = format(value, "f")
+    plain = str(value)
+    if "E" in plain:
+        plain = format(value, "f")
     return plain if scale <= 2 or "." not in plain else plain.rstrip("0").rstrip(".")
 
 
-def _timestamp(value: datetime.datetime) -> timestamp_pb2.Timestamp:
-    whole = (value - _EPOCH) // datetime.timedelta(microseconds=1)
-    return timestamp_pb2.Timestamp(seconds=whole // 1_000_000, nanos=whole % 1_000_000 * 1000)
+def _timestamp(value: datetime.datetime) -> dict[str, int]:
+    """As a message's constructor takes it: a message of its own would be copied there by way of its bytes."""
+    since = value - _EPOCH
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1000}
 
 
 def masked(value: str) -> str:

@@ -113,7 +113,6 @@ def logger(name: str) -> Any:
 
 def _set_up_logs(level: str) -> None:
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -121,21 +120,21 @@ def _set_up_logs(level: str) -> None:
         _without_values,
         _without_secrets,
     ]
+    # our own lines in one pass; the standard library's loggers are those of others
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _as_json],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _as_json],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                lambda *line: _as_json(*line).decode(),
+            ],
         )
     )
     root = logging.getLogger()
@@ -143,6 +142,20 @@ def _set_up_logs(level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("nats", "httpx", "httpx2", "httpcore", "httpcore2", "asyncio", "opentelemetry", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+class _Lines:
+    """Where the lines of one of our loggers go: each in one write to standard output, whatever that is by then."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def msg(self, line: bytes) -> None:
+        output = sys.stdout.buffer
+        output.write(line + b"\n")
+        output.flush()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _where(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -187,8 +200,8 @@ def plain(error: BaseException) -> str:
     return f"{name} {code}".strip()
 
 
-def _as_json(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
-    return orjson.dumps(dict(line), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+def _as_json(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> bytes:
+    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
 # ---- traces

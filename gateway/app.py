@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import authn, contract, telemetry
 from chassis.clients import ServiceTokens
@@ -44,7 +44,9 @@ from gateway.upstream import Upstreams
 log = telemetry.logger("gateway.app")
 
 KEY = re.compile(r"[A-Za-z0-9_\-.:]{8,100}", re.ASCII)
-STREAM_PATH = "/v1/events"
+META_PATH, STREAM_PATH = "/v1/meta", "/v1/events"
+# the gateway's own addresses among those of the contract
+OWN_PATHS = frozenset({META_PATH, STREAM_PATH})
 MAX_QUERY = 16 * 1024
 _WATCH_SECONDS = 5
 _SWEEP_SECONDS = 300
@@ -260,19 +262,20 @@ class Gateway:
         return found
 
 
-class ContractRoute(BaseRoute):
-    """Every address of the contract as one route: found in a tree, not by trying a hundred patterns in turn."""
+class ContractDoor:
+    """Every address of the contract, found in a tree: before the framework, whose layers cost more than the rest.
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    Everything below the contract's prefix is decided here, what does not exist too; other addresses are the
+    framework's.
+    """
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Everything below the contract's prefix is decided here, what does not exist too."""
-        inside = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        return (Match.FULL if inside else Match.NONE), {}
+    def __init__(self, gateway: Gateway, others: ASGIApp) -> None:
+        self._gateway, self._others = gateway, others
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the method and serve it."""
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/") or scope["path"] in OWN_PATHS:
+            return await self._others(scope, receive, send)
         request, gateway = Request(scope, receive), self._gateway
         path = scope["path"]
         if found := gateway.router.find(scope["method"], path):
@@ -284,15 +287,14 @@ class ContractRoute(BaseRoute):
         await answer(scope, receive, send)
 
 
-def create(gateway: Gateway) -> FastAPI:
+def create(gateway: Gateway) -> ASGIApp:
     """The application. FastAPI infers nothing here: every handler takes the request as it is."""
     app = FastAPI(lifespan=gateway.life, openapi_url=None, docs_url=None, redoc_url=None)
     sign_in = gateway.sign_in
     app.router.routes.extend(
         [
-            Route("/v1/meta", gateway.meta, methods=["GET"]),
+            Route(META_PATH, gateway.meta, methods=["GET"]),
             Route(STREAM_PATH, gateway.events, methods=["GET"]),
-            ContractRoute(gateway),
             Route("/auth/login", sign_in.login, methods=["GET"]),
             Route("/auth/callback", sign_in.callback, methods=["GET"]),
             Route("/auth/session", sign_in.session, methods=["GET"]),
@@ -306,11 +308,11 @@ def create(gateway: Gateway) -> FastAPI:
     )
     app.add_exception_handler(Refused, entry.on_refused)
     app.add_exception_handler(HTTPException, entry.on_http_exception)
+    app.add_exception_handler(Exception, entry.on_fault)
     limits = gateway.settings.limits
-    app.add_middleware(BodyLimit, limit=limits.body_bytes, seconds=limits.body_seconds)
-    app.add_middleware(Concurrency, limit=limits.concurrency, exempt=(STREAM_PATH, "/health/"))
-    app.add_middleware(entry.Entry, secure=gateway.settings.public_url.startswith("https://"))
-    return app
+    limited = BodyLimit(ContractDoor(gateway, app), limits.body_bytes, limits.body_seconds)
+    at_once = Concurrency(limited, limits.concurrency, (STREAM_PATH, "/health/"))
+    return entry.Entry(at_once, secure=gateway.settings.public_url.startswith("https://"))
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import functools
 import json
 import math
 import re
@@ -45,6 +46,8 @@ _INT_RANGES = {
 }
 _LONG = {F.TYPE_INT64, F.TYPE_SINT64, F.TYPE_SFIXED64, F.TYPE_UINT64, F.TYPE_FIXED64}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+# `00:00` to `59:59`
+_IN_HOUR = [f"{second // 60:02d}:{second % 60:02d}" for second in range(3600)]
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,19})", re.ASCII)
 _KEYS = re.compile(rb'"\s+:')
 _FAULT = object()
@@ -172,12 +175,19 @@ def _float_out(value: float) -> Any:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
+@functools.lru_cache(maxsize=4096)
+def _hour_out(hours: int) -> str:
+    """`2026-01-31T08:`, of an hour since 1970."""
+    return (_EPOCH + datetime.timedelta(hours=hours)).isoformat()[:14]
+
+
 def _timestamp_out(stamp: Any) -> str:
-    text = (_EPOCH + datetime.timedelta(seconds=stamp.seconds)).isoformat()[:19]
+    hours, seconds = divmod(stamp.seconds, 3600)
+    text = _hour_out(hours) + _IN_HOUR[seconds]
     if nanos := stamp.nanos:
-        digits = f"{nanos:09d}"
-        digits = digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits
-        return f"{text}.{digits}Z"
+        if nanos % 1000:
+            return f"{text}.{nanos:09d}Z"
+        return f"{text}.{nanos // 1000:06d}Z" if nanos % 1_000_000 else f"{text}.{nanos // 1_000_000:03d}Z"
     return f"{text}Z"
 
 

@@ -9,7 +9,7 @@ import re
 import time
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -34,35 +34,40 @@ class Entry:
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
-        self._headers = {
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+        headers = {
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+            "cache-control": "no-store",
         }
         if secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+            headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+        # as they go on the wire; an answer's own of the same name stands
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        began, status = time.perf_counter(), 0
-        scope["state"] = {**(scope.get("state") or {}), "locale": locale_of(scope)}
+        began, status, headers = time.perf_counter(), 0, Headers(scope=scope)
+        scope["state"] = {**(scope.get("state") or {}), "locale": locale_of(scope, headers)}
 
         async def outward(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-                headers.setdefault("Cache-Control", "no-store")
-                headers["X-Request-Id"] = telemetry.trace_id()
+                own = message.get("headers", ())
+                given = {name for name, _ in own}
+                message["headers"] = [
+                    *own,
+                    *(pair for pair in self._headers if pair[0] not in given),
+                    (b"x-request-id", telemetry.trace_id().encode()),
+                ]
             await send(message)
 
-        above, link = trace_of(Headers(scope=scope))
+        above, link = trace_of(headers)
         name = f"{scope['method']} {_ID.sub('{id}', scope['path'][:100])}"
         quiet = scope["path"].startswith(_QUIET)
         begins = scope["path"].startswith(_BEGINS)
@@ -75,15 +80,12 @@ class Entry:
             except ClientDisconnect:
                 log.info("client_left", path=scope["path"][:200])
             except Exception as problem:
-                away = is_away(problem)
-                if away:
+                if is_away(problem):
                     log.warning("database_away", path=scope["path"][:200], problem=telemetry.plain(problem))
                 else:
                     log.exception("request_failed", path=scope["path"][:200])
                 if status == 0:
-                    unavailable = Refused("SERVICE_UNAVAILABLE", service="gateway")
-                    answer = refused(scope, unavailable) if away else fault(scope)
-                    await answer(scope, receive, outward)
+                    await fault(scope, problem)(scope, receive, outward)
             if status >= 500:
                 telemetry.failed(str(status))
             if not quiet:
@@ -104,14 +106,14 @@ def trace_of(headers: Headers) -> tuple[str, str]:
     return (given, "") if ours else ("", given)
 
 
-def locale_of(scope: Scope) -> str:
+def locale_of(scope: Scope, headers: Headers) -> str:
     """The language to answer in: what the link says, else what the browser prefers."""
     query = scope.get("query_string", b"")
     if b"locale=" in query:
         wanted = dict(parse_qsl(query.decode("latin-1"))).get("locale", "")
         if wanted in LOCALES:
             return str(wanted)
-    return choose_locale(Headers(scope=scope).get("accept-language", ""))
+    return choose_locale(headers.get("accept-language", "")[:200])
 
 
 def refused(scope: Scope, refusal: Refused) -> Response:
@@ -119,8 +121,10 @@ def refused(scope: Scope, refusal: Refused) -> Response:
     return errors.response(refusal, scope["state"]["locale"], telemetry.trace_id())
 
 
-def fault(scope: Scope) -> Response:
-    """Something broke; what it was is in the log under the trace's id."""
+def fault(scope: Scope, problem: Exception) -> Response:
+    """Something broke, or the database is away; what it was is in the log under the trace's id."""
+    if is_away(problem):
+        return refused(scope, Refused("SERVICE_UNAVAILABLE", service="gateway"))
     return refused(scope, Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id()))
 
 
@@ -128,6 +132,11 @@ async def on_refused(request: Request, refusal: Exception) -> Response:
     """Refusals raised inside a route."""
     assert isinstance(refusal, Refused)
     return refused(request.scope, refusal)
+
+
+async def on_fault(request: Request, problem: Exception) -> Response:
+    """What broke inside a route: the framework answers with it and raises it again, to be logged by the entry."""
+    return fault(request.scope, problem)
 
 
 async def on_http_exception(request: Request, problem: Exception) -> Response:

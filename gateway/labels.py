@@ -20,6 +20,7 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
+@functools.lru_cache(maxsize=1000)
 def choose_locale(wanted: str) -> str:
     """The language to answer in, from `zh-CN`, `en-GB;q=0.8,...` or nothing at all."""
     best, best_weight = DEFAULT_LOCALE, 0.0

@@ -50,13 +50,20 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        size = len(scope.get("query_string", b""))
+        size, comes = len(scope.get("query_string", b"")), False
         for name, value in scope["headers"]:
             size += len(name) + len(value)
-            if name == b"content-length" and (not value.isdigit() or int(value) > self._limit):
-                raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+            if name == b"content-length":
+                if not value.isdigit() or int(value) > self._limit:
+                    raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+                comes = True
+            elif name == b"transfer-encoding":
+                comes = True
         if size > HEADER_BYTES:
             raise Refused("REQUEST_TOO_LARGE", limit_bytes=HEADER_BYTES)
+        if not comes:
+            # neither length nor encoding: HTTP/1.1 knows no body then, and nothing is waited for
+            return await self._app(scope, receive, send)
         read, complete, deadline = 0, False, asyncio.get_running_loop().time() + self._seconds
 
         async def counted() -> Message:

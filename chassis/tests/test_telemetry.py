@@ -84,6 +84,20 @@ def test_a_log_line_says_who_and_in_which_trace_and_no_secret(logs_put_back, cap
     assert theirs["event"] == "it said no"
 
 
+def test_a_line_below_the_level_is_not_written_and_an_exception_says_where_not_what(logs_put_back, capsys):
+    telemetry.set_up("chassis", "test", level="warning")
+    log = telemetry.logger("heyi.level")
+    log.info("unheard")
+    try:
+        raise LookupError("what somebody typed")
+    except LookupError:
+        log.exception("it broke")
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["event"], line["level"], line["logger"]) == ("it broke", "error", "heyi.level")
+    assert line["exception"][0].startswith("LookupError < ")
+    assert "typed" not in json.dumps(line)
+
+
 def test_numbers_cost_nothing_while_nobody_listens():
     telemetry.count("heyi.tx.retries", sqlstate="40001")
     telemetry.measure("heyi.rpc.seconds", 0.1)

@@ -263,9 +263,12 @@ async def test_a_database_that_is_away_is_told_as_such_and_no_fault(bench: Bench
     cookie = await bench.sign_in()
     await bench.admit_connections(0)
     try:
-        reply = await bench.http.get(ORDERS, headers={"cookie": f"{cookie}x"})
-        assert (reply.status_code, reason_of(reply)) == (503, "SERVICE_UNAVAILABLE")
-        assert reply.headers["retry-after"]
+        # before the framework and inside it
+        for path in (ORDERS, "/auth/session"):
+            reply = await bench.http.get(path, headers={"cookie": f"{cookie}x"})
+            assert (reply.status_code, reason_of(reply)) == (503, "SERVICE_UNAVAILABLE")
+            assert reply.headers["retry-after"]
+            assert reply.headers["x-request-id"]
     finally:
         await bench.admit_connections(-1)
 
