@@ -48,6 +48,13 @@ MUTANTS = (
         "services/inventory/tests/test_promises.py::test_an_event_is_worked_on_once_however_often_it_comes",
     ),
     Mutant(
+        "inbox insert of several events",
+        "chassis/inbox.py",
+        "if event.id not in claimed:",
+        "if event.id not in claimed and False:",
+        "services/procurement/tests/test_together.py::test_events_that_share_a_transaction_act_once_each_on_its_own_record",
+    ),
+    Mutant(
         "version check",
         "chassis/call.py",
         "where=model.version < insert.excluded.version",
@@ -144,9 +151,8 @@ MUTANTS = (
     Mutant(
         "acknowledgement after the commit",
         "chassis/inbox.py",
-        "        async with self.places:\n            try:\n                await work_on(",
-        "        await message.ack()\n        async with self.places:\n            try:\n"
-        "                await work_on(",
+        "await work_on(self.runtime, event.subject,",
+        "await message.ack()\n            await work_on(self.runtime, event.subject,",
         "e2e-tests/test_exactly_once.py::test_an_event_that_could_not_be_worked_on_comes_again",
     ),
     Mutant(

@@ -260,11 +260,17 @@ class Runtime:
         return Call(self, session, None, actor, company, EVERYTHING, traceparent=traceparent)
 
     async def finish(
-        self, call: Call, method_name: str, result: Any = None, key: Mapping[str, Any] | None = None
+        self,
+        call: Call,
+        method_name: str,
+        result: Any = None,
+        key: Mapping[str, Any] | None = None,
+        later: list[dict[str, Any]] | None = None,
     ) -> Any:
         """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
 
         After the flush one statement writes all of it: audit entry and changes, outbox rows, readers, stored reply.
+        Where several events share a transaction their records are put into `later`, and `record` writes all of them.
         """
         await numbering.allocate(call)
         changed = audit.collect(call)
@@ -280,11 +286,18 @@ class Runtime:
             "readable": [document_id for document_id, _ in call.readers],
             "readers": [employee_id for _, employee_id in call.readers],
         }
-        if key is None:
+        if later is not None:
+            later.append(values)
+        elif key is None:
             await call.db.execute(_RECORD, values)
         else:
             await call.db.execute(_RECORD_AND_REPLY, {**values, **key, "response": message.SerializeToString()})
         return message
+
+    async def record(self, session: AsyncSession, later: Sequence[dict[str, Any]]) -> None:
+        """Write what `finish` put off, in one round trip."""
+        if later:
+            await session.execute(_RECORD, later)
 
     def _prepare(self, call: Call, changed: list[Any]) -> None:
         """Put instants, versions and search words on the rows that are about to be saved."""
