@@ -36,8 +36,8 @@ MUTANTS = (
     Mutant(
         "idempotency insert",
         "chassis/runtime.py",
-        "if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None:",
-        "if (await session.execute(_CLAIM_KEY, scope)).scalar_one_or_none() is not None or True:",
+        "if await run(session, _CLAIM_KEY, tuple(scope[name] for name in _CLAIM_NAMES)) is not None:",
+        "if await run(session, _CLAIM_KEY, tuple(scope[name] for name in _CLAIM_NAMES)) is not None or True:",
         "services/inventory/tests/test_promises.py::test_a_repeated_call_gets_the_first_answer_and_does_nothing",
     ),
     Mutant(
@@ -46,6 +46,13 @@ MUTANTS = (
         "if claimed.scalar_one_or_none() is None:",
         "if claimed.scalar_one_or_none() is None and False:",
         "services/inventory/tests/test_promises.py::test_an_event_is_worked_on_once_however_often_it_comes",
+    ),
+    Mutant(
+        "inbox insert of several events",
+        "chassis/inbox.py",
+        "if event.id not in claimed:",
+        "if event.id not in claimed and False:",
+        "services/procurement/tests/test_together.py::test_events_that_share_a_transaction_act_once_each_on_its_own_record",
     ),
     Mutant(
         "version check",
@@ -144,19 +151,17 @@ MUTANTS = (
     Mutant(
         "acknowledgement after the commit",
         "chassis/inbox.py",
-        "        async with self.places:\n            try:\n                await work_on(",
-        "        await message.ack()\n        async with self.places:\n            try:\n"
-        "                await work_on(",
+        "await work_on(self.runtime, event.subject,",
+        "await message.ack()\n            await work_on(self.runtime, event.subject,",
         "e2e-tests/test_exactly_once.py::test_an_event_that_could_not_be_worked_on_comes_again",
     ),
     Mutant(
         "outbox in the same transaction",
         "chassis/runtime.py",
-        "**outbox.values(call.outgoing)}",
-        "**outbox.values([])}\n"
-        "        async with self.sessions.begin() as other:\n"
-        '            told = sa.text(f"WITH {outbox.INSERT} SELECT 1")\n'
-        '            await other.execute(told, {**outbox.values(call.outgoing), "at": call.now()})',
+        '            pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))\n',
+        "            async with self.sessions.begin() as other:\n"
+        '                told = sa.text(f"WITH {outbox.INSERT} SELECT 1")\n'
+        '                await other.execute(told, {**outbox.values(call.outgoing), "at": call.now()})\n',
         "services/inventory/tests/test_promises.py::test_what_fails_before_its_commit_announces_nothing",
     ),
     Mutant(

@@ -64,6 +64,7 @@ class Announcement:
     row: Any
     extra: dict[str, Any]
     audience: set[uuid.UUID]
+    parts: bool = True
 
 
 @dataclass
@@ -87,6 +88,8 @@ class Call:
     # (document, employee) who may read from now on
     readers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
+    # copies that are written together with those of other events; None where each is written at once
+    copies: list[tuple[Any, dict[str, Any]]] | None = None
 
     # ---- who, when, where
 
@@ -323,10 +326,21 @@ class Call:
         """The row gets the next number of its series when the call is saved: last, so that the lock is short."""
         self.numbers.append((row, series or row.__series__, attribute))
 
-    def announce(self, kind: type[contract.Message], row: Row, audience: Iterable[uuid.UUID] = (), **extra: Any) -> Row:
-        """Tell the other services, once this call is committed. The event holds the document's snapshot."""
+    def announce(
+        self,
+        kind: type[contract.Message],
+        row: Row,
+        audience: Iterable[uuid.UUID] = (),
+        *,
+        parts: bool = True,
+        **extra: Any,
+    ) -> Row:
+        """Tell the other services, once this call is committed. The event holds the document's snapshot.
+
+        Without `parts` it is the head alone, of a document whose lines were not read.
+        """
         self.touch(row)
-        self.announcements.append(Announcement(kind, row, extra, set(audience)))
+        self.announcements.append(Announcement(kind, row, extra, set(audience), parts))
         return row
 
     def audience(self, employee_ids: Iterable[uuid.UUID]) -> None:
@@ -338,8 +352,15 @@ class Call:
         self.readers.update((row.id, employee_id) for employee_id in employee_ids)
 
     async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
-        """Keep a read copy of another service's document: an older version never replaces a newer."""
-        await self.db.execute(_newest(model, tuple(values)), {"id": key, "version": version, **values})
+        """Keep a read copy of another service's document: an older version never replaces a newer.
+
+        It is there at the end of the reaction at the latest, together with those of other events of its subject.
+        """
+        statement, row = _newest(model, tuple(values)), {"id": key, "version": version, **values}
+        if self.copies is None:
+            await self.db.execute(statement, row)
+        else:
+            self.copies.append((statement, row))
 
     async def ask(self, target: str, method: str, request: contract.Message) -> Any:
         """Ask another service before a decision: `ask("approval", "heyi.approval.v1.Cases/SimulateCases", request)`.

@@ -3,14 +3,22 @@
 The row that says "seen" and the effect commit together, and the message is acknowledged after that; so a message
 that comes twice, or again after a crash, does nothing. What fails for a passing reason is tried again, later and
 later. What cannot succeed is parked with its error where a person sees it, and holds up nothing else.
+
+Events that wait together share a transaction: each is claimed, reacts and is on record as if it were alone, only the
+round trips are shared. When anything fails in it nothing of it is kept, and each of its events is worked on alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import json
+import time
 import uuid
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import nats.errors
@@ -24,17 +32,23 @@ from chassis import contract, faults, ids, telemetry, vitals
 from chassis.call import NO_COMPANY, Actor
 from chassis.db import fenced_to
 from chassis.errors import UNAVAILABLE, Refused
-from chassis.outbox import STREAM
+from chassis.outbox import STREAM, Outgoing
+from chassis.together import save_alike
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+    from sqlalchemy.ext.asyncio import AsyncSession
 
+    from chassis.call import Call
     from chassis.runtime import Runtime
+    from chassis.together import Piece
 
 log = telemetry.logger("chassis.inbox")
 
 DELAYS_SECONDS = (1, 5, 30, 120, 600)
 IN_FLIGHT, PULL_SECONDS, AT_ONCE = 64, 20, 8
+# how many events share a transaction, and after how long no more of them are begun: it holds the locks of all of them
+TOGETHER, TOGETHER_SECONDS = 50, 0.1
 # while a request for messages stands, the server says so this often; one that is silent for longer is lost
 HEARTBEAT_SECONDS, SILENCE_SECONDS = 0.5, 1.25
 REPLAY_POLL_SECONDS = 1.0
@@ -49,34 +63,56 @@ def seconds_before_retry(delivered: int) -> int:
     return DELAYS_SECONDS[min(delivered, len(DELAYS_SECONDS)) - 1]
 
 
+@dataclass
+class Event:
+    """One event as it came, and what it needs to be worked on."""
+
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str]
+    message: Msg | None = None
+    # not together with others: it came before, or failed among them
+    alone: bool = False
+    seconds: float = field(default=0.0, init=False)
+
+    @functools.cached_property
+    def id(self) -> uuid.UUID:
+        """By which the inbox knows it."""
+        return ids.parse(self.headers["ce-id"])
+
+    @property
+    def document(self) -> str:
+        """Events of one document are worked on one after the other."""
+        return self.headers.get("heyi-document-id", "")
+
+    @property
+    def company(self) -> str:
+        """Those that share a transaction are of one company: it has one fence."""
+        return self.headers.get("heyi-company", "")
+
+
 async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mapping[str, str]) -> bool:
     """Work on one event in one transaction; False where it was done before. Raises Passing, or what the rule raised."""
-    kind = contract.load().events[subject]
-    event_id = ids.parse(headers["ce-id"])
-    company = ids.parse(headers["heyi-company"]) if headers.get("heyi-company") else NO_COMPANY
-    actor_text = headers.get("heyi-actor", "")
-    actor = Actor(None, service=runtime.service.name, caused_by=ids.parse(actor_text) if actor_text else None)
-    event = kind.FromString(payload)
+    event = Event(subject, payload, headers)
 
     async def attempt() -> bool:
-        with fenced_to(company if company != NO_COMPANY else None):
+        with _fence(event):
             async with runtime.sessions() as session, session.begin():
-                claimed = await session.execute(_CLAIM, {"consumer": runtime.service.name, "event": event_id})
+                claimed = await session.execute(_CLAIM, {"consumer": runtime.service.name, "events": [event.id]})
                 if claimed.scalar_one_or_none() is None:
                     return False
                 faults.point("event_after_inbox")
-                call = runtime.call_for_event(session, actor, company, headers.get("traceparent", ""))
-                for reaction in runtime.service.reactions[subject]:
-                    await reaction.react(event, call)
+                call = await _react(runtime, session, event)
                 await runtime.finish(call, subject)
                 faults.point("event_before_commit")
         faults.point("event_after_commit")
         runtime.hand_over(call.outgoing)
         return True
 
+    began = time.perf_counter()
     try:
         with vitals.reaction(subject, headers):
-            return bool(await runtime._retrying(attempt))
+            worked = bool(await runtime._retrying(attempt))
     except (OSError, TimeoutError) as error:
         raise Passing(type(error).__name__) from error
     except DBAPIError as error:
@@ -87,6 +123,81 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
         if refusal.code == UNAVAILABLE or refusal.reason == "IN_PROGRESS":
             raise Passing(str(refusal)) from refusal
         raise
+    vitals.reacted(subject, headers, time.perf_counter() - began)
+    return worked
+
+
+async def work_on_all(runtime: Runtime, events: Sequence[Event]) -> int:
+    """Work on events of one company in one transaction, in their order; returns how many of them, from the first.
+
+    The others were not begun: the time was up, or a number was taken, whose series is locked until the commit.
+    Raises whatever went wrong with any of them; then nothing was done.
+    """
+    reacted: list[Event] = []
+    outgoing: list[Outgoing] = []
+    done, until = 0, time.monotonic() + TOGETHER_SECONDS
+    with _fence(events[0]):
+        async with runtime.sessions() as session, session.begin():
+            names = {"consumer": runtime.service.name, "events": [event.id for event in events]}
+            claimed = set((await session.execute(_CLAIM, names)).scalars())
+            faults.point("event_after_inbox")
+            records: list[list[Piece]] = []
+            copies: list[tuple[Any, dict[str, Any]]] = []
+            for before, event in zip([None, *events], events, strict=False):
+                if before is not None and before.subject != event.subject:
+                    await _write(session, copies)
+                done += 1
+                if event.id not in claimed:
+                    continue
+                claimed.discard(event.id)
+                began = time.perf_counter()
+                with vitals.reaction(event.subject, event.headers):
+                    call = await _react(runtime, session, event, copies)
+                    numbered = bool(call.numbers)
+                    await runtime.finish(call, event.subject, later=records)
+                # the next one reads what is stored, as it would alone
+                session.expunge_all()
+                reacted.append(event)
+                outgoing += call.outgoing
+                event.seconds = time.perf_counter() - began
+                if numbered or time.monotonic() > until:
+                    break
+            await _write(session, copies)
+            await save_alike(session, records)
+            if claimed:
+                await session.execute(_LEAVE, {"consumer": runtime.service.name, "events": list(claimed)})
+            faults.point("event_before_commit")
+    faults.point("event_after_commit")
+    runtime.hand_over(outgoing)
+    for event in reacted:
+        vitals.reacted(event.subject, event.headers, event.seconds)
+    return done
+
+
+def _fence(event: Event) -> Any:
+    return fenced_to(ids.parse(event.company) if event.company else None)
+
+
+async def _react(
+    runtime: Runtime, session: AsyncSession, event: Event, copies: list[tuple[Any, dict[str, Any]]] | None = None
+) -> Call:
+    """Let the service's reactions have an event."""
+    company = ids.parse(event.company) if event.company else NO_COMPANY
+    caused_by = event.headers.get("heyi-actor", "")
+    actor = Actor(None, service=runtime.service.name, caused_by=ids.parse(caused_by) if caused_by else None)
+    call = runtime.call_for_event(session, actor, company, event.headers.get("traceparent", ""))
+    call.copies = copies
+    message = contract.load().events[event.subject].FromString(event.payload)
+    for reaction in runtime.service.reactions[event.subject]:
+        await reaction.react(message, call)
+    return call
+
+
+async def _write(session: AsyncSession, copies: list[tuple[Any, dict[str, Any]]]) -> None:
+    """Write the copies that wait, those of one kind in one round trip."""
+    for statement, rows in itertools.groupby(copies, key=lambda copy: copy[0]):
+        await session.execute(statement, [row for _, row in rows])
+    copies.clear()
 
 
 async def park(
@@ -118,9 +229,10 @@ class Consumer:
     def __init__(self, runtime: Runtime, connection: Client) -> None:
         self.runtime, self.connection = runtime, connection
         self.name = runtime.service.name
-        self.places = asyncio.Semaphore(AT_ONCE)
+        self.waiting: deque[Event] = deque()
         self.work: set[asyncio.Task[None]] = set()
-        self.last_of: dict[str, asyncio.Task[None]] = {}
+        # whose events are being worked on
+        self.documents: set[str] = set()
 
     async def run(self) -> None:
         """Take messages until cancelled."""
@@ -136,6 +248,9 @@ class Consumer:
                         f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", json.dumps(request).encode(), reply=inbox
                     )
                     outstanding += IN_FLIGHT
+                # what came together is begun together
+                if self.waiting and not subscription.pending_msgs:
+                    self._start()
                 try:
                     message = await subscription.next_msg(timeout=SILENCE_SECONDS)
                 except nats.errors.TimeoutError:
@@ -150,45 +265,83 @@ class Consumer:
                         await asyncio.sleep(1)
                     continue
                 outstanding -= 1
-                self._start(message)
+                again = (message.metadata.num_delivered or 1) > 1
+                self.waiting.append(Event(message.subject, message.data, dict(message.headers or {}), message, again))
         finally:
             await subscription.unsubscribe()
-            if self.work:
+            self._start()
+            while self.work:
                 await asyncio.wait(self.work)
 
-    def _start(self, message: Msg) -> None:
-        """Work on a message beside others; those of one document one after the other."""
-        document = (message.headers or {}).get("heyi-document-id", "")
-        before = self.last_of.get(document)
-        task = asyncio.create_task(self._handle(message, before))
-        self.last_of[document] = task
-        self.work.add(task)
+    def _start(self) -> None:
+        """Work on what waits, as far as there are places."""
+        while len(self.work) < AT_ONCE and (events := self._next()):
+            documents = {event.document for event in events}
+            self.documents |= documents
+            task = asyncio.create_task(self._handle(events))
+            self.work.add(task)
 
-        def done(finished: asyncio.Task[None]) -> None:
-            self.work.discard(finished)
-            if self.last_of.get(document) is finished:
-                del self.last_of[document]
+            def done(finished: asyncio.Task[None], documents: set[str] = documents) -> None:
+                self.work.discard(finished)
+                self.documents -= documents
+                self._start()
 
-        task.add_done_callback(done)
+            task.add_done_callback(done)
 
-    async def _handle(self, message: Msg, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        headers = dict(message.headers or {})
+    def _next(self) -> list[Event]:
+        """Take the oldest that need not wait for another of their document, as many as may share a transaction."""
+        taken: list[Event] = []
+        left: deque[Event] = deque()
+        passed = set(self.documents)
+        while self.waiting and len(taken) < TOGETHER:
+            event = self.waiting.popleft()
+            fits = not taken or (not event.alone and event.company == taken[0].company)
+            if fits and event.document not in passed:
+                taken.append(event)
+                if event.alone:
+                    break
+            else:
+                left.append(event)
+                passed.add(event.document)
+        self.waiting.extendleft(reversed(left))
+        return taken
+
+    async def _handle(self, events: list[Event]) -> None:
+        """Work on some events; each is acknowledged after the commit."""
+        if len(events) == 1:
+            await self._handle_alone(events[0])
+            return
+        try:
+            done = await work_on_all(self.runtime, events)
+        except Exception as error:  # noqa: BLE001  (which of them failed, and what is to be done, each says alone)
+            log.info("events are worked on alone", service=self.name, count=len(events), error=telemetry.plain(error))
+            for event in events:
+                event.alone = True
+            done = 0
+        self.waiting.extendleft(reversed(events[done:]))
+        for event in events[:done]:
+            await self._acknowledge(event)
+
+    async def _handle_alone(self, event: Event) -> None:
+        message = event.message
+        assert message is not None
         delivered = message.metadata.num_delivered or 1
-        async with self.places:
-            try:
-                await work_on(self.runtime, message.subject, message.data, headers)
-            except Passing as reason:
-                delay = seconds_before_retry(delivered)
-                log.warning("event waits", service=self.name, subject=message.subject, reason=str(reason), delay=delay)
-                await message.nak(delay=delay)
-                return
-            except Exception as error:  # noqa: BLE001  (whatever a rule raises is kept with its event, for a person)
-                await self._park(message, headers, error, delivered)
-                return
+        try:
+            await work_on(self.runtime, event.subject, event.payload, event.headers)
+        except Passing as reason:
+            delay = seconds_before_retry(delivered)
+            log.warning("event waits", service=self.name, subject=event.subject, reason=str(reason), delay=delay)
+            await message.nak(delay=delay)
+            return
+        except Exception as error:  # noqa: BLE001  (whatever a rule raises is kept with its event, for a person)
+            await self._park(message, dict(event.headers), error, delivered)
+            return
+        await self._acknowledge(event)
+
+    async def _acknowledge(self, event: Event) -> None:
+        assert event.message is not None
         faults.point("before_acknowledge")
-        await message.ack()
+        await event.message.ack()
 
     async def _park(self, message: Msg, headers: dict[str, str], error: Exception, delivered: int) -> None:
         try:
@@ -239,4 +392,9 @@ def event_headers(event_id: uuid.UUID, **values: Any) -> dict[str, str]:
     return {"ce-id": str(event_id)} | {name: str(value) for name, value in values.items() if value}
 
 
-_CLAIM = sa.text("INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event) ON CONFLICT DO NOTHING RETURNING 1")
+# in the order of their ids: of two that claim the same, one waits for the other
+_CLAIM = sa.text(
+    "INSERT INTO inbox (consumer, event_id) SELECT :consumer, id FROM unnest(CAST(:events AS uuid[])) AS e(id) "
+    "ORDER BY id ON CONFLICT DO NOTHING RETURNING event_id"
+)
+_LEAVE = sa.text("DELETE FROM inbox WHERE consumer = :consumer AND event_id = ANY(CAST(:events AS uuid[]))")

@@ -78,7 +78,7 @@ def outgoing(call: Call, announcement: Announcement) -> Outgoing:
     """What a call announces, with the document's snapshot as it was flushed."""
     row, subject = announcement.row, contract.subject_of(announcement.kind)
     event_id = ids.uuid7()
-    snapshot = mapping.plan_for(type(row)).to_message(row)
+    snapshot = mapping.plan_for(type(row)).to_message(row, with_parts=announcement.parts)
     name = contract.snake(snapshot.DESCRIPTOR.name)
     event = announcement.kind(**{name: snapshot}, **announcement.extra)
     document = contract.load().document_of(type(snapshot)).name

@@ -260,20 +260,26 @@ class Runtime:
         return Call(self, session, None, actor, company, EVERYTHING, traceparent=traceparent)
 
     async def finish(
-        self, call: Call, method_name: str, result: Any = None, key: Mapping[str, Any] | None = None
+        self,
+        call: Call,
+        method_name: str,
+        result: Any = None,
+        key: Mapping[str, Any] | None = None,
+        later: list[list[Piece]] | None = None,
     ) -> Any:
         """Number, save, audit and announce what a handler did; the reply, kept under its key. The caller commits.
 
         One statement writes all of it: the handler's rows, audit entry and changes, outbox rows, readers, stored reply.
+        Where several events share a transaction, what no handler reads is put into `later`, to be saved after them.
         """
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
-        pieces = settle(call.db)
+        rows = settle(call.db)
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        pieces += audit.pieces(call, method_name, changed, telemetry.trace_id())
+        pieces = audit.pieces(call, method_name, changed, telemetry.trace_id())
         if call.outgoing:
             pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
         if call.readers:
@@ -281,7 +287,10 @@ class Runtime:
             pieces.append(Piece(_LET_READ, {"readable": documents, "readers": employees}))
         if key is not None:
             pieces.append(Piece(_KEEP_REPLY, {**key, "response": message.SerializeToString()}))
-        await save_together(call.db, pieces)
+        if later is not None and not rows:
+            later.append(pieces)
+        else:
+            await save_together(call.db, rows + pieces)
         return message
 
     def _prepare(self, call: Call, changed: list[Any]) -> None:

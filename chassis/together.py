@@ -24,7 +24,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import MANYTOONE, NO_VALUE, Mapper
+from sqlalchemy.orm import MANYTOONE, NO_VALUE, Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 _NAME = re.compile(r"(?<!:):(\w+)")
@@ -80,20 +80,31 @@ async def save_together(session: AsyncSession, pieces: Sequence[Piece] | None = 
     session.expunge_all()
     if not pieces:
         return
-    sql, names = _statement(tuple(piece.text for piece in pieces), tuple(piece.finds is not None for piece in pieces))
-    values: dict[str, Any] = {}
-    for piece in pieces:
-        values.update(piece.values)
-    counts = await run(session, sql, tuple(values[name] for name in names))
+    sql, values = _asked(pieces)
+    counts = await run(session, sql, values)
     wanted = [piece for piece in pieces if piece.finds is not None]
     for piece, found in zip(wanted, counts, strict=False):
         if found != piece.finds:
             raise StaleDataError(f"{piece.text.split(' ', 1)[0]}: {piece.finds} rows, {found} of them were as read")
 
 
+async def save_alike(session: AsyncSession, several: Iterable[Sequence[Piece]]) -> None:
+    """Run what was put off, each as a statement; those of one shape in one round trip. Nothing of it is counted."""
+    shapes: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for pieces in several:
+        sql, values = _asked(pieces)
+        shapes[sql].append(values)
+    for sql, rows in shapes.items():
+        await session.run_sync(_send, sql, rows)
+
+
+def _send(session: Session, sql: str, values: Any) -> sa.CursorResult[Any]:
+    return session.connection().exec_driver_sql(sql, values)
+
+
 async def run(session: AsyncSession, sql: str, values: tuple[Any, ...]) -> Any:
     """Send a statement in the driver's own words, `$1` for the first value; its first row, or None."""
-    return await session.run_sync(lambda plain: plain.connection().exec_driver_sql(sql, values).first())
+    return await session.run_sync(lambda plain: _send(plain, sql, values).first())
 
 
 def numbered(text: str) -> tuple[str, tuple[str, ...]]:
@@ -101,6 +112,15 @@ def numbered(text: str) -> tuple[str, tuple[str, ...]]:
     names: dict[str, str] = {}
     sql = _NAME.sub(lambda found: names.setdefault(found[1], f"${len(names) + 1}"), text)
     return sql, tuple(names)
+
+
+def _asked(pieces: Sequence[Piece]) -> tuple[str, tuple[Any, ...]]:
+    """The statement that these pieces make, and its values in the order of their numbers."""
+    sql, names = _statement(tuple(piece.text for piece in pieces), tuple(piece.finds is not None for piece in pieces))
+    values: dict[str, Any] = {}
+    for piece in pieces:
+        values.update(piece.values)
+    return sql, tuple(values[name] for name in names)
 
 
 @functools.lru_cache(maxsize=500)

@@ -65,8 +65,7 @@ def about(changed: list[tuple[Any, Any]]) -> None:
 
 @contextlib.contextmanager
 def reaction(subject: str, headers: Mapping[str, str]) -> Iterator[None]:
-    """Time one reaction, and how long its event was on the way."""
-    began = time.perf_counter()
+    """One reaction as a span below what announced its event."""
     with telemetry.span(
         f"react {subject}",
         traceparent=headers.get(telemetry.TRACEPARENT, ""),
@@ -79,10 +78,14 @@ def reaction(subject: str, headers: Mapping[str, str]) -> Iterator[None]:
             company_id=headers.get("heyi-company", ""),
         )
         yield
-        telemetry.measure("heyi.reaction.duration", time.perf_counter() - began, subject=subject)
-        if (sent := headers.get("ce-time")) and not headers.get(telemetry.LINK):
-            lag = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(sent)
-            telemetry.measure("heyi.inbox.lag", max(0.0, lag.total_seconds()), subject=subject)
+
+
+def reacted(subject: str, headers: Mapping[str, str], seconds: float) -> None:
+    """Count and time one reaction that is committed, and how long its event was on the way."""
+    telemetry.measure("heyi.reaction.duration", seconds, subject=subject)
+    if (sent := headers.get("ce-time")) and not headers.get(telemetry.LINK):
+        lag = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(sent)
+        telemetry.measure("heyi.inbox.lag", max(0.0, lag.total_seconds()), subject=subject)
 
 
 @dataclass(frozen=True)

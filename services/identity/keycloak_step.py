@@ -4,6 +4,7 @@ Level-triggered: a row of `account` that is due is compared with Keycloak and wh
 before. A row is claimed with a lease in one short transaction, worked on without any, and settled in a second one; so a
 Keycloak that is slow holds no lock, one that is down blocks nobody, and a process that dies leaves a lease that ends.
 Rows in step are looked at again every few hours, which mends what was changed in Keycloak by hand.
+A commit of the same process wakes the loops; what another one committed, or what became due, they find within 5 s.
 
 Closing an account goes before everything else: it has a loop of its own that waits neither for new accounts, whose
 passwords Keycloak hashes slowly, nor for the pauses after their failures, and takes over a lease that is in its way.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,13 +30,15 @@ from identity.employee.model import Account, Employee
 from identity.keycloak import NotPossible, Realm, Unreachable, Wanted
 
 if TYPE_CHECKING:
+    from chassis.outbox import Outgoing
     from chassis.runtime import Runtime
 
 log = telemetry.logger("identity.keycloak_step")
 
 # Keycloak hashes passwords slowly on purpose: more at once only makes each slower
 AT_ONCE = 4
-IDLE_SECONDS = 0.5
+# without a notice: first soon again, for a lease that is in the way or what is tried again, then more and more rarely
+FIRST_PAUSE_SECONDS, IDLE_SECONDS = 0.5, 5.0
 LONGEST_PAUSE_SECONDS = 15.0
 # longer than the work may take, and short enough that a process that died is made up for within a minute
 LEASE = datetime.timedelta(seconds=40)
@@ -70,6 +74,12 @@ class KeycloakStep:
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], accounts: Accounts, clock: Clock) -> None:
         self.sessions, self.accounts, self.clock = sessions, accounts, clock
+        self.notices = {closings: asyncio.Event() for closings in (False, True)}
+
+    def wake(self) -> None:
+        """Something was committed that may have made an account due."""
+        for notice in self.notices.values():
+            notice.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -79,18 +89,25 @@ class KeycloakStep:
 
     async def _run(self, *, closings: bool, longest_pause: float) -> None:
         """Round after round; pause longer and longer while Keycloak or the database cannot be reached."""
-        pause = IDLE_SECONDS
+        notice, pause, rest = self.notices[closings], FIRST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS
         while True:
+            notice.clear()
             try:
                 worked = await self.once(closings=closings)
             except (Unreachable, DBAPIError, PoolTimeout, OSError) as problem:
                 pause = min(pause * 2, longest_pause)
                 log.warning("accounts wait", closings=closings, problem=str(problem)[:200], pause_seconds=pause)
                 await asyncio.sleep(pause)
-            else:
-                pause = IDLE_SECONDS
-                if not worked:
-                    await asyncio.sleep(IDLE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            if worked:
+                rest = FIRST_PAUSE_SECONDS
+                continue
+            try:
+                await asyncio.wait_for(notice.wait(), rest)
+                rest = FIRST_PAUSE_SECONDS
+            except TimeoutError:
+                rest = min(2 * rest, IDLE_SECONDS)
 
     async def once(self, *, closings: bool = False) -> int:
         """Bring up to AT_ONCE due accounts in step; returns how many. Raises Unreachable when Keycloak was for one."""
@@ -211,7 +228,15 @@ def realm_of(settings: Any) -> Realm:
 async def keep_in_step(runtime: Runtime) -> None:
     """Background work of the service: runs as long as the process does."""
     realm = realm_of(runtime.settings)
+    step, hand_over = KeycloakStep(runtime.sessions, realm, runtime.clock), runtime.hand_over
+
+    def hand_over_and_wake(rows: Sequence[Outgoing]) -> None:
+        hand_over(rows)
+        step.wake()
+
+    runtime.hand_over = hand_over_and_wake
     try:
-        await KeycloakStep(runtime.sessions, realm, runtime.clock).run()
+        await step.run()
     finally:
+        runtime.hand_over = hand_over
         await realm.close()

@@ -44,16 +44,18 @@ async def follow_case(event: Any, call: Call) -> None:
 
 
 async def _follow_requisition(case: cases_pb2.Case, call: Call) -> None:
-    requisition = await call.load(PurchaseRequisition, case.document_id)
+    outcome = cases_pb2.Case.State.Name(case.state)
+    version = ids.version_of(case.etag)
+    goes_on = outcome not in requisition_rules.OUTCOMES
+    # whose turn it is stands in the head
+    requisition = await call.load(PurchaseRequisition, case.document_id, parts=not goes_on)
     call.grant_read(requisition, _people(case.participant_ids))
     if case.submission != requisition.submission or requisition.state != "SUBMITTED":
         return
-    outcome = cases_pb2.Case.State.Name(case.state)
-    version = ids.version_of(case.etag)
-    if outcome not in requisition_rules.OUTCOMES:
+    if goes_on:
         if version > requisition.case_version:
             _wait(requisition, case, version)
-            call.announce(purchase_requisitions_pb2.PurchaseRequisitionProgressed, requisition)
+            call.announce(purchase_requisitions_pb2.PurchaseRequisitionProgressed, requisition, parts=False)
         return
     if outcome == "APPROVED" and requisitions.hash_of(requisition, call) != case.content_hash:
         raise ValueError(f"{requisition.number}: what was approved is not what stands here")
@@ -74,12 +76,11 @@ def _wait(requisition: PurchaseRequisition, case: cases_pb2.Case, version: int) 
 
 
 async def _follow_change(case: cases_pb2.Case, call: Call) -> None:
-    order = await call.load(PurchaseOrder, case.document_id)
-    call.grant_read(order, _people(case.participant_ids))
-    if case.submission != order.submission or order.state != order_rules.PENDING:
-        return
     outcome = cases_pb2.Case.State.Name(case.state)
-    if outcome not in requisition_rules.OUTCOMES:
+    goes_on = outcome not in requisition_rules.OUTCOMES
+    order = await call.load(PurchaseOrder, case.document_id, parts=not goes_on)
+    call.grant_read(order, _people(case.participant_ids))
+    if goes_on or case.submission != order.submission or order.state != order_rules.PENDING:
         return
     if outcome == "APPROVED":
         if orders.hash_of(order, call) != case.content_hash:
