@@ -208,10 +208,13 @@ class Realm:
         self.refresh_tokens: dict[str, dict[str, Any]] = {}
         self.renewals = 0
         self.slow = 0.0
+        # who waits for tokens now, and how many ever did together
+        self.waiting, self.most_waiting = 0, 0
         self.broken: dict[str, Any] = {}
 
     def reset(self) -> None:
         self.person, self.life, self.renewals, self.slow, self.broken = "ann", 120, 0, 0.0, {}
+        self.most_waiting = 0
 
     def mint(self, **claims: Any) -> str:
         now = int(time.time())
@@ -249,7 +252,10 @@ class Realm:
         return RedirectResponse(f"{asked['redirect_uri']}?code={code}&state={asked['state']}")
 
     async def _token(self, request: Request) -> Response:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
         await asyncio.sleep(self.slow)
+        self.waiting -= 1
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         if form["grant_type"] == "client_credentials":
             token = self.mint(typ="Bearer", aud=AUDIENCE, azp=form["client_id"], sub="service")
