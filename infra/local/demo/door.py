@@ -67,12 +67,12 @@ class Door:
     """One person's session at the gateway; `authority` is the file that vouches for an https address on one machine."""
 
     def __init__(self, address: str, authority: str = "") -> None:
-        self.address = address
+        self.address, self.verify = address, _trust(authority)
         self._cookies: dict[str, dict[str, str]] = {}
         # a jar that takes nothing, so that only the cookies kept here are sent
         jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx2.AsyncClient(
-            timeout=30, cookies=jar, follow_redirects=False, trust_env=False, verify=_trust(authority)
+            timeout=30, cookies=jar, follow_redirects=False, trust_env=False, verify=self.verify
         )
 
     async def close(self) -> None:
