@@ -26,6 +26,7 @@ EVERY_SECONDS, NUMBERS_EVERY_SECONDS, TIDY_EVERY_SECONDS = 1.0, 15.0, 60.0
 STOP_SECONDS = 3.0
 SPANS_KEPT, POINTS_KEPT, AGE_KEPT_SECONDS = 200_000, 400_000, 24 * 3600
 STATEMENT_LENGTH = 2_000
+_SAID = re.compile(r"/\* (.*?) \*/")
 OTLP_SECONDS, OTLP_BATCH = 5, 512
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<![\w$:.\"])\d+(?:\.\d+)?\b")
@@ -114,6 +115,12 @@ class Exporter:
 def without_values(statement: str) -> str:
     """A statement's text without the literals that somebody may have written into it."""
     return _LITERAL.sub("?", statement)[:STATEMENT_LENGTH]
+
+
+def summary_of(statement: str) -> str:
+    """What a statement says of itself in its leading comment, else its first word."""
+    said = _SAID.match(statement)
+    return said[1] if said else statement.split(" ", 1)[0]
 
 
 def version() -> str:
@@ -267,7 +274,7 @@ class Otlp:
         kinds = {"server": SpanKind.SERVER, "consumer": SpanKind.CONSUMER, "producer": SpanKind.PRODUCER}
         statement = {"db.system.name": "postgresql", "db.query.text": without_values(one.name)}
         return ReadableSpan(
-            name=one.name.split(" ", 1)[0] if one.kind == "sql" else one.name,
+            name=summary_of(one.name) if one.kind == "sql" else one.name,
             context=context(one.trace_id, one.span_id),
             parent=context(one.trace_id, one.parent_id) if one.parent_id else None,
             resource=self._resource(one.service),

@@ -28,6 +28,7 @@ from sqlalchemy.orm import MANYTOONE, NO_VALUE, Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 _NAME = re.compile(r"(?<!:):(\w+)")
+_WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) \S+")
 _QUOTED = pg.dialect().identifier_preparer  # type: ignore[no-untyped-call]
 
 
@@ -131,7 +132,9 @@ def _statement(texts: tuple[str, ...], counted: tuple[bool, ...]) -> tuple[str, 
         for text, is_counted in zip(texts, counted, strict=True)
         if is_counted
     ]
-    return numbered(f"WITH {', '.join(texts)} SELECT {', '.join(counts) or '1'}")
+    # said first: whoever sees but its beginning, in a trace or among what is running, knows what it does
+    said = ", ".join(found[0] for found in map(_WRITES.search, texts) if found)
+    return numbered(f"/* {said} */ WITH {', '.join(texts)} SELECT {', '.join(counts) or '1'}")
 
 
 # ---- what is known of a model

@@ -357,3 +357,14 @@ def test_errors_that_cause_each_other_are_told_once_each():
     first.__cause__, second.__cause__ = second, first
     line = telemetry._without_values(None, "error", {"exc_info": first})
     assert line == {"exception": ["ConnectionRefusedError 111", "ValueError"]}
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELECT 1", "SELECT"),
+        ("/* INSERT INTO task, UPDATE approval_case */ WITH add_0 AS (..)", "INSERT INTO task, UPDATE approval_case"),
+    ],
+)
+def test_a_statement_goes_by_what_it_says_of_itself(statement, said):
+    assert telemetry_export.summary_of(statement) == said
