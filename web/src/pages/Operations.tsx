@@ -156,7 +156,7 @@ export default function Operations() {
           <p className="quiet">{t("operations.notKept")}</p>
         ) : (
           <Table<(typeof slow)[number]>
-            size="small" rowKey="method" pagination={false} dataSource={slow.toSorted((a, b) => b.p95Millis - a.p95Millis).slice(0, SLOW_SHOWN)} locale={{ emptyText: <None text={t("operations.noSlow")} /> }}
+            size="small" rowKey={({ service, method }) => `${service} ${method}`} pagination={false} dataSource={slow.toSorted((a, b) => b.p95Millis - a.p95Millis).slice(0, SLOW_SHOWN)} locale={{ emptyText: <None text={t("operations.noSlow")} /> }}
             columns={[
               { title: t("operations.service"), render: (_, { service }) => titleOf(service) },
               { title: t("operations.method"), dataIndex: "method" },
