@@ -23,6 +23,9 @@ const FOLLOWERS: Record<string, string[]> = {
   "approval.case": ["approval.task", "approval.opinion", "procurement.purchase_requisition"],
   "approval.notice": ["approval.task"],
   "procurement.purchase_order": ["procurement.sourcing_task"],
+  "identity.grant": ["identity.duty_conflict", "identity.employee"],
+  "identity.role": ["identity.duty_conflict", "identity.employee"],
+  "identity.employee": ["identity.duty_conflict"],
 };
 
 const GATHER_MS = 120;
