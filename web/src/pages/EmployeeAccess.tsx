@@ -1,5 +1,5 @@
 import { Alert, Button, Input, Modal, Skeleton } from "antd";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
@@ -10,6 +10,7 @@ import { enumLabel, methodOf, type DocumentMeta, type Meta, type Method } from "
 import type { AccessExplanation } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { AccessAnswer, RightLine } from "@/documents/AccessAnswer";
+import { ReferencePicker } from "@/documents/ReferencePicker";
 import { PermissionSelect } from "./PermissionSelect";
 
 /** What a person may do in the chosen company, permission by permission with the roles that give it; and the answer for one. */
@@ -19,18 +20,26 @@ export function EmployeeAccess({ document, id }: { document: DocumentMeta; id: s
   return method && can(method) ? <Access document={document} method={method} id={id} /> : null;
 }
 
-function useExplanation(document: DocumentMeta, method: Method, id: string, permission: string, enabled = true) {
+/** A permission; and whose document it is about, where that is asked. */
+interface Question {
+  permission: string;
+  ownerId?: string;
+  departmentId?: string;
+}
+
+function useExplanation(document: DocumentMeta, method: Method, id: string, question: Question, enabled = true) {
   return useQuery({
-    queryKey: [document.key, "explainAccess", context.company, id, permission],
-    queryFn: () => callMethod<AccessExplanation>(method, id, { permission }),
+    queryKey: [document.key, "explainAccess", context.company, id, question],
+    queryFn: () => callMethod<AccessExplanation>(method, id, { ...question }),
     enabled,
+    placeholderData: keepPreviousData,
   });
 }
 
 function Access({ document, method, id }: { document: DocumentMeta; method: Method; id: string }) {
   const { t } = useTranslation();
   const meta = useMeta();
-  const { data, error } = useExplanation(document, method, id, "");
+  const { data, error } = useExplanation(document, method, id, { permission: "" });
   const [search, setSearch] = useState("");
   const [asked, setAsked] = useState("");
   const wanted = search.trim().toLowerCase();
@@ -85,12 +94,20 @@ function byDocument(meta: Meta, { permissions }: AccessExplanation) {
   return [...groups].map(([title, rows]) => ({ title, rows }));
 }
 
+/** The answer for one permission; with an owner or a department, for a document of theirs. */
 function Answer({ document, method, id, permission, onClose }: { document: DocumentMeta; method: Method; id: string; permission: string; onClose: () => void }) {
   const { t } = useTranslation();
-  const { data, error } = useExplanation(document, method, id, permission, permission !== "");
+  const [about, setAbout] = useState<Omit<Question, "permission">>({});
+  const { data, error } = useExplanation(document, method, id, { permission, ...about }, permission !== "");
+  const label = (name: string) => method.requestFields?.find((field) => field.name === name)?.label ?? name;
   return (
-    <Modal open={permission !== ""} onCancel={onClose} title={t("access.why")} footer={null}>
-      {error ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : data ? <AccessAnswer answer={data} /> : <Skeleton active />}
+    <Modal open={permission !== ""} onCancel={onClose} afterClose={() => setAbout({})} title={t("access.why")} footer={null}>
+      {error ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : data?.permission ? <AccessAnswer answer={data} /> : <Skeleton active />}
+      <h4>{t("access.about")}</h4>
+      <div className="access-about">
+        <div><small>{label("ownerId")}</small><ReferencePicker document="identity.employee" label={label("ownerId")} value={about.ownerId} onChange={(ownerId) => setAbout({ ...about, ownerId })} /></div>
+        <div><small>{label("departmentId")}</small><ReferencePicker document="identity.department" label={label("departmentId")} value={about.departmentId} onChange={(departmentId) => setAbout({ ...about, departmentId })} /></div>
+      </div>
     </Modal>
   );
 }
