@@ -55,16 +55,19 @@ async def test_browser_administrator_keeps_duties_apart(window: Any, door: Any, 
     refuse = screen.choice(PAIR, "severity", "REFUSE")
     await screen.choose(screen.field(PAIR, "severity"), refuse, refuse)
     await screen.choose(screen.field(PAIR, "keeperId"), "方静", "方静")
-    for name, wanted in (("firstPermissions", KEEPS), ("secondPermissions", ORDERS)):
-        await screen.choose(screen.field(PAIR, name).first, permission(screen, wanted), permission(screen, wanted))
-        await page.keyboard.press("Escape")
+    keeps = permission(screen, KEEPS)
+    await screen.choose(screen.field(PAIR, "firstPermissions").first, keeps, keeps)
+    await page.keyboard.press("Escape")
+    # by a role of this story's own: whoever is left of an earlier one breaks no pair of this one
+    await screen.choose(screen.field(PAIR, "secondRoleIds").first, second["name"], second["name"])
+    await page.keyboard.press("Escape")
     assert await violations(page) == []
     await mine.picture("duty-form")
     await screen.button(screen.t("action.save")).click()
     await page.wait_for_url(re.compile(r"/identity/duty-conflicts/[0-9a-f-]{36}"))
     pair = page.url
     await expect(screen.panel(screen.t("duty.violations"))).to_contain_text(screen.t("duty.none"))
-    await expect(screen.panel(words["firstDuty"])).to_contain_text(permission(screen, KEEPS))
+    await expect(screen.panel(words["firstDuty"])).to_contain_text(keeps)
     await mine.picture("duty")
 
     mine.expected.add(400)

@@ -81,7 +81,7 @@ async def everybodys(call: Call, employee_ids: Collection[uuid.UUID]) -> list[He
             sa.func.coalesce(came, Employee.created_at).label("came"),
         )
         .join(Role, Role.code == EVERYBODY)
-        .where(Employee.id.in_(employee_ids), Employee.state == "ACTIVE", Employee.home_company_id.is_not(None))
+        .where(_among(Employee.id, employee_ids), Employee.state == "ACTIVE", Employee.home_company_id.is_not(None))
     )  # fmt: skip
     return [
         Held(
@@ -94,4 +94,9 @@ async def everybodys(call: Call, employee_ids: Collection[uuid.UUID]) -> list[He
 
 async def of_people(call: Call, employee_ids: Collection[uuid.UUID]) -> list[Held]:
     """All that these people hold."""
-    return await granted(call, Grant.employee_id.in_(employee_ids)) + await everybodys(call, employee_ids)
+    return await granted(call, _among(Grant.employee_id, employee_ids)) + await everybodys(call, employee_ids)
+
+
+def _among(column: Any, keys: Collection[uuid.UUID]) -> Any:
+    """As one parameter: of a list each id would be one, and a statement has 32,767 at most."""
+    return column == sa.any_(sa.literal(list(keys), pg.ARRAY(sa.Uuid)))

@@ -170,9 +170,8 @@ def change(
 ) -> None:
     """Refuse a change of a role that newly brings duties together in one of its holders.
 
-    `holders`: the role as held, with what it permits after the change; `before`: what it permitted, None
-    where it was not in use. What was in one
-    hand before the change is on the list of violations and does not stop another change.
+    `holders`: the role as held, with what it permits after the change; `before`: what it permitted, None where it was
+    not in use. What was in one hand before the change is on the list of violations and does not stop another change.
     """
     by_person: defaultdict[uuid.UUID, list[Held]] = defaultdict(list)
     for other in others:

@@ -22,12 +22,12 @@ function Duty({ document, side, editing: { values, set, errors } }: { document: 
   const roleError = Object.entries(errors).find(([path]) => path.startsWith(`${side}RoleIds[`))?.[1];
   const fields = [`${side}Duty`, `${side}RoleIds`].flatMap((one) => fieldOf(document, one) ?? []);
   return (
-    <fieldset>
-      <legend>{fieldOf(document, `${side}Duty`)?.label}</legend>
+    <section>
+      <h2 className="section-title">{fieldOf(document, `${side}Duty`)?.label}</h2>
       <FieldsForm fields={fields} values={values} onChange={set} errors={roleError ? { ...errors, [`${side}RoleIds`]: roleError } : errors} />
       <Form.Item label={label} htmlFor={name} layout="vertical" validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : t("duty.any")}>
         <PermissionsSelect id={name} label={label} value={(values[name] as string[] | undefined) ?? []} onChange={(permissions) => set(name, permissions)} invalid={Boolean(error)} />
       </Form.Item>
-    </fieldset>
+    </section>
   );
 }

@@ -7,7 +7,7 @@ export default function DutyConflicts({ document }: { document: DocumentMeta }) 
   return (
     <>
       <GenericList document={document} />
-      <Violations />
+      <div className="page"><Violations /></div>
     </>
   );
 }

@@ -42,7 +42,7 @@ export function Violations({ pairId = "", employeeId = "" }: { pairId?: string; 
         : (
           <>
             <Alert className="note" type="warning" showIcon role="status" title={t("duty.found", { count: data.totalSize })} description={t("duty.foundHelp")} />
-            <TableScroll label={t("duty.violations")}>
+            <TableScroll label={t("duty.found", { count: data.totalSize })}>
               <Table<DutyViolation>
                 size="small" rowKey={(row) => `${row.dutyConflictId} ${row.employeeId} ${row.companyId}`} pagination={false} dataSource={data.violations}
                 columns={[
