@@ -1,4 +1,4 @@
-"""What must be there before anybody can call: the epoch, the roles of the product, and one administrator.
+"""What must be there before anybody can call: the epoch, the product's roles and separated duties, one administrator.
 
 Run by `migrate` as the owner, again and again: roles follow the release, the administrator is made once and never
 given back what was taken away.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis import contract
 from chassis.runtime import search_vector
 from identity.directory.snapshot import EVERYBODY
+from identity.duty_conflict.model import DutyConflict
 from identity.employee.model import Account, Employee
 from identity.epoch import EPOCH, RAISE
 from identity.grant.model import Grant
-from identity.grant.rules import ADMINISTRATOR
 from identity.role.model import Role
+from identity.role.rules import ADMINISTRATOR
 
 
 def _id(last: int) -> uuid.UUID:
@@ -67,6 +68,34 @@ def built_in_roles() -> list[BuiltIn]:
         ),
         BuiltIn(_id(0xB8), "master_data", "物料主数据管理员", "Keeps items, categories and units.", ["inventory.*"]),
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BuiltInPair:
+    """Separated duties that come with the product: they guard the rights themselves and what spends money."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    reason: str
+    first_duty: str
+    first_permissions: Sequence[str]
+    second_duty: str
+    second_permissions: Sequence[str]
+
+
+BUILT_IN_PAIRS = [
+    BuiltInPair(
+        _id(0xC1), "rights-orders", "授权与采购下单", "能给自己放开权限的人若同时下达订单，所有控制都可以绕过。",
+        "授予权限", ["identity.grant.create", "identity.role.update"],
+        "下达采购订单", ["procurement.purchase_order.release"],
+    ),
+    BuiltInPair(
+        _id(0xC2), "flows-orders", "审批规则与采购下单", "能改审批流程或额度的人若同时下达订单，订单可以不经审批。",
+        "制定审批规则", ["approval.flow_definition.publish", "approval.authority_limit.update"],
+        "下达采购订单", ["procurement.purchase_order.release"],
+    ),
+]  # fmt: skip
 
 
 # The whole of a requester's day: own requisitions, the orders they led to, and the names that stand on them.
@@ -117,12 +146,13 @@ async def seed(connection: AsyncConnection) -> None:
         Grant, id=ADMINISTRATORS_GRANT, employee_id=ADMINISTRATOR_ID, role_id=_id(0xB1), scope="ALL", department_ids=[]
     )
     changed += (await connection.execute(grant)).rowcount
+    for pair in BUILT_IN_PAIRS:
+        changed += (await connection.execute(_put_pair(pair))).rowcount
     if changed:
         await connection.execute(RAISE)
 
 
 def _put_role(role: BuiltIn) -> Any:
-    table: Any = Role.__table__
     values = {
         "code": role.code,
         "name": role.name,
@@ -130,9 +160,28 @@ def _put_role(role: BuiltIn) -> Any:
         "permissions": list(role.permissions),
         "search": search_vector(Role(code=role.code, name=role.name)),
     }
-    insert = pg.insert(table).values(id=role.id, version=1, state="ACTIVE", built_in=True, **values)
+    return _put(Role, role.id, values, compared=("name", "description", "permissions"))
+
+
+def _put_pair(pair: BuiltInPair) -> Any:
+    values = {
+        **{field.name: getattr(pair, field.name) for field in fields(pair) if field.name != "id"},
+        "severity": "REFUSE",
+        "keeper_id": ADMINISTRATOR_ID,
+        "first_role_ids": [],
+        "second_role_ids": [],
+    }
+    compared = tuple(values)
+    values["search"] = search_vector(DutyConflict(**values))
+    return _put(DutyConflict, pair.id, values, compared=compared)
+
+
+def _put(model: Any, key: uuid.UUID, values: dict[str, Any], *, compared: Sequence[str]) -> Any:
+    """Insert what comes with the product, or bring it up to this release where it differs."""
+    table = model.__table__
+    insert = pg.insert(table).values(id=key, version=1, state="ACTIVE", built_in=True, **values)
     fresh = {name: insert.excluded[name] for name in values}
-    differs = sa.or_(*(table.c[name].is_distinct_from(fresh[name]) for name in ("name", "description", "permissions")))
+    differs = sa.or_(*(table.c[name].is_distinct_from(fresh[name]) for name in compared))
     return insert.on_conflict_do_update(
         index_elements=["id"], set_={**fresh, "version": table.c.version + 1}, where=differs
     )

@@ -7,6 +7,7 @@ from identity.consistency_run.rpc import ConsistencyRuns
 from identity.consistency_run.watch import watch_runs
 from identity.department.rpc import Departments
 from identity.directory.rpc import Directory
+from identity.duty_conflict.rpc import DutyConflicts
 from identity.employee.rpc import Employees
 from identity.failed_logins import tell_failed_logins
 from identity.grant.rpc import Grants
@@ -18,7 +19,17 @@ from identity.seed import seed
 SERVICE = Service(
     "identity",
     base=Base,
-    rpcs=[Companies(), Departments(), Posts(), Employees(), Roles(), Grants(), Directory(), ConsistencyRuns()],
+    rpcs=[
+        Companies(),
+        Departments(),
+        Posts(),
+        Employees(),
+        Roles(),
+        Grants(),
+        DutyConflicts(),
+        Directory(),
+        ConsistencyRuns(),
+    ],
     background=[keep_in_step, watch_runs],
     series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,

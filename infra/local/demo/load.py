@@ -68,7 +68,9 @@ class Loader:
         await self.ensure("Employees", records.employees())
         await self._heads()
         await self.ensure("Roles", records.roles())
-        await self.ensure("Grants", records.grants(await self._built_in_roles()))
+        built_in = await self._built_in_roles()
+        await self.ensure("Separated duties", records.duties(built_in))
+        await self.ensure("Grants", records.grants(built_in))
 
     async def _item_master(self) -> None:
         await self.ensure("Units", records.units())

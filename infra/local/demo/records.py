@@ -133,16 +133,39 @@ def roles() -> list[Record]:
     return [Record("identity.role", code, {"code": code, **role}) for code, role in tables("rights")["roles"].items()]
 
 
+def duties(built_in: Mapping[str, str]) -> list[Record]:
+    """Pairs of separated duties. `built_in` as of `grants`."""
+    known = _role_ids(built_in)
+    return [
+        Record(
+            "identity.duty_conflict",
+            pair["code"],
+            {
+                **{name: pair[name] for name in ("code", "name", "reason", "severity")},
+                "keeper_id": id_of("identity.employee", pair["keeper"]),
+                **{f"{side}_duty": pair[side]["duty"] for side in ("first", "second")},
+                **{f"{side}_permissions": pair[side].get("permissions", []) for side in ("first", "second")},
+                **{f"{side}_role_ids": [known[r] for r in pair[side].get("roles", [])] for side in ("first", "second")},
+            },
+        )
+        for pair in tables("rights")["duties"]
+    ]
+
+
+def _role_ids(built_in: Mapping[str, str]) -> dict[str, str]:
+    return {role.key: role.id for role in roles()} | dict(built_in)
+
+
 def grants(built_in: Mapping[str, str]) -> list[Record]:
     """Who holds which role. `built_in`: code -> id of the roles that come with the product."""
-    own = {role.key: role.id for role in roles()}
+    known = _role_ids(built_in)
     return [
         Record(
             "identity.grant",
             f"{person}/{grant['role']}/{grant.get('company', '')}",
             {
                 "employee_id": id_of("identity.employee", person),
-                "role_id": (own | dict(built_in))[grant["role"]],
+                "role_id": known[grant["role"]],
                 "grant_company_id": reference("identity.company", grant.get("company", "")),
                 "scope": grant["reach"],
             },

@@ -11,8 +11,10 @@ from sqlalchemy.dialects import postgresql as pg
 
 from chassis.call import Call
 from chassis.policy import Rights
+from heyi.identity.v1 import access_pb2
 from heyi.identity.v1 import directory_pb2 as pb
 from identity import catalogue, epoch
+from identity.access.explain import explanation
 from identity.company.model import Company
 from identity.directory import snapshot
 from identity.employee.model import Employee
@@ -50,6 +52,10 @@ class Directory:
             department_name=unit.name if unit else "",
             post_name=post.name if post else "",
         )
+
+    async def ExplainMyAccess(self, request: pb.ExplainMyAccessRequest, call: Call) -> access_pb2.AccessExplanation:
+        assert call.actor.employee_id is not None
+        return await explanation(call, await call.load(Employee, call.actor.employee_id), request.permission)
 
     async def ListPermissions(self, request: pb.ListPermissionsRequest, call: Call) -> pb.ListPermissionsResponse:
         known = catalogue.descriptions().items()

@@ -10,6 +10,7 @@ from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.identity.v1 import employees_pb2 as pb
 from identity import epoch
+from identity.access.explain import explanation
 from identity.company.model import Company
 from identity.department.model import Department
 from identity.employee import rules
@@ -87,6 +88,14 @@ class Employees:
         rules.cut_off(employee, now=call.now())
         rules.tell_keycloak(employee, account, now=call.now())
         return call.announce(pb.EmployeeUpdated, employee)
+
+    async def ExplainAccessEmployee(self, request: pb.ExplainAccessEmployeeRequest, call: Call) -> Any:
+        employee = await call.load(Employee, request.id)
+        assert call.reach is not None
+        rules.within(call.reach, employee)
+        return await explanation(
+            call, employee, request.permission, owner_id=request.owner_id, department_id=request.department_id
+        )
 
 
 def _values(employee: Employee, names: tuple[str, ...]) -> list[Any]:

@@ -13,6 +13,8 @@ from chassis.states import advance
 from heyi.identity.v1 import grants_pb2 as pb
 from identity import epoch
 from identity.department.model import Department
+from identity.duty_conflict import held
+from identity.duty_conflict import rules as duty_rules
 from identity.employee.model import Employee
 from identity.grant import rules
 from identity.grant.model import Grant
@@ -30,7 +32,7 @@ class Grants:
             raise Refused("GRANT_OUT_OF_USE", name=employee.name if employee.state != "ACTIVE" else role.name)
         rules.chosen(grant, await _companies_of(grant.department_ids, call))
         _within_own(grant, role, call)
-        rules.separate({**await _roles_of(employee.id, call), role.code: role.permissions}, role.code)
+        await _separate(grant, employee, role, call)
         return call.announce(pb.GrantCreated, grant)
 
     async def GetGrant(self, request: pb.GetGrantRequest, call: Call) -> Any:
@@ -49,7 +51,7 @@ class Grants:
         grant.revoke_reason = request.reason
         _, role = await _parties(grant, call)
         _within_own(grant, role, call)
-        if role.code == rules.ADMINISTRATOR:
+        if role.code == role_rules.ADMINISTRATOR:
             rules.keep_administrator(others=await administrators(call, without_grant=grant.id))
         return call.announce(pb.GrantRevoked, grant)
 
@@ -63,7 +65,7 @@ async def administrators(
         .join(Role, Role.id == Grant.role_id)
         .join(Employee, Employee.id == Grant.employee_id)
         .where(
-            Role.code == rules.ADMINISTRATOR,
+            Role.code == role_rules.ADMINISTRATOR,
             Grant.state == "ACTIVE",
             Grant.scope == "ALL",
             Grant.valid_until_date.is_(None),
@@ -110,10 +112,8 @@ async def _companies_of(department_ids: list[uuid.UUID], call: Call) -> dict[uui
     return {row.id: (row.company_id, row.name) for row in (await call.db.execute(found)).all()}
 
 
-async def _roles_of(employee_id: uuid.UUID, call: Call) -> dict[str, list[str]]:
-    held = (
-        sa.select(Role.code, Role.permissions)
-        .join(Grant, Grant.role_id == Role.id)
-        .where(Grant.employee_id == employee_id, Grant.state == "ACTIVE", Role.state == "ACTIVE")
-    )
-    return {row.code: row.permissions for row in (await call.db.execute(held)).all()}
+async def _separate(grant: Grant, employee: Employee, role: Role, call: Call) -> None:
+    """Refuse a role that brings duties together which stay apart."""
+    others = [right for right in await held.of_people(call, [employee.id]) if right.grant_id != grant.id]
+    given = held.of(grant, role.code, role.name, role.permissions, since=call.now())
+    duty_rules.give(await held.pairs_in_force(call), given, others, employee=employee.name)

@@ -1,24 +1,22 @@
 """Who gives which role to whom, and how far it reaches.
 
-Nobody gives more than the own rights cover, duties that stay apart never meet in one person, and somebody always stays
-administrator.
+Nobody gives more than the own rights cover, and somebody always stays administrator. Which duties never meet in one
+person is said by the pairs of `duty_conflict`.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chassis.errors import Refused
 from chassis.policy import Reach
-from identity.role import rules as role_rules
 
 if TYPE_CHECKING:
     from identity.grant.model import Grant
 
 TRANSITIONS = {("ACTIVE", "revoke"): "REVOKED"}
-ADMINISTRATOR = "administrator"
 
 
 def check(grant: Grant) -> None:
@@ -56,13 +54,6 @@ def covered(*, makes_rights: bool, to_self: bool, covers: bool, role: str) -> No
     """A role that makes rights, or one for oneself, is given and taken only by who has all that it holds."""
     if (makes_rights or to_self) and not covers:
         raise Refused("GRANT_BEYOND_OWN", role=role)
-
-
-def separate(roles: Mapping[str, Sequence[str]], added: str) -> None:
-    """Refuse a role that brings two duties together with another role of the same person."""
-    if (meeting := role_rules.meeting(roles, added)) is not None:
-        first, second, other = meeting
-        raise Refused("GRANT_SEPARATION", first=first, second=second, role=other)
 
 
 def keep_administrator(*, others: int) -> None:

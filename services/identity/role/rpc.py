@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,9 @@ from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.identity.v1 import roles_pb2 as pb
 from identity import epoch
+from identity.duty_conflict import held
+from identity.duty_conflict import rules as duty_rules
+from identity.employee.model import Employee
 from identity.grant.model import Grant
 from identity.role import rules
 from identity.role.model import Role
@@ -22,6 +25,7 @@ class Roles:
         await epoch.bump(call)
         role = await call.create(Role, request.role)
         rules.check(role, contract.load().permissions())
+        duty_rules.hold(await held.pairs_in_force(call), role.id, role.permissions, before=None)
         if rules.gives_rights(role.permissions):
             _within_own(role, call)
         return call.announce(pb.RoleCreated, role)
@@ -40,9 +44,10 @@ class Roles:
         role = await call.load(Role, request.role.id, etag=request.role.etag)
         advance(role, "update")
         rules.changeable(role)
+        before = list(role.permissions)
         call.update(role, request.role, request.update_mask)
         rules.check(role, contract.load().permissions())
-        await _check_effects(role, call)
+        await _check_effects(role, call, before=before)
         return call.announce(pb.RoleUpdated, role)
 
     async def DeactivateRole(self, request: pb.DeactivateRoleRequest, call: Call) -> Any:
@@ -56,32 +61,34 @@ class Roles:
         await epoch.bump(call)
         role = await call.load(Role, request.id, etag=request.etag)
         advance(role, "activate")
-        await _check_effects(role, call)
+        await _check_effects(role, call, before=None)
         return call.announce(pb.RoleUpdated, role)
 
 
-async def _check_effects(role: Role, call: Call) -> None:
-    """Refuse what the role would newly do to its holders: to the caller, or to somebody who has another role too."""
-    held = sa.select(Grant.employee_id).where(Grant.role_id == role.id, Grant.state == "ACTIVE")
-    rights = (
-        sa.select(Grant.employee_id, Role.code, Role.permissions)
-        .join(Role, Role.id == Grant.role_id)
-        .where(
-            Grant.state == "ACTIVE",
-            Role.state == "ACTIVE",
-            Role.id != role.id,
-            Grant.employee_id.in_(held),
-        )
+async def _check_effects(role: Role, call: Call, *, before: Sequence[str] | None) -> None:
+    """Refuse what the role would newly do: to the caller, or to somebody who has the other duty of a pair by another
+    role. `before`: what it permitted; None where it was out of use."""
+    own = sa.select(Grant.id).where(
+        Grant.role_id == role.id, Grant.state == "ACTIVE", Grant.employee_id == call.actor.employee_id
     )
-    others: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-    for employee_id, code, permissions in (await call.db.execute(rights)).all():
-        others[employee_id][code] = permissions
-    own = held.where(Grant.employee_id == call.actor.employee_id).limit(1)
-    if rules.gives_rights(role.permissions) or await call.db.scalar(own):
+    if rules.gives_rights(role.permissions) or await call.db.scalar(own.limit(1)):
         _within_own(role, call)
-    for roles in others.values():
-        if (pair := rules.meeting({**roles, role.code: role.permissions}, role.code)) is not None:
-            raise Refused("ROLE_SEPARATION", field="permissions", first=pair[0], second=pair[1])
+    pairs = await held.pairs_in_force(call)
+    duty_rules.hold(pairs, role.id, role.permissions, before=before)
+    has = (
+        sa.select(Grant, Employee.name)
+        .join(Employee, Employee.id == Grant.employee_id)
+        .where(Grant.role_id == role.id, *held.IN_FORCE, held.not_over(call))
+    )
+    holders = (await call.db.execute(has)).all()
+    names = {grant.employee_id: name for grant, name in holders}
+    duty_rules.change(
+        pairs,
+        [held.of(grant, role.code, role.name, role.permissions, since=grant.created_at) for grant, _ in holders],
+        [right for right in await held.of_people(call, names) if right.role_id != role.id],
+        before=before,
+        names=names,
+    )
 
 
 def _within_own(role: Role, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""What a role may hold: permissions of the contract, and no two duties that stay apart.
+"""What a role may hold: permissions of the contract.
 
 A permission is `<service>.<document>.<verb>`; `<service>.<document>.*`, `<service>.*` and `*` stand for all that
 begin so.
@@ -6,7 +6,7 @@ begin so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chassis.errors import Refused
@@ -22,13 +22,7 @@ GIVES_RIGHTS = (
     "identity.role.update",
     "identity.employee.reset_password",
 )
-# Duties that never meet in one person by two roles: who gives rights or draws the flows places no orders.
-SEPARATED = (
-    ("identity.grant.create", "procurement.purchase_order.release"),
-    ("identity.role.update", "procurement.purchase_order.release"),
-    ("approval.flow_definition.publish", "procurement.purchase_order.release"),
-    ("approval.authority_limit.update", "procurement.purchase_order.release"),
-)
+ADMINISTRATOR = "administrator"
 
 
 def holds(patterns: Iterable[str], permission: str) -> bool:
@@ -49,16 +43,13 @@ def expand(patterns: Iterable[str], catalogue: Iterable[str]) -> list[str]:
 
 
 def check(role: Role, catalogue: Sequence[str]) -> None:
-    """Refuse what the contract does not know and what one role must not hold together; tidy the list."""
+    """Refuse what the contract does not know; tidy the list."""
     known = {pattern for permission in catalogue for pattern in patterns_of(permission)}
     unknown = [(i, pattern) for i, pattern in enumerate(role.permissions) if pattern not in known]
     if unknown:
         raise Refused.fields(
             [(f"permissions[{i}]", "ROLE_PERMISSION_UNKNOWN", {"permission": pattern}) for i, pattern in unknown]
         )
-    for first, second in SEPARATED:
-        if holds(role.permissions, first) and holds(role.permissions, second):
-            raise Refused("ROLE_SEPARATION", field="permissions", first=first, second=second)
     role.permissions = sorted(set(role.permissions))
 
 
@@ -66,19 +57,3 @@ def changeable(role: Role) -> None:
     """What comes with the product stays as it is; a role of the company's own can be made beside it."""
     if role.built_in:
         raise Refused("ROLE_BUILT_IN", name=role.name)
-
-
-def meeting(roles: Mapping[str, Sequence[str]], added: str) -> tuple[str, str, str] | None:
-    """The first separated pair that the role `added` completes with another role of one person: pair and the other.
-
-    A role that holds both by itself (the administrator's) is the exception that was made knowingly.
-    """
-    for first, second in SEPARATED:
-        if any(holds(patterns, first) and holds(patterns, second) for patterns in roles.values()):
-            continue
-        for here, there in ((first, second), (second, first)):
-            if holds(roles[added], here):
-                other = next((code for code, patterns in roles.items() if holds(patterns, there)), None)
-                if other is not None:
-                    return first, second, other
-    return None

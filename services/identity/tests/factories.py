@@ -117,6 +117,23 @@ def grant(person: str, role_id: str | uuid.UUID, scope: str = "COMPANY", **chang
     return {"employee_id": str(stable(person)), "role_id": str(role_id), "scope": scope, **company_id, **changes}
 
 
+def duty_conflict(first: list[str], second: list[str], **changes: Any) -> dict[str, Any]:
+    """Permissions on both sides; `first_role_ids` and `second_role_ids` name roles."""
+    number = next(_counter)
+    return {
+        "code": f"SOD-{number}",
+        "name": f"不相容职务{number}",
+        "reason": "一个人可以掩盖自己的错误。",
+        "severity": "REFUSE",
+        "keeper_id": str(stable("boss")),
+        "first_duty": "职务甲",
+        "first_permissions": first,
+        "second_duty": "职务乙",
+        "second_permissions": second,
+        **changes,
+    }
+
+
 async def role_id(service: Bench, code: str) -> str:
     """Id of a role of the product."""
     async with service.runtime.sessions() as session:

@@ -126,9 +126,12 @@ async def test_who_gives_roles_places_no_orders(house: Bench, admin: Any) -> Non
         await admin.CreateGrant(grant=make.grant("colleague", await make.role_id(house, "identity_administrator")))
 
     assert found.value.facts == {
-        "first": "identity.grant.create",
-        "second": "procurement.purchase_order.release",
-        "role": "buyer",
+        "employee": "Colleague",
+        "first": "下达采购订单",
+        "role": "采购员",
+        "second": "授予权限",
+        "pair": "rights-orders 授权与采购下单",
+        "why": "能给自己放开权限的人若同时下达订单，所有控制都可以绕过。",
     }
 
 

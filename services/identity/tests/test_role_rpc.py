@@ -45,8 +45,11 @@ async def test_a_changed_role_brings_no_duties_together_in_a_holder(house: Bench
     await admin.CreateGrant(grant=make.grant("colleague", role.id))
     await admin.CreateGrant(grant=make.grant("colleague", await make.role_id(house, "flow_administrator")))
 
-    with refused("ROLE_SEPARATION"):
+    with refused("ROLE_HOLDER_SEPARATION") as found:
         await admin.UpdateRole(role={"id": role.id, "permissions": ["procurement.*"]})
+
+    told = {name: found.value.facts[name] for name in ("employee", "first", "role", "second")}
+    assert told == {"employee": "Colleague", "first": "制定审批规则", "role": "流程管理员", "second": "下达采购订单"}
 
 
 async def test_nobody_makes_rights_out_of_nothing(house: Bench, admin: Any) -> None:

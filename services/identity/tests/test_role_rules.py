@@ -23,24 +23,6 @@ def test_a_pattern_stands_for_what_begins_so(patterns: list[str], expanded: list
 
 
 @pytest.mark.parametrize(
-    ("roles", "added", "meets"),
-    [
-        ({"giver": ["identity.*"], "buyer": ["procurement.*"]}, "buyer", True),
-        ({"giver": ["identity.*"], "buyer": ["procurement.*"]}, "giver", True),
-        ({"giver": ["identity.employee.*"], "buyer": ["procurement.*"]}, "buyer", False),
-        ({"flows": ["approval.*"], "buyer": ["procurement.purchase_order.release"]}, "flows", True),
-        ({"administrator": ["*"], "buyer": ["procurement.*"]}, "buyer", False),
-        ({"giver": ["identity.*"], "buyer": ["procurement.*"], "stock": ["inventory.*"]}, "stock", False),
-        ({"buyer": ["procurement.*"]}, "buyer", False),
-    ],
-)
-def test_duties_that_stay_apart_meet_only_by_the_role_that_is_added(
-    roles: dict[str, list[str]], added: str, meets: bool
-) -> None:
-    assert (rules.meeting(roles, added) is not None) == meets
-
-
-@pytest.mark.parametrize(
     ("patterns", "gives"),
     [
         (["*"], True),

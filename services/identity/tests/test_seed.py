@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+
 import sqlalchemy as sa
 
 from chassis import contract, migrate
 from chassis.organisation import Organisation
 from chassis.policy import Rights
 from chassis.testing import COMPANY, Bench, Caller, stable
+from identity.duty_conflict import rules as duty_rules
+from identity.duty_conflict.model import DutyConflict
 from identity.role import rules
 from identity.role.model import Role
-from identity.seed import ADMINISTRATOR_ID, built_in_roles, seed
+from identity.seed import ADMINISTRATOR_ID, BUILT_IN_PAIRS, built_in_roles, seed
 from identity.tests import factories as make
 
 
@@ -86,9 +90,14 @@ def test_every_role_of_the_product_holds_what_the_contract_knows() -> None:
     known = {pattern for permission in catalogue for pattern in rules.patterns_of(permission)}
 
     assert {pattern for role in built_in_roles() for pattern in role.permissions} <= known
+    pairs = [
+        DutyConflict(**{**dataclasses.asdict(pair), "first_role_ids": [], "second_role_ids": []})
+        for pair in BUILT_IN_PAIRS
+    ]
     for role in built_in_roles():
-        both = [pair for pair in rules.SEPARATED if all(rules.holds(role.permissions, duty) for duty in pair)]
+        both = [pair for pair in pairs if duty_rules.joins(pair, role.id, role.permissions)]
         assert both == [] or role.code == "administrator"
+    assert {duty for pair in BUILT_IN_PAIRS for duty in (*pair.first_permissions, *pair.second_permissions)} <= known
 
 
 async def test_every_employee_may_ask_for_goods_and_read_the_names_that_takes(house: Bench) -> None:

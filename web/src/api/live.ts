@@ -23,6 +23,9 @@ const FOLLOWERS: Record<string, string[]> = {
   "approval.case": ["approval.task", "approval.opinion"],
   "approval.notice": ["approval.task"],
   "procurement.purchase_order": ["procurement.sourcing_task"],
+  "identity.grant": ["identity.duty_conflict", "identity.employee"],
+  "identity.role": ["identity.duty_conflict", "identity.employee"],
+  "identity.employee": ["identity.duty_conflict"],
 };
 
 /** What changed since the pages were last refreshed: records by their document; `undefined` among them: any record of it. */

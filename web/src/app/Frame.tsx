@@ -11,6 +11,7 @@ import { AppLink } from "./links";
 import { NoticeBell } from "./NoticeBell";
 import { SideMenu } from "./SideMenu";
 import { signOut } from "./signOut";
+import { WhyDrawer } from "./WhyDrawer";
 
 const Palette = lazy(() => import("./Palette"));
 const STORED = "heyi.menu.collapsed";
@@ -77,6 +78,7 @@ export function Frame({ children }: { children: ReactNode }) {
         </div>
       </header>
       <main id="content" className="content" tabIndex={-1}>{children}</main>
+      <WhyDrawer />
       <HelpDrawer open={help} onClose={() => setHelp(false)} />
       {palette && (
         <Suspense fallback={null}>

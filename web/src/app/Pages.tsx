@@ -6,6 +6,7 @@ import { useCan } from "@/api/me";
 import type { DocumentMeta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { AppLink } from "./links";
+import { WhyLink } from "./WhyDrawer";
 
 type Page = ComponentType<{ document: DocumentMeta }>;
 type Kind = "list" | "form" | "detail";
@@ -28,6 +29,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
+  "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
+  "identity.employee": { detail: lazy(() => import("@/pages/EmployeePage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
   "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
@@ -65,7 +68,7 @@ function DocumentPage({ kind }: { kind: Kind }) {
   const document = Object.values(meta.documents).find((one) => one.route === route);
   if (!document) return <NoSuchPage />;
   const method = kind === "list" ? document.methods.list : kind === "detail" ? document.methods.get : id ? document.methods.update : document.methods.create;
-  if (!can(method)) return <Result status="403" title={t("error.notAllowed", { title: document.plural })} subTitle={t("error.askAdministrator")} extra={<AppLink to="/">{t("error.home")}</AppLink>} />;
+  if (!can(method)) return <Result status="403" title={t("error.notAllowed", { title: document.plural })} subTitle={t("error.askAdministrator")} extra={<><AppLink to="/">{t("error.home")}</AppLink><WhyLink permission={method?.permission ?? ""} /></>} />;
   const PageOf = SPECIAL[document.key]?.[kind] ?? GENERIC[kind];
   return <PageOf key={document.key} document={document} />;
 }

@@ -1,7 +1,10 @@
 /** Refusals that no page shows in its own place: what rule, which facts, what to do. */
 import type { NotificationInstance } from "antd/es/notification/interface";
+import Button from "antd/es/button";
 import i18n from "i18next";
+import { createElement } from "react";
 import { ApiError, Unreachable } from "@/api/errors";
+import { askWhy, lackedBy } from "./why";
 
 let notification: NotificationInstance | undefined;
 
@@ -21,7 +24,14 @@ export function sentenceOf(error: unknown): { title: string; description: string
 
 export function notifyError(error: unknown): void {
   const { title, description } = sentenceOf(error);
-  notification?.error({ title, description, placement: "top", duration: 8 });
+  const lacked = lackedBy(error);
+  const key = lacked || undefined;
+  const why = () => {
+    notification?.destroy(lacked);
+    askWhy(lacked);
+  };
+  const actions = lacked ? createElement(Button, { type: "link", onClick: why }, i18n.t("why.ask")) : undefined;
+  notification?.error({ key, title, description, actions, placement: "top", duration: 8 });
 }
 
 export function notifySuccess(title: string): void {

@@ -185,3 +185,44 @@ export interface ConsistencyRun extends Row {
   results: { invariant: string; rowCount: number; findingCount: number }[];
   findings: ConsistencyFinding[];
 }
+
+export interface AccessRight {
+  /** Empty: the role that every employee has. */
+  grantId: string;
+  roleId: string;
+  roleName: string;
+  pattern: string;
+  companyId: string;
+  scope: string;
+  departmentIds: string[];
+  validFromDate: string;
+  validUntilDate: string;
+  sinceTime: string;
+}
+
+export interface AccessExplanation {
+  permission: string;
+  verdict: string;
+  rights: AccessRight[];
+  scope: string;
+  departmentIds: string[];
+  helpers: { employeeId: string; name: string }[];
+  permissions: { name: string; scope: string; rights: number[] }[];
+}
+
+export interface DutyHolding {
+  /** Empty: the role that every employee has. */
+  grantId: string;
+  roleName: string;
+  sinceTime: string;
+  validUntilDate: string;
+}
+
+export interface DutyViolation {
+  dutyConflictId: string;
+  employeeId: string;
+  companyId: string;
+  first: DutyHolding;
+  second: DutyHolding;
+  sinceTime: string;
+}

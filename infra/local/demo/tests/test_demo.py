@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -29,6 +32,7 @@ def everything() -> list[Record]:
         *records.companies(), *records.posts(), *records.departments(), *records.employees(), *records.roles(),
         *records.grants(BUILT_IN), *records.units(), *records.categories(), *records.items(), *records.suppliers(),
         *records.supplier_items(), *records.limits(), *records.flows(),
+        *records.duties(BUILT_IN),
     ]  # fmt: skip
 
 
@@ -108,6 +112,37 @@ def test_roles_hold_permissions_of_the_contract() -> None:
     known = {pattern for permission in contract.load().permissions() for pattern in patterns_of(permission)}
     for role in records.roles():
         assert set(role.fields["permissions"]) <= known, role.key
+
+
+def test_one_person_alone_breaks_a_pair_of_separated_duties_and_only_one_that_reports() -> None:
+    from identity.duty_conflict import rules
+    from identity.duty_conflict.model import DutyConflict
+    from identity.seed import BUILT_IN_PAIRS, built_in_roles
+
+    made = {role.id: (role.key, role.fields["permissions"]) for role in records.roles()}
+    known = made | {str(role.id): (role.code, role.permissions) for role in built_in_roles()}
+    pairs = [DutyConflict(**pair.fields) for pair in records.duties(BUILT_IN)]
+    for pair in pairs:
+        pair.first_role_ids = [uuid.UUID(key) for key in pair.first_role_ids]
+        pair.second_role_ids = [uuid.UUID(key) for key in pair.second_role_ids]
+    pairs += [
+        DutyConflict(**dataclasses.asdict(pair), first_role_ids=[], second_role_ids=[], severity="REFUSE")
+        for pair in BUILT_IN_PAIRS
+    ]
+    held = [
+        rules.Held(
+            uuid.UUID(grant.fields["employee_id"]), uuid.UUID(grant.id), uuid.UUID(grant.fields["role_id"]),
+            known[grant.fields["role_id"]][0], "", frozenset(known[grant.fields["role_id"]][1]),
+            uuid.UUID(company) if (company := grant.fields["grant_company_id"]) else None, None, None,
+            datetime.datetime.now(datetime.UTC),
+        )
+        for grant in records.grants(BUILT_IN)
+    ]  # fmt: skip
+
+    (broken,) = rules.meetings(pairs, held)
+
+    assert (broken.pair.code, broken.pair.severity) == ("SOD-04", "REPORT")
+    assert str(broken.first.employee_id) == id_of("identity.employee", "yaowenbo")
 
 
 def test_every_department_has_a_head_who_works_for_its_company() -> None:

@@ -1,0 +1,19 @@
+import type { DocumentMeta } from "@/contract/meta";
+import GenericDetail from "@/documents/GenericDetail";
+import { EmployeeAccess } from "./EmployeeAccess";
+import { Violations } from "./Violations";
+
+/** An employee: who it is, which separated duties are in this hand, and what the person may do, and why. */
+export default function EmployeePage({ document }: { document: DocumentMeta }) {
+  return (
+    <GenericDetail
+      document={document}
+      more={(row) => (
+        <>
+          <Violations employeeId={row.id} />
+          <EmployeeAccess document={document} id={row.id} />
+        </>
+      )}
+    />
+  );
+}
