@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
+from approval.engine import ballot
 from approval.engine.approvers import administrators
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
@@ -36,7 +37,7 @@ EVENTS = {
 }
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
-AGREED = ("APPROVED", "SKIPPED")
+LIVE = ("OPEN", "WAITING")
 UNSEEN = {"synchronize_session": False}
 
 
@@ -66,27 +67,55 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     advance(task, action)
     task.done_time, task.opinion_text = now, text
     _say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
-    if action != "approve":
+    if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
-    case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+    if action == "approve":
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
     stored, turns = await _live(call, case)
-    others = [turn for turn in turns if turn.state == "OPEN" and turn.id != task.id]
-    siblings = [turn for turn in others if turn.visit_id == task.visit_id]
-    if siblings and task.vote == "all":
-        _wait_for(case, others)
-        _announce(call, case)
-        return
-    if siblings:
-        others_here = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
-        await _cancel(call, others_here, because="task.other_decided", facts={"name": _name(call, me)})
+    turns = [task if turn.id == task.id else turn for turn in turns]
+    here = [turn for turn in turns if turn.visit_id == task.visit_id]
+    match ballot.outcome(task.vote, task.vote_percent, here):
+        case "AGREED":
+            case.note = text
+            await _node_agreed(call, case, task, stored, turns)
+        case "REFUSED":
+            await end(call, case, "REJECTED", note=text, because="task.case_rejected", but=task.id)
+        case _:
+            opened = await _open_due(call, case, here)
+            _wait_for(case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
+            _announce(call, case)
+
+
+async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[NodeVisit], turns: Sequence[Any]) -> None:
+    """The node of a turn has what it needs: whoever is still asked there is spared, and the case goes on."""
+    here = [turn for turn in turns if turn.visit_id == task.visit_id]
+    if any(turn.state in LIVE for turn in here):
+        others = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
+        because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
+        await _cancel(call, others, because=because, facts={"name": _name(call, call.actor.employee_id)})
     walk, rows = await _walk_of(call, case, stored)
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
-    before = [turn.assignee_id for turn in turns if turn.visit_id == task.visit_id and turn.state in AGREED]
-    walk.finish(visit, {me, *(before if task.vote == "all" else ())})
-    case.note = text
-    still_open = [turn for turn in others if turn.visit_id != task.visit_id]
-    await _settle(call, case, walk, rows=rows, still_open=still_open)
+    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
+    elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
+    await _settle(call, case, walk, rows=rows, still_open=elsewhere)
+
+
+async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
+    """Ask those at a node whose time has come."""
+    due, now = ballot.due(here), call.now()
+    if not due:
+        return []
+    opened = await call.db.execute(
+        sa.update(Task)
+        .where(Task.id.in_([turn.id for turn in due]))
+        .values(state="OPEN", open_time=now, updated_at=now, version=Task.version + 1)
+        .returning(Task.id, Task.assignee_id, Task.open_time)
+        .execution_options(**UNSEEN)
+    )
+    rows = list(opened.all())
+    await _tell(call, case, [row.assignee_id for row in rows], "notice.todo")
+    return rows
 
 
 async def retry(call: Call, case: Case) -> None:
@@ -213,7 +242,7 @@ async def _settle(
             visit.state = "CANCELLED"
     for visit in walk.visits:
         _store_visit(call, case, visit, (rows or {}).get(visit), now)
-    turns = [turn for turn in walk.turns if outcome != "REJECTED" or turn.state != "OPEN"]
+    turns = [turn for turn in walk.turns if outcome != "REJECTED" or turn.state not in LIVE]
     tasks = [_store_turn(call, case, turn, now) for turn in turns]
     for visit in walk.passed:
         _say(call, case, "SKIP", node_name=visit.node.name)
@@ -269,8 +298,12 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
             reason=turn.asked.reason,
             reason_facts=dict(turn.asked.facts),
             vote=turn.vote,
+            vote_percent=turn.percent,
+            veto=turn.veto,
+            line=turn.line,
+            place=turn.place,
             open_time=now,
-            done_time=None if turn.state == "OPEN" else now,
+            done_time=None if turn.state in LIVE else now,
             document_type=case.document_type,
             document_id=case.document_id,
             document_number=case.document_number,
@@ -317,7 +350,7 @@ async def _cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str
     now = call.now()
     await call.db.execute(
         sa.update(Task)
-        .where(Task.state == "OPEN", *which)
+        .where(Task.state.in_(LIVE), *which)
         .values(
             state="CANCELLED",
             done_time=now,
@@ -381,9 +414,10 @@ def _one_of(column: Any, *states: str) -> Any:
     return column.in_([sa.literal_column(f"'{state}'") for state in states])
 
 
+_TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
 _LIVE = (
-    sa.select(NodeVisit, Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time)
-    .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, "OPEN", *AGREED)))
+    sa.select(NodeVisit, *_TURN)
+    .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))
     .where(NodeVisit.case_id == sa.bindparam("case"), _one_of(NodeVisit.state, "OPEN", "STUCK"))
     .order_by(NodeVisit.id, Task.id)
 )

@@ -9,6 +9,7 @@ import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
 import { Reference, References } from "./Reference";
+import { voteText } from "./vote";
 
 const GOOD = new Set(["APPROVE", "SUBMIT"]);
 const BAD = new Set(["REJECT", "RETURN", "WITHDRAW"]);
@@ -25,6 +26,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   if (error) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
   const open = data.tasks.filter(({ state }) => state === "OPEN");
+  const later = data.tasks.filter(({ state }) => state === "WAITING");
   // also when some of them have answered: the others see that theirs is not the only one
   const several = (task: Task) => data.tasks.filter(({ nodeId, visit }) => nodeId === task.nodeId && visit === task.visit).length > 1;
   const allowed = tools ? (data.allowedActions ?? []) : [];
@@ -54,7 +56,13 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
         {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{t(task.vote === "any" ? "timeline.any" : "timeline.all")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
+            <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+          </Moment>
+        ))}
+        {later.map((task) => (
+          <Moment key={task.id} tone="ahead">
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <span className="vote">{t("timeline.later")}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
           </Moment>
         ))}
@@ -94,7 +102,7 @@ export function StepText({ step }: { step: ApprovalStep }) {
   const { t } = useTranslation();
   const meta = useMeta();
   const several = step.employeeIds.length > 1;
-  const vote = step.kind === "copy" ? t("timeline.copy") : several ? (step.vote === "any" ? t("timeline.any") : t("timeline.all")) : "";
+  const vote = step.kind === "copy" ? t("timeline.copy") : several ? voteText(t, step.vote, step.votePercent) : "";
   return (
     <>
       <p><References document="identity.employee" ids={step.employeeIds} plain /> {vote && <span className="vote">{vote}</span>}</p>
