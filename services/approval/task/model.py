@@ -39,6 +39,8 @@ class Task(Searchable, Document, Base):
     # who comes after whom at the node
     line: Mapped[int] = mapped_column(default=0)
     place: Mapped[int] = mapped_column(default=0)
+    # who added this person to a turn of their own
+    added_by_id: Mapped[uuid.UUID | None]
     visit: Mapped[int] = mapped_column(default=1)
     open_time: Mapped[datetime.datetime]
     done_time: Mapped[datetime.datetime | None]

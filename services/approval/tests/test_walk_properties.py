@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import event, given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from approval.engine import ballot
 from approval.engine.walk import Visit, Walk, foresee
+from approval.task.rules import check_people
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
 from approval.tests.worlds import flow, world
+from chassis.errors import Refused
 from chassis.testing import stable
 
 RULES = st.one_of(
@@ -86,6 +89,10 @@ class Held:
     line: int
     place: int
     veto: bool
+    added_by: Any = None
+
+
+COLLEAGUES = ["head", "boss", "buyer", "finance_head", "colleague", "other_department", "requester", "disabled"]
 
 
 class Desk:
@@ -128,6 +135,36 @@ class Desk:
             self.walk.agreed.add(turn.employee_id)
         self.settle(turn.visit)
 
+    def can_be_asked(self, who: Any, turn: Held) -> bool:
+        """What the service refuses otherwise, by `check_people`."""
+        world = self.walk.world
+        case = SimpleNamespace(requester_id=world.requester_id)
+        here = [SimpleNamespace(assignee_id=t.employee_id, state=t.state) for t in self.at(turn.visit)]
+        try:
+            check_people([who], case, here, world.organisation, field="employee_id")
+        except Refused:
+            return False
+        return True
+
+    def transfer(self, turn: Held, to: Any) -> None:
+        turn.state = "TRANSFERRED"
+        self.held.append(replace(turn, employee_id=to, state="OPEN"))
+
+    def add(self, turn: Held, who: Any, *, before: bool) -> None:
+        first = turn.place if before else turn.place + 1
+        for other in self.at(turn.visit):
+            if other is not turn and other.line == turn.line and other.place >= first:
+                other.place += 1
+        added = replace(turn, employee_id=who, place=first, veto=False, added_by=turn.employee_id)
+        added.state = "OPEN" if before else "WAITING"
+        if before:
+            turn.place, turn.state = turn.place + 1, "WAITING"
+        self.held.append(added)
+
+    def remove(self, turn: Held) -> None:
+        turn.state = "CANCELLED"
+        self.settle(turn.visit)
+
     def settle(self, visit: Visit) -> None:
         """Somebody answered at a node: the next in a line is asked, or the node is decided."""
         here = self.at(visit)
@@ -140,6 +177,10 @@ class Desk:
                     turn.state = "CANCELLED" if turn.state in ("OPEN", "WAITING") else turn.state
                 self.take(self.walk.finish, visit, agreed)
             case _:
+                lost = {turn.line for turn in here if turn.state == "REJECTED"}
+                for turn in here:
+                    if turn.line in lost and turn.state == "WAITING":
+                        turn.state = "CANCELLED"
                 for turn in ballot.due(here):
                     turn.state = "OPEN"
 
@@ -151,8 +192,19 @@ class Desk:
         assert len(nodes) == len(set(nodes)), "a node was entered twice"
         if not self.ended and self.walk.outcome == "RUNNING":
             assert self.open, "a running case without an open turn"
+        for turn in [] if self.ended else self.open:
+            here = [other for other in self.at(turn.visit) if other.state in ballot.COUNTED]
+            assert len(here) == len({other.employee_id for other in here}), "one person twice at a node"
+            beside = [other for other in here if other.line == turn.line]
+            assert [other.state for other in beside].count("OPEN") == 1, "two at once in a line"
+            assert len(beside) == len({other.place for other in beside}), "two at one place"
+            before = [other.state for other in beside if other.place < turn.place]
+            assert set(before) <= set(ballot.AGREED), "asked before those in front agreed"
         if not self.ended and not self.open:
             assert self.walk.stuck is not None, "nobody's turn, and no administrator called"
+
+
+ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -164,9 +216,20 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
     for _ in range(500):
         if desk.ended or not desk.open:
             break
-        turn = data.draw(st.sampled_from(range(len(desk.open))))
-        action = data.draw(st.sampled_from(["approve"] * 6 + ["reject", "reject", "return"]))
-        desk.decide(desk.open[turn], action)
+        turn = data.draw(st.sampled_from(desk.open))
+        action = data.draw(st.sampled_from(ACTIONS))
+        who = stable(data.draw(st.sampled_from(COLLEAGUES)))
+        match action:
+            case "transfer" if desk.can_be_asked(who, turn):
+                desk.transfer(turn, who)
+            case "before" | "after" if desk.can_be_asked(who, turn):
+                desk.add(turn, who, before=action == "before")
+            case "remove":
+                added = [t for t in desk.held if t.added_by is not None and t.state in ("OPEN", "WAITING")]
+                if added:
+                    desk.remove(data.draw(st.sampled_from(added)))
+            case "approve" | "reject" | "return":
+                desk.decide(turn, action)
         desk.check()
 
     event(desk.ended or "parked")

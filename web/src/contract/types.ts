@@ -50,6 +50,7 @@ export interface Opinion extends Row {
   kind: string;
   text: string;
   nodeName: string;
+  employeeIds: string[];
   createTime: string;
 }
 

@@ -22,6 +22,8 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const { data, error } = useDocument<Case>(document, caseId);
   const act = useAction(document);
   const [asking, setAsking] = useState<string>();
+  const tasks = useDocumentMeta("approval.task");
+  const [leaving, setLeaving] = useState<Task>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
   if (error) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
@@ -50,6 +52,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
               <Reference document="identity.employee" id={opinion.authorId} plain /> <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
               <time dateTime={opinion.createTime}>{timeText(opinion.createTime)}</time>
             </p>
+            {opinion.employeeIds.length > 0 && <p><span aria-hidden="true">→</span> <References document="identity.employee" ids={opinion.employeeIds} plain /></p>}
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
@@ -58,12 +61,14 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
           <Moment key={task.id} tone="waits">
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>
         ))}
         {later.map((task) => (
           <Moment key={task.id} tone="ahead">
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> <span className="vote">{t("timeline.later")}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>
         ))}
         {data.upcoming.map((step, index) => (
@@ -71,6 +76,15 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
       </ol>
       {allowed.length > 0 && <div className="timeline-tools">{button("urge")}{button("withdraw")}</div>}
+      {leaving && (
+        <ActionDialog
+          document={tasks} row={leaving} action={offeredActions(tasks, ["remove_signer"])[0]} onClose={() => setLeaving(undefined)}
+          onDone={() => {
+            setLeaving(undefined);
+            notifySuccess(t("action.done", { action: methodOf(tasks, "remove_signer")?.label }));
+          }}
+        />
+      )}
       {asking && (
         <ActionDialog
           document={document} row={data} action={offeredActions(document, [asking])[0]} onClose={() => setAsking(undefined)}
