@@ -48,6 +48,20 @@ class Screen:
         fields = (self.meta["documents"].get(of) or self.meta["messages"][of])["fields"]
         return next(str(one["label"]) for one in fields if one["name"] == field)
 
+    def _asked(self, document: str, method: str, name: str) -> dict[str, Any]:
+        fields = self.meta["documents"][document]["methods"][method]["requestFields"]
+        found: dict[str, Any] = next(one for one in fields if one["name"] == name)
+        return found
+
+    def asked(self, document: str, method: str, name: str) -> str:
+        """What a field is called that an action asks for."""
+        return str(self._asked(document, method, name)["label"])
+
+    def option(self, document: str, method: str, name: str, value: str) -> str:
+        """What a value is called among which an action asks to choose."""
+        enum = self._asked(document, method, name)["enum"]
+        return next(str(one["label"]) for one in self.meta["enums"][enum] if one["name"] == value)
+
     def state(self, document: str, name: str) -> str:
         """What a state of a document is called."""
         field = next(one for one in self.meta["documents"][document]["fields"] if one["name"] == "state")

@@ -28,7 +28,7 @@ async def open_case(request: Any, event: Any, call: Call) -> None:
     case = call.add(case)
     for older in [c for c in known if c.submission < case.submission and c.state in LIVE]:
         older.park_reason, older.park_facts = "CASE_SUPERSEDED", {}
-        await conduct.end(call, older, "WITHDRAWN", note="", because="task.superseded", tell=False)
+        await conduct.end(call, older, "WITHDRAWN", note="", because="task.superseded", silent=True)
     if any(other.submission > case.submission for other in known):
         case.state, case.park_reason, case.decide_time = "WITHDRAWN", "CASE_SUPERSEDED", call.now()
         return

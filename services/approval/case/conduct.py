@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
+from approval.engine import ballot
 from approval.engine.approvers import administrators
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
@@ -36,7 +37,7 @@ EVENTS = {
 }
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
-AGREED = ("APPROVED", "SKIPPED")
+LIVE = ("OPEN", "WAITING")
 UNSEEN = {"synchronize_session": False}
 
 
@@ -49,8 +50,8 @@ async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
         definition, version, flow = await choose_flow(call, case)
     except NoFlow as none:
         case.state, case.park_reason, case.park_facts = "PARKED", none.reason, none.facts
-        _announce(call, case)
-        await _tell_administrators(call, case)
+        announce(call, case)
+        await tell_administrators(call, case)
         return
     case.flow_definition_id, case.flow_version_id = definition.id, version.id
     case.flow_name, case.flow_version = definition.name, version.number
@@ -65,28 +66,67 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
-    _say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
-    if action != "approve":
+    say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
+    if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
-    case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
-    stored, turns = await _live(call, case)
-    others = [turn for turn in turns if turn.state == "OPEN" and turn.id != task.id]
-    siblings = [turn for turn in others if turn.visit_id == task.visit_id]
-    if siblings and task.vote == "all":
-        _wait_for(case, others)
-        _announce(call, case)
-        return
-    if siblings:
-        others_here = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
-        await _cancel(call, others_here, because="task.other_decided", facts={"name": _name(call, me)})
+    if action == "approve":
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+    stored, turns = await where_it_stands(call, case)
+    await answered(call, case, task, text, stored, turns)
+
+
+async def answered(
+    call: Call, case: Case, task: Task, text: str, stored: Iterable[NodeVisit], turns: Iterable[Any]
+) -> None:
+    """A turn was answered, or is not needed any more: its node is decided by it, or the next in its line is asked."""
+    turns = [task if turn.id == task.id else turn for turn in turns]
+    here = [turn for turn in turns if turn.visit_id == task.visit_id]
+    match ballot.outcome(task.vote, task.vote_percent, here):
+        case "AGREED":
+            case.note = text
+            await _node_agreed(call, case, task, stored, turns)
+        case "REFUSED":
+            await end(call, case, "REJECTED", note=text, because="task.case_rejected", but=task.id)
+        case _:
+            if task.state == "REJECTED" and any(t.state == "WAITING" and t.line == task.line for t in here):
+                behind = sa.and_(Task.visit_id == task.visit_id, Task.line == task.line)
+                facts = {"name": name_of(call, call.actor.employee_id)}
+                await cancel(call, behind, Task.id != task.id, because="task.line_refused", facts=facts)
+            opened = await _open_due(call, case, here)
+            wait_for(case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
+            announce(call, case)
+
+
+async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[NodeVisit], turns: Sequence[Any]) -> None:
+    """The node of a turn has what it needs: whoever is still asked there is spared, and the case goes on."""
+    here = [turn for turn in turns if turn.visit_id == task.visit_id]
+    if any(turn.state in LIVE for turn in here):
+        others = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
+        because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
+        await cancel(call, others, because=because, facts={"name": name_of(call, call.actor.employee_id)})
     walk, rows = await _walk_of(call, case, stored)
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
-    before = [turn.assignee_id for turn in turns if turn.visit_id == task.visit_id and turn.state in AGREED]
-    walk.finish(visit, {me, *(before if task.vote == "all" else ())})
-    case.note = text
-    still_open = [turn for turn in others if turn.visit_id != task.visit_id]
-    await _settle(call, case, walk, rows=rows, still_open=still_open)
+    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
+    elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
+    await _settle(call, case, walk, rows=rows, still_open=elsewhere)
+
+
+async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
+    """Ask those at a node whose time has come."""
+    due, now = ballot.due(here), call.now()
+    if not due:
+        return []
+    opened = await call.db.execute(
+        sa.update(Task)
+        .where(Task.id.in_([turn.id for turn in due]))
+        .values(state="OPEN", open_time=now, updated_at=now, version=Task.version + 1)
+        .returning(Task.id, Task.assignee_id, Task.open_time)
+        .execution_options(**UNSEEN)
+    )
+    rows = list(opened.all())
+    await tell(call, case, [row.assignee_id for row in rows], "notice.todo")
+    return rows
 
 
 async def retry(call: Call, case: Case) -> None:
@@ -98,19 +138,19 @@ async def retry(call: Call, case: Case) -> None:
         await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
         await begin(call, case)
         return
-    stored, turns = await _live(call, case)
+    stored, turns = await where_it_stands(call, case)
     walk, rows = await _walk_of(call, case, stored)
     walk.retry()
     await _settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
 
 
 async def end(
-    call: Call, case: Case, state: str, *, note: str, because: str, but: uuid.UUID | None = None, tell: bool = True
+    call: Call, case: Case, state: str, *, note: str, because: str, but: uuid.UUID | None = None, silent: bool = False
 ) -> None:
     """The case is over: nobody's turn stays open."""
     waiting = case.waiting_on_ids
-    facts = {"name": _name(call, call.actor.person)}
-    await _cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
+    facts = {"name": name_of(call, call.actor.person)}
+    await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
     await call.db.execute(
         sa.update(NodeVisit)
         .where(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
@@ -118,20 +158,20 @@ async def end(
         .execution_options(**UNSEEN)
     )
     case.state, case.note, case.decide_time = state, note, call.now()
-    _wait_for(case, [])
-    _announce(call, case)
-    if not tell:
+    wait_for(case, [])
+    announce(call, case)
+    if silent:
         return
     if state in OUTCOMES:
-        await _tell(call, case, [case.requester_id], OUTCOMES[state], person=facts["name"], text=note[:200])
+        await tell(call, case, [case.requester_id], OUTCOMES[state], person=facts["name"], text=note[:200])
     else:
-        await _tell(call, case, waiting, "notice.withdrawn")
+        await tell(call, case, waiting, "notice.withdrawn")
 
 
 async def withdraw(call: Call, case: Case, reason: str) -> None:
     """The requester takes the request back."""
     advance(case, "withdraw")
-    _say(call, case, "WITHDRAW", author_id=case.requester_id, text=reason)
+    say(call, case, "WITHDRAW", author_id=case.requester_id, text=reason)
     await end(call, case, "WITHDRAWN", note=reason, because="task.case_withdrawn")
 
 
@@ -139,7 +179,7 @@ async def urge(call: Call, case: Case, text: str) -> None:
     """Remind those whose decision is open."""
     advance(case, "urge")
     case.urge_time = call.now()
-    _say(call, case, "URGE", author_id=case.requester_id, text=text)
+    say(call, case, "URGE", author_id=case.requester_id, text=text)
     # the turns' versions stay: a reminder does not take the screen away from whoever is just deciding
     await call.db.execute(
         sa.update(Task)
@@ -147,33 +187,33 @@ async def urge(call: Call, case: Case, text: str) -> None:
         .values(urge_time=case.urge_time)
         .execution_options(**UNSEEN)
     )
-    call.announce(cases_pb2.CaseUrged, case, audience=_concerned(case))
-    await _tell(call, case, case.waiting_on_ids, "notice.urged", text=text)
+    call.announce(cases_pb2.CaseUrged, case, audience=concerned(case))
+    await tell(call, case, case.waiting_on_ids, "notice.urged", text=text)
 
 
 async def comment(call: Call, case: Case, text: str) -> None:
     """Say something without deciding."""
     advance(case, "comment")
     author = call.actor.employee_id
-    _say(call, case, "COMMENT", author_id=author, text=text)
-    call.announce(cases_pb2.CaseCommented, case, audience=_concerned(case))
-    others = [person for person in _concerned(case) if person != author]
-    await _tell(call, case, others, "notice.commented", person=_name(call, author), text=text[:200])
+    say(call, case, "COMMENT", author_id=author, text=text)
+    call.announce(cases_pb2.CaseCommented, case, audience=concerned(case))
+    others = [person for person in concerned(case) if person != author]
+    await tell(call, case, others, "notice.commented", person=name_of(call, author), text=text[:200])
 
 
 def submitted(call: Call, case: Case) -> None:
     """The case stands at the beginning of its own story."""
-    _say(call, case, "SUBMIT", author_id=case.requester_id, text="")
+    say(call, case, "SUBMIT", author_id=case.requester_id, text="")
     call.announce(cases_pb2.CaseOpened, case, audience=[case.requester_id])
 
 
 async def resume(call: Call, case: Case) -> Walk:
     """The walk of a case as it stands: its live visits and nothing older."""
-    stored, _ = await _live(call, case)
+    stored, _ = await where_it_stands(call, case)
     return (await _walk_of(call, case, stored))[0]
 
 
-async def _live(call: Call, case: Case) -> tuple[list[NodeVisit], list[Any]]:
+async def where_it_stands(call: Call, case: Case) -> tuple[list[NodeVisit], list[Any]]:
     """Where a case stands, in one statement: the nodes that are not done, and the turns there that still count."""
     rows = (await call.db.execute(_LIVE, {"case": case.id})).all()
     return list(dict.fromkeys(row.NodeVisit for row in rows)), [row for row in rows if row.id is not None]
@@ -213,13 +253,12 @@ async def _settle(
             visit.state = "CANCELLED"
     for visit in walk.visits:
         _store_visit(call, case, visit, (rows or {}).get(visit), now)
-    turns = [turn for turn in walk.turns if outcome != "REJECTED" or turn.state != "OPEN"]
+    turns = [turn for turn in walk.turns if outcome != "REJECTED" or turn.state not in LIVE]
     tasks = [_store_turn(call, case, turn, now) for turn in turns]
     for visit in walk.passed:
-        _say(call, case, "SKIP", node_name=visit.node.name)
+        say(call, case, "SKIP", node_name=visit.node.name)
     case.agreed_ids = list(walk.agreed)
-    case.participant_ids = list(dict.fromkeys([*case.participant_ids, *(task.assignee_id for task in tasks)]))
-    call.grant_read(case, [task.assignee_id for task in tasks])
+    let_read(call, case, [task.assignee_id for task in tasks])
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome
@@ -227,21 +266,21 @@ async def _settle(
     if outcome in OUTCOMES:
         case.decide_time = now
         if still_open:
-            await _cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
-        _wait_for(case, [])
+            await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
+        wait_for(case, [])
     else:
-        _wait_for(case, [*still_open, *asked])
+        wait_for(case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
-        _announce(call, case)
-    await _tell(call, case, [task.assignee_id for task in asked], "notice.todo")
-    await _tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
+        announce(call, case)
+    await tell(call, case, [task.assignee_id for task in asked], "notice.todo")
+    await tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
     if outcome == "REJECTED":
-        _say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
+        say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
     if outcome in OUTCOMES:
-        person = _name(call, call.actor.employee_id) or case.flow_name
-        await _tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
+        person = name_of(call, call.actor.employee_id) or case.flow_name
+        await tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
     if outcome == "PARKED":
-        await _tell_administrators(call, case)
+        await tell_administrators(call, case)
 
 
 def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, now: datetime.datetime) -> None:
@@ -256,21 +295,36 @@ def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, no
 
 
 def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> Task:
+    task = new_turn(
+        call,
+        case,
+        state=turn.state,
+        visit_id=turn.visit.id,
+        node_id=turn.visit.node.id,
+        node_name=turn.visit.node.name,
+        assignee_id=turn.asked.employee_id,
+        reason=turn.asked.reason,
+        reason_facts=dict(turn.asked.facts),
+        vote=turn.vote,
+        vote_percent=turn.percent,
+        veto=turn.veto,
+        line=turn.line,
+        place=turn.place,
+        done_time=None if turn.state in LIVE else now,
+    )
+    if turn.state == "SKIPPED":
+        say(call, case, "SKIP", author_id=task.assignee_id, task=task)
+    return task
+
+
+def new_turn(call: Call, case: Case, **fields: Any) -> Task:
+    """A person's turn, with what a to-do list shows of the document."""
     task = call.add(
         Task(
             id=uuid7(),
             company_id=case.company_id,
-            state=turn.state,
             case_id=case.id,
-            visit_id=turn.visit.id,
-            node_id=turn.visit.node.id,
-            node_name=turn.visit.node.name,
-            assignee_id=turn.asked.employee_id,
-            reason=turn.asked.reason,
-            reason_facts=dict(turn.asked.facts),
-            vote=turn.vote,
-            open_time=now,
-            done_time=None if turn.state == "OPEN" else now,
+            open_time=call.now(),
             document_type=case.document_type,
             document_id=case.document_id,
             document_number=case.document_number,
@@ -279,14 +333,14 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
             amount=case.amount,
             currency=case.currency,
             content_hash=case.content_hash,
+            **fields,
         )
     )
-    if turn.state == "SKIPPED":
-        _say(call, case, "SKIP", author_id=task.assignee_id, task=task)
+    assert isinstance(task, Task)
     return task
 
 
-def _say(
+def say(
     call: Call,
     case: Case,
     kind: str,
@@ -295,8 +349,9 @@ def _say(
     text: str = "",
     task: Task | None = None,
     node_name: str = "",
+    employee_ids: Iterable[uuid.UUID] = (),
 ) -> None:
-    """Keep what was said or decided."""
+    """Keep what was said or decided; `employee_ids` are those whom it names."""
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -307,17 +362,18 @@ def _say(
             kind=kind,
             text=text,
             node_name=task.node_name if task else node_name,
+            employee_ids=list(employee_ids),
             content_hash=case.content_hash,
         )
     )
 
 
-async def _cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]) -> None:
+async def cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]) -> None:
     """Turns that nobody waits for any more, with the reason; all in one statement."""
     now = call.now()
     await call.db.execute(
         sa.update(Task)
-        .where(Task.state == "OPEN", *which)
+        .where(Task.state.in_(LIVE), *which)
         .values(
             state="CANCELLED",
             done_time=now,
@@ -330,7 +386,13 @@ async def _cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str
     )
 
 
-def _wait_for(case: Case, turns: Iterable[Any]) -> None:
+def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
+    """These people take part: they see the case, and the owner of the document lets them see that."""
+    case.participant_ids = list(dict.fromkeys([*case.participant_ids, *employee_ids]))
+    call.grant_read(case, employee_ids)
+
+
+def wait_for(case: Case, turns: Iterable[Any]) -> None:
     """Whose decision is open, and since when the oldest of them."""
     turns = list(turns)
     case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
@@ -340,21 +402,21 @@ def _wait_for(case: Case, turns: Iterable[Any]) -> None:
 # ---- telling
 
 
-def _announce(call: Call, case: Case) -> None:
-    call.announce(EVENTS[case.state], case, audience=_concerned(case))
+def announce(call: Call, case: Case) -> None:
+    call.announce(EVENTS[case.state], case, audience=concerned(case))
 
 
-def _concerned(case: Case) -> list[uuid.UUID]:
+def concerned(case: Case) -> list[uuid.UUID]:
     return list(dict.fromkeys([case.requester_id, *case.participant_ids]))
 
 
-async def _tell_administrators(call: Call, case: Case) -> None:
-    await _tell(call, case, administrators(await world_of(call, case)), "notice.parked")
+async def tell_administrators(call: Call, case: Case) -> None:
+    await tell(call, case, administrators(await world_of(call, case)), "notice.parked")
 
 
-async def _tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
+async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
     """One notice for each turn or outcome, on the record and live on the person's screen."""
-    known = {"requester": _name(call, case.requester_id), "number": case.document_number, "title": case.title}
+    known = {"requester": name_of(call, case.requester_id), "number": case.document_number, "title": case.title}
     for employee_id in employee_ids:
         notice = call.add(
             Notice(
@@ -371,7 +433,7 @@ async def _tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_
         call.announce(notices_pb2.NoticeCreated, notice, audience=[employee_id])
 
 
-def _name(call: Call, employee_id: uuid.UUID | None) -> str:
+def name_of(call: Call, employee_id: uuid.UUID | None) -> str:
     person = call.organisation.people.get(employee_id) if employee_id else None
     return person.name if person else ""
 
@@ -381,9 +443,10 @@ def _one_of(column: Any, *states: str) -> Any:
     return column.in_([sa.literal_column(f"'{state}'") for state in states])
 
 
+_TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
 _LIVE = (
-    sa.select(NodeVisit, Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time)
-    .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, "OPEN", *AGREED)))
+    sa.select(NodeVisit, *_TURN)
+    .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))
     .where(NodeVisit.case_id == sa.bindparam("case"), _one_of(NodeVisit.state, "OPEN", "STUCK"))
     .order_by(NodeVisit.id, Task.id)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from approval.case.conduct import resume
+from approval.case import conduct
 from approval.case.model import Case
 from approval.engine.approvers import Asked
 from approval.engine.tree import Flow
@@ -38,11 +38,12 @@ async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_
     """What comes after the open turns, as things stand."""
     if case.state != "RUNNING":
         return []
-    walk = await resume(call, case)
+    walk = await conduct.resume(call, case)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
         visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
-        walk.turns += [Turn(visit, Asked(t.assignee_id, "", {}), "OPEN", t.vote) for t in here if t.state == "OPEN"]
+        live = [task for task in here if task.state in conduct.LIVE]
+        walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
     return _messages(foresee(walk)[0])
 
 
@@ -53,6 +54,7 @@ def _messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
             node_name=step.node.name,
             kind=step.kind,
             vote=step.vote,
+            vote_percent=step.percent,
             employee_ids=[str(employee_id) for employee_id in step.employee_ids],
             reason=step.reason,
             reason_facts=step.facts,

@@ -5,6 +5,7 @@ approvals (holders of `approval.case.retry`, within its reach), whatever company
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -93,6 +94,15 @@ async def only(call: Call, model: Any, request: Any, condition: Any) -> Any:
     wanted = [key_of(key) for key in request.ids]
     seen = await call.db.execute(sa.select(model.id).where(model.id.in_(wanted), condition))
     return type(request)(ids=[str(key) for key in seen.scalars()])
+
+
+def people_of(texts: Sequence[str], field: str) -> list[uuid.UUID]:
+    """Ids of people that a request names. Raises FIELD_FORMAT for what is no id."""
+    found = {text: key_of(text) for text in texts}
+    for text, key in found.items():
+        if key is None:
+            raise Refused.fields([(field, "FIELD_FORMAT", {"value": text[:50], "expected": "UUID"})])
+    return [key for text in texts if (key := found[text]) is not None]
 
 
 def key_of(text: str) -> uuid.UUID | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,7 @@ class Asked:
     employee_id: uuid.UUID
     reason: str
     facts: Mapping[str, str]
+    veto: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def approvers_of(node: Approve, world: World) -> Answer:
     found: list[Asked] = []
     authorised = True
     for rule in node.approvers:
-        people = list(_people(rule, world))
+        people = [replace(asked, veto=rule.veto) for asked in _people(rule, world)]
         authorised = authorised and (bool(people) or rule.kind != "authority")
         found += people
     people_found = _without_requester(found, world, above=node.initiator == "head")
@@ -186,12 +187,17 @@ def _without_requester(found: Iterable[Asked], world: World, *, above: bool) -> 
             people.append(asked)
         elif above:
             heads = ((head, unit) for head, unit in _heads(world) if head != world.requester_id)
-            people += [Asked(h, "approver.head_above", {"department": unit.name}) for h, unit in heads][:1]
+            above_them = [Asked(h, "approver.head_above", {"department": unit.name}, asked.veto) for h, unit in heads]
+            people += above_them[:1]
     return _once(people)
 
 
 def _once(people: Iterable[Asked]) -> tuple[Asked, ...]:
-    return tuple({asked.employee_id: asked for asked in reversed(list(people))}.values())[::-1]
+    """Everybody at the first place where they stand; with the veto that any place gives."""
+    people = list(people)
+    vetoes = {asked.employee_id for asked in people if asked.veto}
+    first = {asked.employee_id: asked for asked in reversed(people)}.values()
+    return tuple(replace(asked, veto=asked.employee_id in vetoes) for asked in first)[::-1]
 
 
 def _named(employee_ids: Iterable[uuid.UUID], reason: str, facts: Mapping[str, str], world: World) -> list[Asked]:

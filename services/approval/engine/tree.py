@@ -7,15 +7,15 @@ for itself. The README of this service describes the JSON.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from approval.engine import conditions
 from chassis import ids
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
-VOTES = ("all", "any")
+VOTES = ("all", "any", "ratio", "sequential")
 WHEN_EMPTY = ("administrator", "person", "reject", "pass")
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
@@ -58,6 +58,7 @@ class Rule:
     code: str = ""  # of a role or a post
     levels: int = 0
     only_final: bool = False
+    veto: bool = False  # a refusal by whom it finds ends the case, where a share decides
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Approve(Node):
 
     approvers: tuple[Rule, ...]
     vote: str
+    percent: int  # the share that must agree, where a share decides
     when_empty: str
     person_id: uuid.UUID | None
     same_approver: str
@@ -165,7 +167,8 @@ class _Reader:
         if not isinstance(kind, str) or kind not in KEYS:
             self.wrong(path, "FLOW_NODE_KIND", shown, kind=str(kind or "")[:60], allowed=", ".join(KEYS))
             return None
-        name = self._head(raw, path, shown, COMMON_KEYS | KEYS[kind], named=kind in ("approve", "copy", "condition"))
+        known = COMMON_KEYS | KEYS[kind] | ({"percent"} if kind == "approve" and raw.get("vote") == "ratio" else set())
+        name = self._head(raw, path, shown, known, named=kind in ("approve", "copy", "condition"))
         node = self._of_kind(kind, raw, (node_id, name, path), shown, depth)
         self.nodes.setdefault(node.id, node)
         return node
@@ -186,7 +189,11 @@ class _Reader:
 
     def _approve(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Approve:
         path = head[2]
-        rules = self._rules(raw, path, shown)
+        vote = self._choice(raw, "vote", VOTES, path, shown)
+        percent = _whole(raw.get("percent")) if vote == "ratio" else 0
+        if vote == "ratio" and not 1 <= percent <= 100:
+            self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
+        rules = self._rules(raw, path, shown, {"veto"} if vote == "ratio" else set())
         when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
         person_id = _employee(raw.get("employee_id")) if when_empty == "person" else None
         if when_empty == "person" and person_id is None:
@@ -196,7 +203,8 @@ class _Reader:
         return Approve(
             *head,
             approvers=rules,
-            vote=self._choice(raw, "vote", VOTES, path, shown),
+            vote=vote,
+            percent=percent,
             when_empty=when_empty,
             person_id=person_id,
             same_approver=self._choice(raw, "same_approver", SAME_APPROVER, path, shown),
@@ -271,24 +279,24 @@ class _Reader:
             return allowed[0]
         return str(value)
 
-    def _rules(self, raw: Mapping[str, Any], path: str, shown: str) -> tuple[Rule, ...]:
+    def _rules(self, raw: Mapping[str, Any], path: str, shown: str, more: Collection[str] = ()) -> tuple[Rule, ...]:
         members = self._members(raw, "approvers", path, shown)
         where = _at(path, "approvers")
         if not members:
             self.wrong(where, "FLOW_APPROVERS_MISSING", shown)
         if len(members) > MOST_APPROVERS:
             self.wrong(where, "FLOW_NODE_VALUE", shown, key="approvers", allowed=f"1-{MOST_APPROVERS}")
-        read = (self._rule(rule, f"{where}[{i}]", shown) for i, rule in enumerate(members[:MOST_APPROVERS]))
+        read = (self._rule(rule, f"{where}[{i}]", shown, more) for i, rule in enumerate(members[:MOST_APPROVERS]))
         return tuple(rule for rule in read if rule is not None)
 
-    def _rule(self, raw: Any, path: str, shown: str) -> Rule | None:
+    def _rule(self, raw: Any, path: str, shown: str, more: Collection[str]) -> Rule | None:
         raw = raw if isinstance(raw, dict) else {}
         kind = raw.get("kind")
         if not isinstance(kind, str) or kind not in RULES:
             self.wrong(path, "FLOW_APPROVER_RULE", shown, rule=str(kind or "")[:60], allowed=", ".join(RULES))
             return None
-        for key in sorted(str(k)[:60] for k in raw.keys() - RULES[kind] - {"kind"}):
-            self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
+        for key in sorted(str(k)[:60] for k in raw.keys() - RULES[kind] - {"kind", *more}):
+            self.wrong(_at(path, key), "FLOW_VETO" if key == "veto" else "FLOW_UNKNOWN_KEY", shown, key=key)
         match kind:
             case "user":
                 employee_id = _employee(raw.get("employee_id"))
@@ -306,9 +314,11 @@ class _Reader:
                 at_fault = not isinstance(final, bool) and "only_final"
             case _:
                 rule, at_fault = Rule(kind, path), False
-        if at_fault:
-            self.wrong(_at(path, str(at_fault)), "FLOW_APPROVER_VALUE", shown, rule=kind, key=at_fault)
-        return rule
+        veto = raw.get("veto", False)
+        if at_fault or not isinstance(veto, bool):
+            key = str(at_fault or "veto")
+            self.wrong(_at(path, key), "FLOW_APPROVER_VALUE", shown, rule=kind, key=key)
+        return replace(rule, veto=veto is True)
 
 
 def read(tree: Any) -> tuple[Flow | None, list[Problem]]:

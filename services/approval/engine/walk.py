@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from approval.engine import conditions
+from approval.engine import ballot, conditions
 from approval.engine.approvers import Asked, World, approvers_of, told_by, variables_of
 from approval.engine.tree import Approve, Chain, Condition, Copy, Flow, Node, Parallel
 
@@ -33,12 +33,21 @@ class Visit:
 
 @dataclass(frozen=True)
 class Turn:
-    """A person at a node: asked (OPEN), passed over since they agreed before (SKIPPED), or told (COPIED)."""
+    """A person at a node: asked (OPEN), asked later (WAITING), passed over since they agreed before (SKIPPED), or told
+    (COPIED). `line` and `place` say who comes after whom.
+    """
 
     visit: Visit
     asked: Asked
     state: str
     vote: str
+    percent: int = 0
+    line: int = 0
+    place: int = 0
+
+    @property
+    def veto(self) -> bool:
+        return self.asked.veto
 
 
 class Walk:
@@ -158,14 +167,19 @@ class Walk:
             visit.stuck_reason, visit.stuck_facts = "CASE_NO_APPROVER", {"node": node.name or node.id}
             return
         known = {"ask": set[uuid.UUID](), "skip_next": visit.agreed, "skip_all": self.agreed}[node.same_approver]
-        before = [asked for asked in answer.people if asked.employee_id in known]
-        waiting = [asked for asked in answer.people if asked.employee_id not in known]
-        if before and answer.vote == "any":
-            waiting = []
-        self.turns += [Turn(visit, asked, "SKIPPED", answer.vote) for asked in before]
-        self.turns += [Turn(visit, asked, "OPEN", answer.vote) for asked in waiting]
-        visit.agreed = frozenset(asked.employee_id for asked in before)
-        visit.state = "OPEN" if waiting else "DONE"
+        in_one_line = answer.vote == "sequential"
+        turns = []
+        for number, asked in enumerate(answer.people):
+            state = "SKIPPED" if asked.employee_id in known else "WAITING"
+            line, place = (0, number) if in_one_line else (number, 0)
+            turns.append(Turn(visit, asked, state, answer.vote, node.percent, line, place))
+        done = ballot.outcome(answer.vote, node.percent, turns) == "AGREED"
+        first = {(turn.line, turn.place) for turn in ballot.due(turns)}
+        turns = [replace(turn, state="OPEN") if (turn.line, turn.place) in first else turn for turn in turns]
+        before = [turn for turn in turns if turn.state == "SKIPPED"]
+        self.turns += before if done else [*before, *(turn for turn in turns if turn.state != "SKIPPED")]
+        visit.agreed = frozenset(turn.asked.employee_id for turn in before)
+        visit.state = "DONE" if done else "OPEN"
 
     def _leave(self, visit: Visit) -> None:
         """A node is done: go on in its parent, and where that is done too, in the parent's."""
@@ -196,6 +210,7 @@ class Step:
     node: Node
     kind: str
     vote: str
+    percent: int
     employee_ids: tuple[uuid.UUID, ...]
     reason: str
     facts: Mapping[str, str]
@@ -205,14 +220,14 @@ class Step:
 def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
     """Go on as if everybody agreed: the steps that no turn stands for yet, and the node that would be stuck or refuse.
 
-    Turns that the walk held before are not shown again. Where any one of several may decide, nobody is taken to have
+    Turns that the walk held before are not shown again. Where some of several decide for all, nobody is taken to have
     agreed: it is not known who will.
     """
     steps: list[Step] = []
     shown = len(walk.turns) if not walk.opened else 0
     for number in range(1, len(walk.flow.nodes) + 2):
         fresh, shown = walk.turns[shown:], len(walk.turns)
-        passed = [(v, Step(v.node, "approve", "", (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
+        passed = [(v, Step(v.node, "approve", "", 0, (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
         walk.passed.clear()
         at = {visit: position for position, visit in enumerate(walk.visits)}
         steps += [step for _, step in sorted([*_steps(fresh, number), *passed], key=lambda found: at[found[0]])]
@@ -221,8 +236,8 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
             break
         for visit in asking:
             turns = [turn for turn in walk.turns if turn.visit is visit]
-            several = len(turns) > 1 and turns[0].vote == "any"
-            people = () if several else (turn.asked.employee_id for turn in turns)
+            some = len(turns) > 1 and turns[0].vote in ("any", "ratio")
+            people = () if some else (turn.asked.employee_id for turn in turns)
             walk.finish(visit, {*visit.agreed, *people})
     return steps, walk.rejected or walk.stuck
 
@@ -233,10 +248,12 @@ def _steps(turns: list[Turn], number: int) -> list[tuple[Visit, Step]]:
     for turn in turns:
         reason = "approver.agreed_before" if turn.state == "SKIPPED" else turn.asked.reason
         facts = NO_FACTS if turn.state == "SKIPPED" else turn.asked.facts
-        groups.setdefault((turn.visit, turn.state, reason, tuple(sorted(facts.items()))), []).append(turn)
+        state = "OPEN" if turn.state == "WAITING" else turn.state
+        groups.setdefault((turn.visit, state, reason, tuple(sorted(facts.items()))), []).append(turn)
     steps = []
     for (visit, state, reason, known), members in groups.items():
         kind = "copy" if state == "COPIED" else "approve"
         people = tuple(turn.asked.employee_id for turn in members)
-        steps.append((visit, Step(visit.node, kind, members[0].vote, people, reason, dict(known), number)))
+        vote, percent = members[0].vote, members[0].percent
+        steps.append((visit, Step(visit.node, kind, vote, percent, people, reason, dict(known), number)))
     return steps

@@ -31,6 +31,7 @@ class Opinion(Searchable, Document, Base):
     kind: Mapped[str]
     text: Mapped[str] = mapped_column(default="")
     node_name: Mapped[str] = mapped_column(default="")
+    employee_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list)
     content_hash: Mapped[str] = mapped_column(default="")
 
     @staticmethod

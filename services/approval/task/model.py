@@ -34,6 +34,13 @@ class Task(Searchable, Document, Base):
     reason: Mapped[str] = mapped_column(default="")
     reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     vote: Mapped[str] = mapped_column(default="")
+    vote_percent: Mapped[int] = mapped_column(default=0)
+    veto: Mapped[bool] = mapped_column(default=False)
+    # who comes after whom at the node
+    line: Mapped[int] = mapped_column(default=0)
+    place: Mapped[int] = mapped_column(default=0)
+    # who added this person to a turn of their own
+    added_by_id: Mapped[uuid.UUID | None]
     visit: Mapped[int] = mapped_column(default=1)
     open_time: Mapped[datetime.datetime]
     done_time: Mapped[datetime.datetime | None]
@@ -61,4 +68,4 @@ class Task(Searchable, Document, Base):
 Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", name="not_own_request"))
 Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
-Index("ix_task_open", Task.case_id, postgresql_where=Task.state == "OPEN")
+Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))

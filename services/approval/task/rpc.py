@@ -6,13 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct
+from approval.case import conduct, handing
 from approval.case.model import Case
-from approval.case.rpc import key_of, only, visible
+from approval.case.rpc import key_of, only, people_of, visible
 from approval.task.model import Task
-from approval.task.rules import check_decision
+from approval.task.rules import check_shown, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
+from heyi.approval.v1 import tasks_pb2 as pb
 
 
 def mine(call: Call) -> Any:
@@ -44,29 +45,63 @@ class Tasks:
     async def ReturnTask(self, request: Any, call: Call) -> Any:
         return await _decide(request, call, "return")
 
+    async def TransferTask(self, request: Any, call: Call) -> Any:
+        case, task = await _mine(request, call)
+        (to,) = people_of([request.employee_id], "employee_id")
+        await handing.transfer(call, case, task, to, request.text)
+        return task
+
+    async def AddSignerTask(self, request: Any, call: Call) -> Any:
+        case, task = await _mine(request, call)
+        people = people_of(request.employee_ids, "employee_ids")
+        if not request.position:
+            raise Refused.fields([("position", "FIELD_REQUIRED", {})])
+        before = request.position == pb.AddSignerTaskRequest.BEFORE
+        await handing.add_signers(call, case, task, people, request.text, before=before)
+        return task
+
+    async def RemoveSignerTask(self, request: Any, call: Call) -> Any:
+        case, task = await _locked(request, call, _ADDED)
+        if task.state not in conduct.LIVE:
+            raise Refused("TASK_NOT_OPEN", state=task.state)
+        await handing.remove_signer(call, case, task, request.text)
+        return task
+
 
 async def _decide(request: Any, call: Call, action: str) -> Task:
+    case, task = await _mine(request, call)
+    check_shown(case, request.content_hash)
+    await conduct.decide(call, case, task, action, request.text)
+    return task
+
+
+async def _mine(request: Any, call: Call) -> tuple[Case, Task]:
+    """The caller's own turn, that is open."""
+    case, task = await _locked(request, call, _MINE)
+    person = call.organisation.people.get(task.assignee_id)
+    check_turn(task, case, call.actor.employee_id, active=person is not None and person.active)
+    return case, task
+
+
+async def _locked(request: Any, call: Call, whose: Any) -> tuple[Case, Task]:
     """Lock the case, then the turn: a row that had to be waited for is read anew, so whoever waited sees what was
     decided meanwhile.
     """
     which = {"task": key_of(request.id), "person": call.actor.employee_id}
-    found = (await call.db.execute(_MINE, which)).one_or_none()
+    found = (await call.db.execute(whose, which)).one_or_none()
     if found is None:
         seen = (await call.db.execute(_TOGETHER.where(visible(call)), which)).scalar_one_or_none()
         if seen is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
         raise Refused("TASK_OWN_REQUEST" if seen.requester_id == call.actor.employee_id else "TASK_NOT_YOURS")
     case, task = found
-    person = call.organisation.people.get(task.assignee_id)
-    active = person is not None and person.active
-    check_decision(task, case, call.actor.employee_id, active=active, content_hash=request.content_hash)
     if request.etag and request.etag != ids.etag_of(task.version):
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(task.version))
     call.touch(task)
-    await conduct.decide(call, case, task, action, request.text)
-    return task
+    return case, task
 
 
 # kept: to build a statement takes as long as to send it
 _TOGETHER = sa.select(Case, Task).join(Task, Task.case_id == Case.id).where(Task.id == sa.bindparam("task"))
 _MINE = _TOGETHER.where(Task.assignee_id == sa.bindparam("person")).with_for_update(of=[Case, Task])
+_ADDED = _TOGETHER.where(Task.added_by_id == sa.bindparam("person")).with_for_update(of=[Case, Task])

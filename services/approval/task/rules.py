@@ -1,30 +1,45 @@
 """A turn is decided once, by the person whose turn it is, about exactly what that person was shown, and never by
-whoever asked.
+whoever asked. Whose turn it is may pass it on, or ask others before or after; never the requester, never somebody who
+is gone, and nobody twice at one node.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from approval.engine.ballot import COUNTED
 from chassis.errors import Refused
+from chassis.organisation import Organisation
 
 TRANSITIONS = {
     ("OPEN", "approve"): "APPROVED",
     ("OPEN", "reject"): "REJECTED",
     ("OPEN", "return"): "RETURNED",
+    ("OPEN", "transfer"): "TRANSFERRED",
+    ("OPEN", "add_signer"): "OPEN",
+    ("OPEN", "wait"): "WAITING",  # whoever was added before goes first
+    ("OPEN", "remove_signer"): "CANCELLED",
+    ("WAITING", "remove_signer"): "CANCELLED",
 }
 OPINIONS = {"approve": "APPROVE", "reject": "REJECT", "return": "RETURN"}
+OF_THE_ASSIGNEE = ("approve", "reject", "return", "transfer", "add_signer")
 
 
 def allowed_to(task: Any, employee_id: uuid.UUID | None) -> list[str]:
     """Actions of a turn that a person may take now."""
     mine = employee_id == task.assignee_id and employee_id != task.requester_id
-    return [action for state, action in TRANSITIONS if state == task.state and mine]
+    added = employee_id is not None and employee_id == task.added_by_id
+    return [
+        action
+        for state, action in TRANSITIONS
+        if state == task.state and ((mine and action in OF_THE_ASSIGNEE) or (added and action == "remove_signer"))
+    ]
 
 
-def check_decision(task: Any, case: Any, employee_id: uuid.UUID | None, *, active: bool, content_hash: str) -> None:
-    """Refuse a decision that is not the person's to take, comes too late, or is about something else."""
+def check_turn(task: Any, case: Any, employee_id: uuid.UUID | None, *, active: bool) -> None:
+    """Refuse what is not the person's to do, or comes too late."""
     if employee_id == case.requester_id:
         raise Refused("TASK_OWN_REQUEST")
     if employee_id != task.assignee_id:
@@ -33,5 +48,28 @@ def check_decision(task: Any, case: Any, employee_id: uuid.UUID | None, *, activ
         raise Refused("TASK_ASSIGNEE_INACTIVE")
     if task.state != "OPEN":
         raise Refused("TASK_NOT_OPEN", state=task.state)
+
+
+def check_shown(case: Any, content_hash: str) -> None:
+    """Refuse a decision about something else than what was shown."""
     if content_hash != case.content_hash:
         raise Refused("TASK_CONTENT_CHANGED")
+
+
+def check_people(
+    employee_ids: Sequence[uuid.UUID], case: Any, here: Iterable[Any], organisation: Organisation, *, field: str
+) -> None:
+    """Refuse people who cannot be asked at a node; `here` are the turns there."""
+    asked = {turn.assignee_id for turn in here if turn.state in COUNTED}
+    violations: list[tuple[str, str, dict[str, object]]] = []
+    for number, employee_id in enumerate(employee_ids):
+        person = organisation.people.get(employee_id)
+        at = field if field == "employee_id" else f"{field}[{number}]"
+        if employee_id == case.requester_id:
+            violations.append((at, "TASK_TO_REQUESTER", {"person": person.name if person else ""}))
+        elif person is None or not person.active:
+            violations.append((at, "TASK_PERSON_INACTIVE", {"person": person.name if person else str(employee_id)}))
+        elif employee_id in asked or employee_id in employee_ids[:number]:
+            violations.append((at, "TASK_PERSON_ASKED", {"person": person.name}))
+    if violations:
+        raise Refused.fields(violations)

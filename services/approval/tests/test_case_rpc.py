@@ -364,7 +364,13 @@ async def test_each_sees_the_actions_that_are_theirs(office):
 
     assert await actions("requester") == ["withdraw", "urge", "comment"]
     assert await actions("head") == ["comment"]
-    assert list((await office.todo("head"))[0].allowed_actions) == ["approve", "reject", "return"]
+    assert list((await office.todo("head"))[0].allowed_actions) == [
+        "approve",
+        "reject",
+        "return",
+        "transfer",
+        "add_signer",
+    ]
     assert not any(task.allowed_actions for task in (await office.service.as_("requester").GetCase(id=case.id)).tasks)
 
 

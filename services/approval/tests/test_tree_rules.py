@@ -67,6 +67,23 @@ BAD = {
         "FLOW_APPROVER_VALUE",
     ),
     "vote": (approve("a", HEAD, vote="most"), "a", "vote", "FLOW_NODE_VALUE"),
+    "no share": (approve("a", HEAD, vote="ratio"), "a", "percent", "FLOW_NODE_VALUE"),
+    "more than all": (approve("a", HEAD, vote="ratio", percent=101), "a", "percent", "FLOW_NODE_VALUE"),
+    "half a per cent": (approve("a", HEAD, vote="ratio", percent=0.5), "a", "percent", "FLOW_NODE_VALUE"),
+    "share of all": (approve("a", HEAD, percent=50), "a", "percent", "FLOW_UNKNOWN_KEY"),
+    "veto of all": (approve("a", {**HEAD, "veto": True}), "a", "approvers[0].veto", "FLOW_VETO"),
+    "veto of a reader": (
+        sequence(GOOD, copy("c", {**HEAD, "veto": True})),
+        "c",
+        "children[1].approvers[0].veto",
+        "FLOW_VETO",
+    ),
+    "veto perhaps": (
+        approve("a", {**HEAD, "veto": "yes"}, vote="ratio", percent=50),
+        "a",
+        "approvers[0].veto",
+        "FLOW_APPROVER_VALUE",
+    ),
     "person without id": (approve("a", HEAD, when_empty="person"), "a", "employee_id", "FLOW_NODE_VALUE"),
     "children is a text": ({"id": "r", "kind": "sequence", "children": "a"}, "r", "children", "FLOW_NODE_VALUE"),
     "pass without authority": (
@@ -166,6 +183,14 @@ def test_a_good_tree_has_every_node_by_its_id():
     assert problems == []
     assert flow is not None
     assert set(flow.nodes) == {"root", "a", "p", "p1", "b", "p2", "c", "c1", "c11", "c12"}
+
+
+def test_a_share_and_a_veto_are_read_as_they_stand():
+    flow, problems = read(approve("a", {**HEAD, "veto": True}, "boss", vote="ratio", percent=67.0))
+
+    assert problems == []
+    node = flow.nodes["a"]
+    assert (node.percent, [rule.veto for rule in node.approvers]) == (67, [True, False])
 
 
 def test_who_is_named_must_be_there_and_active():

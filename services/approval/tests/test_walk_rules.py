@@ -174,3 +174,48 @@ def test_foreseeing_names_the_node_at_which_the_case_would_stop():
     assert [step.node.id for step in steps] == ["a"]
     assert at_fault is not None
     assert (at_fault.node.id, at_fault.stuck_reason) == ("b", "CASE_NO_APPROVER")
+
+
+def test_one_after_another_in_the_order_found():
+    walk = started(sequence(approve("a", "head", "boss", "buyer", vote="sequential")), world())
+
+    assert [(KEYS[t.asked.employee_id], t.state, t.line, t.place) for t in walk.turns] == [
+        ("head", "OPEN", 0, 0),
+        ("boss", "WAITING", 0, 1),
+        ("buyer", "WAITING", 0, 2),
+    ]
+
+
+def test_one_after_another_begins_behind_those_who_agreed_before():
+    tree = sequence(approve("a", "head"), approve("b", "head", "boss", vote="sequential", same_approver="skip_next"))
+    walk = started(tree, world())
+
+    agree(walk, "a")
+
+    assert [(KEYS[t.asked.employee_id], t.state) for t in walk.turns if t.visit.node.id == "b"] == [
+        ("head", "SKIPPED"),
+        ("boss", "OPEN"),
+    ]
+
+
+def test_a_share_that_agreed_before_is_enough():
+    vote = {"vote": "ratio", "percent": 50, "same_approver": "skip_all"}
+    walk = started(sequence(approve("a", "head"), approve("b", "head", "boss", **vote)), world())
+
+    agree(walk, "a")
+
+    assert walk.outcome == "APPROVED"
+    assert [t.state for t in walk.turns if t.visit.node.id == "b"] == ["SKIPPED"]
+
+
+def test_a_veto_follows_whoever_a_rule_finds_even_twice_and_even_in_the_requesters_place():
+    rules = ["head", {"kind": "department_head", "veto": True}, "boss"]
+    tree = approve("a", *rules, vote="ratio", percent=50, initiator="head")
+
+    assert [(KEYS[t.asked.employee_id], t.veto) for t in started(tree, world()).turns] == [
+        ("head", True),
+        ("boss", False),
+    ]
+    assert [(KEYS[t.asked.employee_id], t.veto) for t in started(tree, world(requester="head")).turns] == [
+        ("boss", True)
+    ]

@@ -6,6 +6,7 @@ export interface ApprovalStep {
   nodeName: string;
   kind: string;
   vote: string;
+  votePercent: number;
   employeeIds: string[];
   reason: string;
   reasonFacts: Record<string, string>;
@@ -29,6 +30,8 @@ export interface Task extends Row {
   reason: string;
   reasonFacts: Record<string, string>;
   vote: string;
+  votePercent: number;
+  veto: boolean;
   openTime: string;
   doneTime: string | null;
   documentType: string;
@@ -47,6 +50,7 @@ export interface Opinion extends Row {
   kind: string;
   text: string;
   nodeName: string;
+  employeeIds: string[];
   createTime: string;
 }
 

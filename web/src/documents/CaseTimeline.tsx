@@ -9,6 +9,7 @@ import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
 import { Reference, References } from "./Reference";
+import { voteText } from "./vote";
 
 const GOOD = new Set(["APPROVE", "SUBMIT"]);
 const BAD = new Set(["REJECT", "RETURN", "WITHDRAW"]);
@@ -21,10 +22,13 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const { data, error } = useDocument<Case>(document, caseId);
   const act = useAction(document);
   const [asking, setAsking] = useState<string>();
+  const tasks = useDocumentMeta("approval.task");
+  const [leaving, setLeaving] = useState<Task>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
   if (error) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
   const open = data.tasks.filter(({ state }) => state === "OPEN");
+  const later = data.tasks.filter(({ state }) => state === "WAITING");
   // also when some of them have answered: the others see that theirs is not the only one
   const several = (task: Task) => data.tasks.filter(({ nodeId, visit }) => nodeId === task.nodeId && visit === task.visit).length > 1;
   const allowed = tools ? (data.allowedActions ?? []) : [];
@@ -48,14 +52,23 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
               <Reference document="identity.employee" id={opinion.authorId} plain /> <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
               <time dateTime={opinion.createTime}>{timeText(opinion.createTime)}</time>
             </p>
+            {opinion.employeeIds.length > 0 && <p><span aria-hidden="true">→</span> <References document="identity.employee" ids={opinion.employeeIds} plain /></p>}
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
         ))}
         {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{t(task.vote === "any" ? "timeline.any" : "timeline.all")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+          </Moment>
+        ))}
+        {later.map((task) => (
+          <Moment key={task.id} tone="ahead">
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <span className="vote">{t("timeline.later")}</span></p>
+            <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>
         ))}
         {data.upcoming.map((step, index) => (
@@ -63,6 +76,15 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
       </ol>
       {allowed.length > 0 && <div className="timeline-tools">{button("urge")}{button("withdraw")}</div>}
+      {leaving && (
+        <ActionDialog
+          document={tasks} row={leaving} action={offeredActions(tasks, ["remove_signer"])[0]} onClose={() => setLeaving(undefined)}
+          onDone={() => {
+            setLeaving(undefined);
+            notifySuccess(t("action.done", { action: methodOf(tasks, "remove_signer")?.label }));
+          }}
+        />
+      )}
       {asking && (
         <ActionDialog
           document={document} row={data} action={offeredActions(document, [asking])[0]} onClose={() => setAsking(undefined)}
@@ -94,7 +116,7 @@ export function StepText({ step }: { step: ApprovalStep }) {
   const { t } = useTranslation();
   const meta = useMeta();
   const several = step.employeeIds.length > 1;
-  const vote = step.kind === "copy" ? t("timeline.copy") : several ? (step.vote === "any" ? t("timeline.any") : t("timeline.all")) : "";
+  const vote = step.kind === "copy" ? t("timeline.copy") : several ? voteText(t, step.vote, step.votePercent) : "";
   return (
     <>
       <p><References document="identity.employee" ids={step.employeeIds} plain /> {vote && <span className="vote">{vote}</span>}</p>

@@ -14,10 +14,11 @@ import { FieldsForm } from "@/documents/FieldsForm";
 import { useInitialValues, useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing } from "@/documents/useEditing";
+import { FlowNodeForm } from "./FlowNodeForm";
 import { FlowOutline } from "./FlowOutline";
-import { firstTree, parseTree, placeOf, treeText, type FlowProblem } from "./flowTree";
+import { firstTree, parseTree, placeOf, treeText, withNode, type FlowNode, type FlowProblem } from "./flowTree";
 
-/** Edit a flow: its tree as text at the left, what it says at the right, what is wrong below. */
+/** Edit a flow: its tree as text at the left, what it says at the right, where a node is changed in words. */
 export default function FlowEditor({ document }: { document: DocumentMeta }) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
@@ -36,6 +37,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
   const editing = useEditing(document, row, initial);
   const [text, setText] = useState(() => treeText(editing.values.tree ?? first));
   const [problems, setProblems] = useState<FlowProblem[]>();
+  const [chosen, setChosen] = useState<string>();
   const area = useRef<GetRef<typeof Input.TextArea>>(null);
   const ids = { tree: useId(), type: useId() };
   const { tree, problem } = parseTree(text);
@@ -47,12 +49,15 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
     if (parsed.tree) editing.set("tree", parsed.tree);
   };
   const choose = (id: string) => {
+    setChosen(id);
     const place = placeOf(text, id);
     const box = area.current?.resizableTextArea?.textArea;
     if (!place || !box) return;
-    box.focus();
     box.setSelectionRange(...place);
+    box.scrollTop = (box.scrollHeight * place[0]) / text.length - box.clientHeight / 3;
   };
+  const form = (node: FlowNode) =>
+    node.id === chosen && tree && (node.kind === "approve" || node.kind === "copy") ? <FlowNodeForm node={node} onChange={(changed) => change(treeText(withNode(tree, node.id!, changed)))} /> : null;
   const check = async (saved: Row): Promise<FlowProblem[]> => {
     const answer = await call<{ problems: FlowProblem[] }>("GET", fillPath(methodOf(document, "validate")!.path, { id: saved.id }));
     setProblems(answer.problems);
@@ -99,7 +104,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
         <section className="card" aria-label={t("flow.outline")}>
           <h2>{t("flow.outline")}</h2>
           {problems && <ProblemSummary problems={problems.filter(({ nodeId }) => !known.has(nodeId))} count={problems.filter(({ warning }) => !warning).length} />}
-          {tree && <FlowOutline node={tree} problems={problems} onChoose={choose} />}
+          {tree && <FlowOutline node={tree} problems={problems} onChoose={choose} form={form} />}
         </section>
       </div>
     </section>

@@ -1,24 +1,28 @@
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { FieldValue } from "@/documents/FieldValue";
 import { Reference } from "@/documents/Reference";
-import { childrenOf, type FlowNode, type FlowProblem } from "./flowTree";
+import { voteText } from "@/documents/vote";
+import { childrenOf, type FlowNode, type FlowProblem, type FlowRule } from "./flowTree";
 
 interface Props {
   node: FlowNode;
   problems?: FlowProblem[];
   onChoose?: (id: string) => void;
+  /** What stands below a node: the form of the one that is chosen. */
+  form?: (node: FlowNode) => ReactNode;
 }
 
 /** A flow as people say it: who is asked, when, in which order or side by side. */
-export function FlowOutline({ node, problems = [], onChoose }: Props) {
+export function FlowOutline({ node, problems = [], onChoose, form }: Props) {
   return (
     <ol className="outline">
-      <OutlineNode node={node} problems={problems} onChoose={onChoose} branch={false} />
+      <OutlineNode node={node} problems={problems} onChoose={onChoose} form={form} branch={false} />
     </ol>
   );
 }
 
-function OutlineNode({ node, problems = [], onChoose, branch }: Props & { branch: boolean }) {
+function OutlineNode({ node, problems = [], onChoose, form, branch }: Props & { branch: boolean }) {
   const { t } = useTranslation();
   const kinds: Record<string, string> = {
     sequence: t("flow.sequence"), parallel: t("flow.parallel"), condition: t("flow.condition"), approve: t("flow.approve"), copy: t("flow.copy"),
@@ -32,24 +36,25 @@ function OutlineNode({ node, problems = [], onChoose, branch }: Props & { branch
         <span className={`outline-kind ${node.kind ?? "branch"}`}>{kind}</span>
         {node.name && <strong>{node.name}</strong>}
         {node.when && <code>{node.when}</code>}
-        {node.kind === "approve" && <small>{node.vote === "any" ? t("timeline.any") : t("timeline.all")}</small>}
+        {node.kind === "approve" && <small>{voteText(t, node.vote, node.percent)}</small>}
       </button>
+      {form?.(node)}
       {Array.isArray(node.approvers) && (
         <ul className="outline-rules">
-          {node.approvers.map((rule, index) => <li key={index}><RuleText rule={rule} /></li>)}
+          {node.approvers.map((rule, index) => <li key={index}><RuleText rule={rule} />{rule.veto === true && <span className="vote">{t("timeline.veto")}</span>}</li>)}
         </ul>
       )}
       {mine.map(({ path, message, reason, warning }) => <p key={path + reason} className={warning ? undefined : "field-error"}>{warning && "⚠ "}{message || reason}</p>)}
       {childrenOf(node).length > 0 && (
         <ol className={branching ? "outline branching" : "outline"}>
-          {childrenOf(node).map((child, index) => <OutlineNode key={child.id ?? index} node={child} problems={problems} onChoose={onChoose} branch={branching} />)}
+          {childrenOf(node).map((child, index) => <OutlineNode key={child.id ?? index} node={child} problems={problems} onChoose={onChoose} form={form} branch={branching} />)}
         </ol>
       )}
     </li>
   );
 }
 
-function RuleText({ rule }: { rule: Record<string, unknown> }) {
+function RuleText({ rule }: { rule: FlowRule }) {
   const { t } = useTranslation();
   switch (rule.kind) {
     case "user":

@@ -23,7 +23,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const done = params.get("tab") === "done";
   const mine = `assignee_id = "${me.employee.id}"`;
   const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "open_time", pageSize: PAGE, summarize: true });
-  const past = useList<Task>(document, { filter: `${mine} AND state != "OPEN"`, orderBy: "done_time desc", pageSize: PAGE }, done);
+  const past = useList<Task>(document, { filter: `${mine} AND state != "OPEN" AND state != "WAITING"`, orderBy: "done_time desc", pageSize: PAGE }, done);
   const shown = done ? past : open;
   const rows = shown.data?.rows ?? [];
   const first = !id && wide && rows[0] ? rows[0].id : undefined;

@@ -12,6 +12,7 @@ import { ago } from "@/contract/format";
 import { fieldOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Requisition, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
 import { CaseTimeline } from "@/documents/CaseTimeline";
 import { isTyping } from "@/documents/FilterBar";
 import { PageProblem } from "@/documents/PageProblem";
@@ -20,6 +21,8 @@ import { StateTag } from "@/documents/StateTag";
 import { TaskContent } from "./TaskContent";
 
 type Decision = "approve" | "reject" | "return" | "comment";
+/** What is asked by the fields that the contract names. */
+const HANDING = ["transfer", "add_signer"];
 
 /** One request for a decision: who asks for what, how much, why it came to me; then the content; then the answer. */
 export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void }) {
@@ -66,6 +69,7 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().lg ?? true;
   const [deciding, setDeciding] = useState<Decision>();
+  const [handing, setHanding] = useState<OfferedAction>();
   const allowed = new Set(task.allowedActions);
   const can = (decision: Decision) => decision === "comment" || allowed.has(decision);
   useEffect(() => {
@@ -79,7 +83,11 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
     return () => removeEventListener("keydown", onKey);
   }, [record]);
   const label = (decision: Decision) => methodOf(document, decision)?.label ?? t("approval.comment");
-  const more = (["return", "comment"] as Decision[]).filter(can).map((decision) => ({ key: decision, label: label(decision), onClick: () => setDeciding(decision) }));
+  const more = [
+    ...(["return"] as Decision[]).filter(can).map((decision) => ({ key: decision as string, label: label(decision), onClick: () => setDeciding(decision) })),
+    ...offeredActions(document, HANDING.filter((action) => allowed.has(action))).map((action) => ({ key: action.name, label: action.label, onClick: () => setHanding(action) })),
+    { key: "comment", label: label("comment"), onClick: () => setDeciding("comment") },
+  ];
   return (
     <>
       <div className="decision-bar" role="toolbar" aria-label={t("approval.decide")}>
@@ -93,6 +101,16 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
           <Button size="large" icon={<MoreOutlined />} data-action="more">{t("action.more")}</Button>
         </Dropdown>
       </div>
+      {handing && (
+        <ActionDialog
+          document={document} row={task} action={handing} onClose={() => setHanding(undefined)}
+          onDone={(answer) => {
+            setHanding(undefined);
+            notifySuccess(t("action.done", { action: handing.label }));
+            if (answer.state !== "OPEN") onDecided();
+          }}
+        />
+      )}
       {deciding && record && (
         <DecisionSheet
           document={document} task={task} record={record} decision={deciding} label={label(deciding)} onClose={() => setDeciding(undefined)}

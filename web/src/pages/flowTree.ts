@@ -1,11 +1,14 @@
 /** The JSON of a flow's tree, as far as an outline needs it. What is right and wrong is the server's to say. */
+export type FlowRule = Record<string, unknown>;
+
 export interface FlowNode {
   id?: string;
   kind?: string;
   name?: string;
   when?: string;
   vote?: string;
-  approvers?: Record<string, unknown>[];
+  percent?: number;
+  approvers?: FlowRule[];
   children?: FlowNode[];
   branches?: FlowNode[];
 }
@@ -49,7 +52,7 @@ export function parseTree(text: string): { tree?: FlowNode; problem?: string } {
   }
 }
 
-const KEYS = ["id", "kind", "name", "when", "vote", "approvers"];
+const KEYS = ["id", "kind", "name", "when", "vote", "percent", "approvers"];
 
 /** The tree as text: what a node is comes first, what is below it last. */
 export function treeText(tree: unknown): string {
@@ -62,6 +65,13 @@ export function treeText(tree: unknown): string {
 export function childrenOf(node: FlowNode): FlowNode[] {
   const members = node.children ?? node.branches;
   return Array.isArray(members) ? members : [];
+}
+
+/** The tree with one node changed. */
+export function withNode(tree: FlowNode, id: string, changed: FlowNode): FlowNode {
+  if (tree.id === id) return changed;
+  const inside = (members: FlowNode[] | undefined) => (Array.isArray(members) ? members.map((one) => withNode(one, id, changed)) : members);
+  return { ...tree, ...(tree.children ? { children: inside(tree.children) } : {}), ...(tree.branches ? { branches: inside(tree.branches) } : {}) };
 }
 
 /** Where a node stands in the text, so that a problem can lead there. */

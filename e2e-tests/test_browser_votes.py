@@ -1,0 +1,180 @@
+"""How several people decide: one after another, by a share, with a veto; and a flow that is put together in words."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from papers import submit, title_of, written
+from playwright.async_api import expect
+from screen import REQUISITION, spaced
+from test_browser_approval import decide
+
+from conftest import PHONE
+
+TASK = "approval.task"
+FLOWS = "/v1/approval/flow-definitions"
+
+
+async def publish(door: Any, requisition: dict[str, Any], *nodes: dict[str, Any]) -> None:
+    """A flow of these nodes, for exactly this amount."""
+    admin, company = await door("admin"), requisition["companyId"]
+    body = {
+        "code": f"VOTE-{uuid.uuid4().hex[:8]}".upper(), "name": "会签", "priority": 1, "document_type": REQUISITION,
+        "condition": f"amount == {float(requisition['amount'])}",
+        "tree": {"id": "start", "kind": "sequence", "children": list(nodes)},
+    }  # fmt: skip
+    flow = await admin.call("POST", FLOWS, body, company=company)
+    await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {}, company=company)
+
+
+def node(people: list[str], **more: Any) -> dict[str, Any]:
+    rules = [{"kind": "user", "employee_id": one} for one in people]
+    return {"id": "both", "kind": "approve", "name": "会签", "approvers": rules, **more}
+
+
+async def paper(door: Any) -> dict[str, Any]:
+    """A requisition with an amount that no other has."""
+    quantity = str(1000 + uuid.uuid4().int % 1_000_000)
+    return await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": quantity})
+
+
+async def test_browser_votes_one_after_another(window: Any, door: Any, demo: Any) -> None:
+    """The second is shown as coming next, and has nothing to do until the first agreed."""
+    requisition = await paper(door)
+    people = [demo("identity.employee", name) for name in ("majianguo", "suhuimin")]
+    await publish(door, requisition, node(people, vote="sequential"))
+    second = await window("second approver", size=PHONE)
+    todo = second.screen.panel(second.screen.t("portal.todo")).get_by_role("link", name=requisition["title"])
+    first = await window("first approver", locale="en")
+    screen = first.screen
+    await submit(door, requisition)
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).click()
+    timeline = screen.panel(screen.t("timeline.title"))
+    await expect(timeline.get_by_role("listitem").filter(has_text=screen.t("timeline.deciding"))).to_have_count(1)
+    await expect(timeline).to_contain_text(screen.t("timeline.sequential"))
+    await expect(timeline.get_by_role("listitem").filter(has_text=screen.t("timeline.later"))).to_have_count(1)
+    await expect(todo).to_have_count(0)
+    await first.picture("votes-sequential")
+    await expect(decide(screen, "approve")).to_be_enabled()
+    await first.page.keyboard.press("a")
+    await first.page.keyboard.press("Enter")
+
+    await todo.tap()
+    await expect(decide(second.screen, "approve")).to_be_enabled()
+    await second.picture("votes-sequential")
+
+
+async def test_browser_votes_a_share_with_a_veto(window: Any, door: Any, demo: Any) -> None:
+    """Enough have agreed, and still the one with the veto is waited for."""
+    requisition = await paper(door)
+    people = [demo("identity.employee", name) for name in ("majianguo", "suhuimin")]
+    share = node(people, vote="ratio", percent=50)
+    share["approvers"][1]["veto"] = True
+    await publish(door, requisition, share)
+    await submit(door, requisition)
+    first, second = await window("first approver"), await window("second approver", locale="en", size=PHONE)
+    for each in (first, second):
+        await each.screen.panel(each.screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).click()
+        timeline = each.screen.panel(each.screen.t("timeline.title"))
+        await expect(timeline).to_contain_text(each.screen.t("timeline.ratio", percent=50))
+        await expect(timeline).to_contain_text(each.screen.t("timeline.veto"))
+    await first.picture("votes-share")
+    await expect(decide(first.screen, "approve")).to_be_enabled()
+    await first.page.keyboard.press("a")
+    await first.page.keyboard.press("Enter")
+    said = second.screen.panel(second.screen.t("timeline.title"))
+    await expect(said).to_contain_text(second.screen.choice("approval.opinion", "kind", "APPROVE"))
+    await second.picture("votes-share")
+    await decide(second.screen, "reject").click()
+    await second.screen.dialog().get_by_label(second.screen.t("approval.opinion"), exact=True).fill("超出预算。")
+    await second.screen.dialog().get_by_role("button", name=spaced(second.screen.action(TASK, "reject"))).click()
+    mine = await window("requester")
+    await mine.go(f"/procurement/purchase-requisitions/{requisition['id']}")
+    await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUISITION, "REJECTED"))
+
+
+async def test_browser_votes_a_flow_in_words(window: Any, door: Any, demo: Any) -> None:
+    """Who decides and how is chosen in words; the text follows, and what is saved is what was chosen."""
+    admin = await door("admin")
+    head = {"id": "head", "kind": "approve", "name": "部门会签", "approvers": [{"kind": "department_head"}]}
+    body = {
+        "code": f"WORDS-{uuid.uuid4().hex[:8]}".upper(), "name": "用文字编辑", "document_type": REQUISITION,
+        "tree": {"id": "start", "kind": "sequence", "children": [head]},
+    }  # fmt: skip
+    flow = await admin.call("POST", FLOWS, body)
+    for locale, size in (("zh-CN", (1280, 800)), ("en", PHONE)):
+        desk = await window("admin", locale=locale, size=size)
+        screen, page = desk.screen, desk.page
+        await desk.go(f"/approval/flow-definitions/{flow['id']}/edit")
+        outline = screen.panel(screen.t("flow.outline"))
+        await outline.get_by_role("button", name="部门会签").click()
+        await screen.choose(outline.get_by_label(screen.t("flow.howDecided")), "", screen.t("flow.share"))
+        share = outline.get_by_label(screen.t("flow.sharePercent"))
+        await share.fill("67")
+        await outline.get_by_role("button", name=screen.t("flow.addRule")).click()
+        await screen.choose(outline.get_by_label(screen.t("flow.rule")).last, "", screen.t("flow.ruleHeadsUp"))
+        await outline.get_by_role("checkbox", name=screen.t("timeline.veto")).last.check()
+        await expect(outline).to_contain_text(screen.t("timeline.ratio", percent=67))
+        await desk.picture("flow-in-words")
+        await screen.button(screen.t("flow.save")).click()
+        await expect(page.get_by_text(screen.t("flow.savedSound"))).to_be_visible()
+        stored = (await admin.get(f"{FLOWS}/{flow['id']}"))["tree"]["children"][0]
+        assert (stored["vote"], stored["percent"]) == ("ratio", 67)
+        assert stored["approvers"][-1] == {"kind": "heads_up", "levels": 1, "veto": True}
+
+
+async def more(each: Any, action: str) -> None:
+    """Open an action under "More"."""
+    await each.screen.button(each.screen.t("action.more")).click()
+    await each.page.get_by_role("menuitem", name=each.screen.action(TASK, action)).click()
+
+
+async def test_browser_votes_pass_on_and_ask_others_first(window: Any, door: Any, demo: Any) -> None:
+    """A turn is passed on; who has it now asks a colleague first and takes that back; both names stay."""
+    requisition = await paper(door)
+    await publish(door, requisition, node([demo("identity.employee", "majianguo")]))
+    await submit(door, requisition)
+    first = await window("first approver", size=PHONE)
+    second = await window("second approver", locale="en")
+    screen = first.screen
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).tap()
+    await expect(decide(screen, "approve")).to_be_enabled()
+    await screen.button(screen.t("action.more")).click()
+    await first.picture("task-more")
+    await first.page.get_by_role("menuitem", name=screen.action(TASK, "transfer")).click()
+    await screen.choose(screen.dialog().get_by_label(screen.asked(TASK, "transfer", "employeeId")), "苏慧敏", "苏慧敏")
+    await screen.dialog().get_by_label(screen.asked(TASK, "transfer", "text")).fill("出差，请代为审批。")
+    await first.picture("task-transfer")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "transfer"))).click()
+
+    screen = second.screen
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).click()
+    timeline = screen.panel(screen.t("timeline.title"))
+    passed = timeline.get_by_role("listitem").filter(has_text="出差，请代为审批。")
+    await expect(passed).to_contain_text("马建国")
+    await expect(passed).to_contain_text("苏慧敏")
+    await expect(decide(screen, "approve")).to_be_enabled()
+    await more(second, "addSigner")
+    await screen.choose(
+        screen.dialog().get_by_label(screen.asked(TASK, "addSigner", "position")), "",
+        screen.option(TASK, "addSigner", "position", "BEFORE"),
+    )  # fmt: skip
+    await screen.choose(
+        screen.dialog().get_by_label(screen.asked(TASK, "addSigner", "employeeIds")), "马建国", "马建国"
+    )
+    await second.picture("task-add-signer")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "addSigner"))).click()
+    await second.go(f"/approval/cases/{await case_of(door, requisition)}")
+    waits = timeline.get_by_role("listitem").filter(has_text=screen.t("timeline.deciding"))
+    await expect(waits).to_contain_text("马建国")
+    await second.picture("case-signers")
+    await waits.get_by_role("button", name=screen.action(TASK, "removeSigner")).click()
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "removeSigner"))).click()
+    await expect(waits).to_contain_text("苏慧敏")
+
+
+async def case_of(door: Any, requisition: dict[str, Any]) -> str:
+    admin = await door("admin")
+    cases = await admin.get("/v1/approval/cases", filter=f'document_id = "{requisition["id"]}"')
+    return str(cases["cases"][0]["id"])
