@@ -58,7 +58,8 @@ async def add_signers(
     for turn in added:
         turn.added_by_id = me
     if before:
-        advance(task, "wait")
+        # whoever was added goes first
+        task.state = "WAITING"
         task.place += len(people)
     conduct.say(call, case, "ADD_SIGNER", author_id=me, text=text, task=task, employee_ids=people)
     await _go_on(call, case, [task, *(turn for turn in turns if turn.id != task.id), *added], added)

@@ -19,7 +19,6 @@ TRANSITIONS = {
     ("OPEN", "return"): "RETURNED",
     ("OPEN", "transfer"): "TRANSFERRED",
     ("OPEN", "add_signer"): "OPEN",
-    ("OPEN", "wait"): "WAITING",  # whoever was added before goes first
     ("OPEN", "remove_signer"): "CANCELLED",
     ("WAITING", "remove_signer"): "CANCELLED",
 }
