@@ -34,6 +34,7 @@ EVENTS = {
     "RETURNED": cases_pb2.CaseReturned,
     "WITHDRAWN": cases_pb2.CaseWithdrawn,
     "PARKED": cases_pb2.CaseParked,
+    "SUSPENDED": cases_pb2.CaseSuspended,
 }
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
@@ -57,7 +58,7 @@ async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
     case.flow_name, case.flow_version = definition.name, version.number
     walk = Walk(flow, await world_of(call, case, flow))
     walk.start()
-    await _settle(call, case, walk, still_open=[], opening=opening)
+    await settle(call, case, walk, still_open=[], opening=opening)
 
 
 async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> None:
@@ -70,10 +71,18 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
-    if action == "approve":
-        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
     stored, turns = await where_it_stands(call, case)
+    if action == "approve":
+        case.undo = _undo(case, task, stored)
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
     await answered(call, case, task, text, stored, turns)
+
+
+def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]:
+    """How the case stands before an agreement: enough to bring that back (`handing.take_back`)."""
+    visits = {str(row.id): [row.state, [str(who) for who in row.agreed_ids]] for row in stored}
+    new = task.assignee_id not in case.agreed_ids
+    return {"task_id": str(task.id), "visits": visits, "new": new, "note": case.note}
 
 
 async def answered(
@@ -104,12 +113,13 @@ async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[Node
     if any(turn.state in LIVE for turn in here):
         others = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
         because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
-        await cancel(call, others, because=because, facts={"name": name_of(call, call.actor.employee_id)})
+        facts = {"name": name_of(call, call.actor.employee_id)}
+        await cancel(call, others, because=because, facts=facts, ended_by=task.id)
     walk, rows = await _walk_of(call, case, stored)
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
     walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
     elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
-    await _settle(call, case, walk, rows=rows, still_open=elsewhere)
+    await settle(call, case, walk, rows=rows, still_open=elsewhere)
 
 
 async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
@@ -132,7 +142,7 @@ async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
 async def retry(call: Call, case: Case) -> None:
     """Look again for people. Where nobody was asked yet the flow too is chosen again, in its newest version."""
     advance(case, "retry")
-    case.park_reason, case.park_facts = "", {}
+    case.park_reason, case.park_facts, case.undo = "", {}, None
     asked = await call.db.execute(sa.select(Task.id).where(Task.case_id == case.id).limit(1))
     if asked.first() is None:
         await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
@@ -141,7 +151,7 @@ async def retry(call: Call, case: Case) -> None:
     stored, turns = await where_it_stands(call, case)
     walk, rows = await _walk_of(call, case, stored)
     walk.retry()
-    await _settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
+    await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
 
 
 async def end(
@@ -151,13 +161,8 @@ async def end(
     waiting = case.waiting_on_ids
     facts = {"name": name_of(call, call.actor.person)}
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
-    await call.db.execute(
-        sa.update(NodeVisit)
-        .where(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
-        .values(state="CANCELLED", done_time=call.now())
-        .execution_options(**UNSEEN)
-    )
-    case.state, case.note, case.decide_time = state, note, call.now()
+    await leave_nodes(call, NodeVisit.case_id == case.id)
+    case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
     wait_for(case, [])
     announce(call, case)
     if silent:
@@ -191,14 +196,18 @@ async def urge(call: Call, case: Case, text: str) -> None:
     await tell(call, case, case.waiting_on_ids, "notice.urged", text=text)
 
 
-async def comment(call: Call, case: Case, text: str) -> None:
-    """Say something without deciding."""
+async def comment(call: Call, case: Case, text: str, mentioned: Sequence[uuid.UUID] = ()) -> None:
+    """Say something without deciding; who is mentioned is told, and may read from now on."""
     advance(case, "comment")
     author = call.actor.employee_id
-    say(call, case, "COMMENT", author_id=author, text=text)
+    say(call, case, "COMMENT", author_id=author, text=text, employee_ids=mentioned)
+    others = [person for person in concerned(case) if person not in (author, *mentioned)]
+    if mentioned:
+        let_read(call, case, [person for person in mentioned if person != case.requester_id])
     call.announce(cases_pb2.CaseCommented, case, audience=concerned(case))
-    others = [person for person in concerned(case) if person != author]
-    await tell(call, case, others, "notice.commented", person=name_of(call, author), text=text[:200])
+    words = {"person": name_of(call, author), "text": text[:200]}
+    await tell(call, case, others, "notice.commented", **words)
+    await tell(call, case, [person for person in mentioned if person != author], "notice.mentioned", **words)
 
 
 def submitted(call: Call, case: Case) -> None:
@@ -237,7 +246,7 @@ async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple
 # ---- what a walk leaves behind
 
 
-async def _settle(
+async def settle(
     call: Call,
     case: Case,
     walk: Walk,
@@ -264,7 +273,7 @@ async def _settle(
     case.state = outcome
     case.park_reason, case.park_facts = (stuck.stuck_reason, dict(stuck.stuck_facts)) if stuck else ("", {})
     if outcome in OUTCOMES:
-        case.decide_time = now
+        case.decide_time, case.undo = now, None
         if still_open:
             await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
         wait_for(case, [])
@@ -288,6 +297,7 @@ def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, no
         visit.id = uuid7()
         parent_id = visit.parent.id if visit.parent else None
         row = NodeVisit(id=visit.id, case_id=case.id, node_id=visit.node.id, parent_id=parent_id, open_time=now)
+        row.number = case.round or 1
         call.db.add(row)
     row.state, row.agreed_ids = visit.state, sorted(visit.agreed)
     row.stuck_reason, row.stuck_facts = visit.stuck_reason, dict(visit.stuck_facts)
@@ -310,6 +320,7 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
         veto=turn.veto,
         line=turn.line,
         place=turn.place,
+        visit=case.round or 1,
         done_time=None if turn.state in LIVE else now,
     )
     if turn.state == "SKIPPED":
@@ -368,7 +379,9 @@ def say(
     )
 
 
-async def cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]) -> None:
+async def cancel(
+    call: Call, *which: Any, because: str, facts: Mapping[str, str], ended_by: uuid.UUID | None = None
+) -> None:
     """Turns that nobody waits for any more, with the reason; all in one statement."""
     now = call.now()
     await call.db.execute(
@@ -376,12 +389,24 @@ async def cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]
         .where(Task.state.in_(LIVE), *which)
         .values(
             state="CANCELLED",
+            state_before=Task.state,
+            ended_by_id=ended_by,
             done_time=now,
             updated_at=now,
             version=Task.version + 1,
             end_reason=because,
             end_facts=dict(facts),
         )
+        .execution_options(**UNSEEN)
+    )
+
+
+async def leave_nodes(call: Call, which: Any) -> None:
+    """Nodes that are not gone on with; all in one statement."""
+    await call.db.execute(
+        sa.update(NodeVisit)
+        .where(which, NodeVisit.state.in_(["OPEN", "STUCK"]))
+        .values(state="CANCELLED", done_time=call.now())
         .execution_options(**UNSEEN)
     )
 

@@ -333,6 +333,20 @@ def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
     return Flow(root, reader.nodes), []
 
 
+def way_to(root: Node, node_id: str) -> list[Node]:
+    """The nodes from the root down to one; empty where the tree has none of this id."""
+    if root.id == node_id:
+        return [root]
+    match root:
+        case Chain(children=inside):
+            pass
+        case Parallel(branches=inside) | Condition(branches=inside):
+            pass
+        case _:
+            inside = ()
+    return next(([root, *below] for child in inside if (below := way_to(child, node_id))), [])
+
+
 def _unasked(node: Node) -> list[Node]:
     """The nodes through which a way leads that asks nobody; empty where every way asks somebody."""
     match node:

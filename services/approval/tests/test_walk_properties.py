@@ -11,6 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from approval.engine import ballot
+from approval.engine.tree import Approve
 from approval.engine.walk import Visit, Walk, foresee
 from approval.task.rules import check_people
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
@@ -161,6 +162,11 @@ class Desk:
             turn.place, turn.state = turn.place + 1, "WAITING"
         self.held.append(added)
 
+    def jump(self, node_id: str) -> None:
+        """An administrator leads the case elsewhere: what was open is over, and what was agreed counts no more."""
+        self.walk, self.held = Walk(self.walk.flow, self.walk.world), []
+        self.take(self.walk.jump, node_id)
+
     def remove(self, turn: Held) -> None:
         turn.state = "CANCELLED"
         self.settle(turn.visit)
@@ -204,7 +210,7 @@ class Desk:
             assert self.walk.stuck is not None, "nobody's turn, and no administrator called"
 
 
-ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove"]
+ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove", "jump"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -228,6 +234,9 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
                 added = [t for t in desk.held if t.added_by is not None and t.state in ("OPEN", "WAITING")]
                 if added:
                     desk.remove(data.draw(st.sampled_from(added)))
+            case "jump":
+                asking = [node.id for node in desk.walk.flow.nodes.values() if isinstance(node, Approve)]
+                desk.jump(data.draw(st.sampled_from(asking)))
             case "approve" | "reject" | "return":
                 desk.decide(turn, action)
         desk.check()

@@ -70,6 +70,7 @@ export interface Case extends Row {
   upcoming: ApprovalStep[];
   parkReason: string;
   parkFacts: Record<string, string>;
+  nodes: { nodeId: string; nodeName: string }[];
 }
 
 export interface RequisitionLine {
