@@ -39,6 +39,7 @@ EVENTS = {
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
 LIVE = ("OPEN", "WAITING")
+STOOD = ("state", "note", "park_reason", "park_facts")
 UNSEEN = {"synchronize_session": False}
 
 
@@ -82,7 +83,8 @@ def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]
     """How the case stands before an agreement: enough to bring that back (`handing.take_back`)."""
     visits = {str(row.id): [row.state, [str(who) for who in row.agreed_ids]] for row in stored}
     new = task.assignee_id not in case.agreed_ids
-    return {"task_id": str(task.id), "visits": visits, "new": new, "note": case.note}
+    kept = {name: getattr(case, name) for name in STOOD}
+    return {"task_id": str(task.id), "visits": visits, "new": new, "case": kept}
 
 
 async def answered(

@@ -116,8 +116,9 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     mine.reason_facts, mine.veto, mine.added_by_id = task.reason_facts, task.veto, task.added_by_id
     if undo["new"]:
         case.agreed_ids = [who for who in case.agreed_ids if who != me]
-    case.state, case.note, case.round, case.undo = "RUNNING", undo["note"], case.round + 1, None
-    case.park_reason, case.park_facts = "", {}
+    for name in conduct.STOOD:
+        setattr(case, name, undo["case"][name])
+    case.round, case.undo = case.round + 1, None
     gone = {turn.id for turn in (*opened, *behind)}
     still = [turn for turn in turns if turn.state == "OPEN" and turn.id not in gone]
     conduct.wait_for(case, [*still, *asked_again, mine])

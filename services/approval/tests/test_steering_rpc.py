@@ -125,6 +125,19 @@ async def test_a_case_that_waits_for_an_administrator_comes_back(office):
     assert (state(case), waiting(case), case.park_reason) == ("RUNNING", ids_of("head"), "")
 
 
+async def test_what_waited_for_an_administrator_before_waits_again(office):
+    stuck = approve("b", NOBODY, when_empty="person", employee_id=str(stable("requester")))
+    await opened(office, parallel("p", branch("p1", approve("a", "head")), branch("p2", stuck)), approve("d", "boss"))
+    before = await office.case()
+    assert (state(before), waiting(before)) == ("PARKED", ids_of("head"))
+    task_id = await agreed_by(office, "head")
+
+    await take_back(office, "head", task_id)
+
+    case = await office.case()
+    assert (state(case), case.park_reason, waiting(case)) == ("PARKED", "CASE_NO_APPROVER", ids_of("head"))
+
+
 async def _next_agrees(office):
     await office.decide("boss")
 
