@@ -16,6 +16,7 @@ from typing import Any
 from approval.authority_limit.rules import Limit, limit_of
 from approval.engine import conditions
 from approval.engine.tree import Approve, Copy, Rule
+from chassis import ids
 from chassis.organisation import Organisation, Unit
 from chassis.policy import patterns_of
 
@@ -137,6 +138,14 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
             holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []
             yield from _named(holders, "approver.post", {"post": rank.name if rank else rule.code}, world)
+        case "department_post":
+            yield from _in_departments(rule, world)
+        case "field_user":
+            yield from _named(_ids_in(rule.field, world), "approver.field_user", {}, world)
+        case "field_department_head":
+            for department_id in _ids_in(rule.field, world):
+                for head, unit in list(_heads_from(department_id, world))[:1]:
+                    yield Asked(head, "approver.field_department_head", {"department": unit.name})
         case "department_head":
             for head, unit in list(_heads(world))[:1]:
                 yield Asked(head, "approver.department_head", {"department": unit.name})
@@ -148,6 +157,35 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             yield from _authorised(rule, world)
         case kind:
             raise AssertionError(f"a tree with the rule {kind} is never published")
+
+
+def _in_departments(rule: Rule, world: World) -> Iterator[Asked]:
+    """Holders of a post in one department; where none is named, in the nearest from the requester's upward that has one
+    beside the requester.
+    """
+    organisation = world.organisation
+    rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
+    holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []
+    requester = organisation.people.get(world.requester_id)
+    units = list(organisation.above(rule.department_id or (requester.department_id if requester else None)))
+    for unit in units[:1] if rule.department_id else units:
+        here = [who for who in holders if organisation.person(who).department_id == unit.department_id]
+        if rule.department_id or any(who != world.requester_id for who in here):
+            facts = {"post": rank.name if rank else rule.code, "department": unit.name}
+            yield from _named(here, "approver.department_post", facts, world)
+            return
+
+
+def _ids_in(field: str, world: World) -> list[uuid.UUID]:
+    """Ids that a document says in one of its fields: one or several; none where the field holds something else."""
+    value = world.facts.get(field)
+    found = []
+    for text in value if isinstance(value, list) else [value]:
+        try:
+            found += [ids.parse(text)] if isinstance(text, str) else []
+        except ValueError:
+            continue
+    return found
 
 
 def _authorised(rule: Rule, world: World) -> Iterator[Asked]:
@@ -172,8 +210,12 @@ def _authorised(rule: Rule, world: World) -> Iterator[Asked]:
 def _heads(world: World) -> Iterator[tuple[uuid.UUID, Unit]]:
     """Active heads from the requester's department upward, each once; the requester may be one."""
     person = world.organisation.people.get(world.requester_id)
+    return _heads_from(person.department_id if person else None, world)
+
+
+def _heads_from(department_id: uuid.UUID | None, world: World) -> Iterator[tuple[uuid.UUID, Unit]]:
     seen: set[uuid.UUID] = set()
-    for unit in world.organisation.above(person.department_id if person else None):
+    for unit in world.organisation.above(department_id):
         if unit.head_id and unit.head_id not in seen and _active(unit.head_id, world):
             seen.add(unit.head_id)
             yield unit.head_id, unit

@@ -6,6 +6,7 @@ for itself. The README of this service describes the JSON.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,11 @@ RULES = {
     "department_head": set[str](),
     "heads_up": {"levels"},
     "authority": {"only_final"},
+    "department_post": {"post", "department_id"},
+    "field_department_head": {"field"},
+    "field_user": {"field"},
 }
+FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
 # a draft may still have these; a published tree has none
 UNFINISHED = {
     "FLOW_NODE_NAME",
@@ -56,6 +61,8 @@ class Rule:
     path: str
     employee_id: uuid.UUID | None = None
     code: str = ""  # of a role or a post
+    department_id: uuid.UUID | None = None
+    field: str = ""  # of what a document says of itself
     levels: int = 0
     only_final: bool = False
     veto: bool = False  # a refusal by whom it finds ends the case, where a share decides
@@ -195,7 +202,7 @@ class _Reader:
             self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
         rules = self._rules(raw, path, shown, {"veto"} if vote == "ratio" else set())
         when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
-        person_id = _employee(raw.get("employee_id")) if when_empty == "person" else None
+        person_id = _id(raw.get("employee_id")) if when_empty == "person" else None
         if when_empty == "person" and person_id is None:
             self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
@@ -299,12 +306,21 @@ class _Reader:
             self.wrong(_at(path, key), "FLOW_VETO" if key == "veto" else "FLOW_UNKNOWN_KEY", shown, key=key)
         match kind:
             case "user":
-                employee_id = _employee(raw.get("employee_id"))
+                employee_id = _id(raw.get("employee_id"))
                 rule, at_fault = Rule(kind, path, employee_id=employee_id), employee_id is None and "employee_id"
             case "role" | "post":
                 code = raw.get(kind)
                 code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
                 rule, at_fault = Rule(kind, path, code=code), not code and kind
+            case "department_post":
+                code, where = raw.get("post"), raw.get("department_id", "")
+                code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
+                rule = Rule(kind, path, code=code, department_id=_id(where))
+                at_fault = (not code and "post") or (where != "" and rule.department_id is None and "department_id")
+            case "field_department_head" | "field_user":
+                name = raw.get("field")
+                name = name if isinstance(name, str) and FIELD.fullmatch(name) else ""
+                rule, at_fault = Rule(kind, path, field=name), not name and "field"
             case "heads_up":
                 levels = _whole(raw.get("levels"))
                 rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
@@ -368,7 +384,7 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _employee(raw: object) -> uuid.UUID | None:
+def _id(raw: object) -> uuid.UUID | None:
     try:
         return ids.parse(raw) if isinstance(raw, str) else None
     except ValueError:

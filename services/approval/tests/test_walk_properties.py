@@ -27,6 +27,9 @@ RULES = st.one_of(
             {"kind": "heads_up", "levels": 3},
             {"kind": "role", "role": "nobody"},
             {"kind": "post", "post": "manager"},
+            {"kind": "department_post", "post": "worker"},
+            {"kind": "field_department_head", "field": "cost_department_ids"},
+            {"kind": "field_user", "field": "owner_ids"},
         ]
     ),
 )
@@ -40,6 +43,10 @@ POLICIES = st.fixed_dictionaries(
         "initiator": st.sampled_from(["skip", "head"]),
     }
 )
+FACTS = {
+    "cost_department_ids": [str(stable("workshop"))],
+    "owner_ids": [str(stable(key)) for key in ("requester", "disabled", "colleague")],
+}
 WHEN = st.sampled_from(["amount > 5000", "amount > 50000", "facts.missing", "currency == 'CNY'"])
 
 
@@ -100,7 +107,7 @@ class Desk:
     """A case as the service keeps it: the walk, and the turns at the nodes that are not done."""
 
     def __init__(self, tree: dict[str, Any], requester: str) -> None:
-        self.walk = Walk(flow(tree), world(requester=requester))
+        self.walk = Walk(flow(tree), world(requester=requester, facts=FACTS))
         self.held: list[Held] = []
         self.ended = ""
         self.take(self.walk.start)
@@ -248,7 +255,7 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.sampled_from(["requester", "head"]))
 def test_what_was_foreseen_is_what_happens_when_everybody_agrees(tree: dict[str, Any], requester: str):
-    foreseen = Walk(flow(tree), world(requester=requester))
+    foreseen = Walk(flow(tree), world(requester=requester, facts=FACTS))
     foreseen.start()
     steps, at_fault = foresee(foreseen)
     desk = Desk(tree, requester)
