@@ -249,3 +249,22 @@ async def test_browser_votes_an_administrator_steers(
     waits = screen.panel(screen.t("timeline.title")).get_by_role("listitem")
     await expect(waits.filter(has_text=screen.t("timeline.deciding"))).to_contain_text("苏慧敏")
     await desk.picture("case-jumped")
+
+
+async def test_browser_votes_the_approver_says_who_is_next(window: Any, door: Any, demo: Any) -> None:
+    """Where the flow leaves it to the approver, agreeing asks for a name, and that person is asked."""
+    requisition = await paper(door)
+    last = {"id": "chosen", "kind": "approve", "name": "复核", "approvers": [{"kind": "previous_choice"}]}
+    await publish(door, requisition, node([demo("identity.employee", "majianguo")]), last)
+    await submit(door, requisition)
+    first, second = await window("first approver", size=PHONE), await window("second approver", locale="en")
+    todo = second.screen.panel(second.screen.t("portal.todo")).get_by_role("link", name=requisition["title"])
+    screen = first.screen
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).tap()
+    await decide(screen, "approve").tap()
+    agree = screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "approve")))
+    await expect(agree).to_be_disabled()
+    await screen.choose(screen.dialog().get_by_label(screen.asked(TASK, "approve", "nextIds")), "苏慧敏", "苏慧敏")
+    await first.picture("task-who-is-next")
+    await agree.tap()
+    await expect(todo).to_be_visible()

@@ -9,20 +9,21 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
 from approval.engine import ballot
-from approval.engine.approvers import administrators
+from approval.engine.approvers import administrators, named_before
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.notice.model import Notice
 from approval.opinion.model import Opinion
 from approval.task.model import Task
 from approval.task.rules import OPINIONS
-from chassis.call import Call
+from chassis.call import Call, Refused
 from chassis.ids import uuid7
 from chassis.states import advance
 from heyi.approval.v1 import cases_pb2, notices_pb2
@@ -62,8 +63,10 @@ async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
     await settle(call, case, walk, still_open=[], opening=opening)
 
 
-async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> None:
-    """One person's decision, and all that follows from it in the same transaction."""
+async def decide(call: Call, case: Case, task: Task, action: str, text: str, named: Sequence[uuid.UUID] = ()) -> None:
+    """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the
+    flow leaves that to the approver.
+    """
     assert call.actor.employee_id is not None
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
@@ -76,7 +79,7 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     if action == "approve":
         case.undo = _undo(case, task, stored)
         case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
-    await answered(call, case, task, text, stored, turns)
+    await answered(call, case, task, text, stored, turns, named=named)
 
 
 def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]:
@@ -88,15 +91,24 @@ def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]
 
 
 async def answered(
-    call: Call, case: Case, task: Task, text: str, stored: Iterable[NodeVisit], turns: Iterable[Any]
+    call: Call,
+    case: Case,
+    task: Task,
+    text: str,
+    stored: Iterable[NodeVisit],
+    turns: Iterable[Any],
+    *,
+    named: Sequence[uuid.UUID] | None = None,
 ) -> None:
-    """A turn was answered, or is not needed any more: its node is decided by it, or the next in its line is asked."""
+    """A turn was answered, or is not needed any more: its node is decided by it, or the next in its line is asked.
+    `named`: whom an approver names to be asked next; None where nobody could be asked for names.
+    """
     turns = [task if turn.id == task.id else turn for turn in turns]
     here = [turn for turn in turns if turn.visit_id == task.visit_id]
     match ballot.outcome(task.vote, task.vote_percent, here):
         case "AGREED":
             case.note = text
-            await _node_agreed(call, case, task, stored, turns)
+            await _node_agreed(call, case, task, stored, turns, named)
         case "REFUSED":
             await end(call, case, "REJECTED", note=text, because="task.case_rejected", but=task.id)
         case _:
@@ -109,7 +121,14 @@ async def answered(
             announce(call, case)
 
 
-async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[NodeVisit], turns: Sequence[Any]) -> None:
+async def _node_agreed(
+    call: Call,
+    case: Case,
+    task: Task,
+    stored: Iterable[NodeVisit],
+    turns: Sequence[Any],
+    named: Sequence[uuid.UUID] | None,
+) -> None:
     """The node of a turn has what it needs: whoever is still asked there is spared, and the case goes on."""
     here = [turn for turn in turns if turn.visit_id == task.visit_id]
     if any(turn.state in LIVE for turn in here):
@@ -117,9 +136,12 @@ async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[Node
         because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
         facts = {"name": name_of(call, call.actor.employee_id)}
         await cancel(call, others, because=because, facts=facts, ended_by=task.id)
-    walk, rows = await _walk_of(call, case, stored)
+    walk, rows = await _walk_of(call, case, stored, named or ())
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
     walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
+    following = next((opened.node for opened in walk.opened if named_before(opened.node)), None)
+    if following is not None and named is not None and not named:
+        raise Refused.fields([("next_ids", "TASK_NEXT_MISSING", {"node": following.name})])
     elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
     await settle(call, case, walk, rows=rows, still_open=elsewhere)
 
@@ -230,7 +252,23 @@ async def where_it_stands(call: Call, case: Case) -> tuple[list[NodeVisit], list
     return list(dict.fromkeys(row.NodeVisit for row in rows)), [row for row in rows if row.id is not None]
 
 
-async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple[Walk, dict[Visit, NodeVisit]]:
+async def leads_to_choice(call: Call, case: Case, task: Task) -> bool:
+    """Whether agreeing now brings the case to a node whose people the approver names."""
+    if case.flow_version_id is None or not (await flow_at(call, case.flow_version_id)).chooses:
+        return False
+    stored, turns = await where_it_stands(call, case)
+    agreed = SimpleNamespace(line=task.line, place=task.place, veto=task.veto, state="APPROVED")
+    here = [agreed if turn.id == task.id else turn for turn in turns if turn.visit_id == task.visit_id]
+    if ballot.outcome(task.vote, task.vote_percent, here) != "AGREED":
+        return False
+    walk, _ = await _walk_of(call, case, stored)
+    walk.finish(next(visit for visit in walk.visits if visit.id == task.visit_id), {task.assignee_id})
+    return any(named_before(opened.node) for opened in walk.opened)
+
+
+async def _walk_of(
+    call: Call, case: Case, stored: Iterable[NodeVisit], named: Sequence[uuid.UUID] = ()
+) -> tuple[Walk, dict[Visit, NodeVisit]]:
     """The walk over the nodes that are not done, with their rows."""
     assert case.flow_version_id is not None
     flow = await flow_at(call, case.flow_version_id)
@@ -241,7 +279,8 @@ async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple
         visit = Visit(flow.nodes[row.node_id], parent, row.state, frozenset(row.agreed_ids), row.id)
         visit.stuck_reason, visit.stuck_facts = row.stuck_reason, row.stuck_facts or {}
         visits[row.id], rows[visit] = visit, row
-    walk = Walk(flow, await world_of(call, case, flow), visits=visits.values(), agreed=case.agreed_ids)
+    world = await world_of(call, case, flow, named=named)
+    walk = Walk(flow, world, visits=visits.values(), agreed=case.agreed_ids)
     return walk, rows
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from approval.authority_limit.rules import Limit, limit_of
 from approval.engine import conditions
-from approval.engine.tree import Approve, Copy, Rule
+from approval.engine.tree import Approve, Copy, Node, Rule
 from chassis import ids
 from chassis.organisation import Organisation, Unit
 from chassis.policy import patterns_of
@@ -38,6 +38,8 @@ class World:
     today: datetime.date
     facts: Mapping[str, Any]
     limits: Sequence[Limit] = ()
+    named: Sequence[uuid.UUID] = ()  # whom the approver just before named
+    foreseeing: bool = False  # nobody has named anybody yet
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """Who is asked at an approval node, or what happens without anybody: `pass`, `reject`, `stuck`."""
+    """Who is asked at an approval node, or what happens without anybody: `pass`, `reject`, `stuck`; `named`: who that
+    will be, the approver before is going to say.
+    """
 
     people: tuple[Asked, ...]
     vote: str
@@ -81,6 +85,8 @@ def variables_of(world: World) -> dict[str, Any]:
 
 def approvers_of(node: Approve, world: World) -> Answer:
     """Who decides at a node, after the rule about the own request and the policy for nobody."""
+    if world.foreseeing and named_before(node):
+        return Answer((), node.vote, "named")
     found: list[Asked] = []
     authorised = True
     for rule in node.approvers:
@@ -103,6 +109,11 @@ def approvers_of(node: Approve, world: World) -> Answer:
     if not stepping_in:
         return Answer((), node.vote, "stuck")
     return Answer(_once([*people_found, *stepping_in]), vote)
+
+
+def named_before(node: Node) -> bool:
+    """Whether the approver before a node says who is asked there."""
+    return isinstance(node, Approve) and any(rule.kind == "previous_choice" for rule in node.approvers)
 
 
 def told_by(node: Copy, world: World) -> tuple[Asked, ...]:
@@ -138,6 +149,8 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
             holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []
             yield from _named(holders, "approver.post", {"post": rank.name if rank else rule.code}, world)
+        case "previous_choice":
+            yield from _named(world.named, "approver.previous_choice", {}, world)
         case "department_post":
             yield from _in_departments(rule, world)
         case "field_user":

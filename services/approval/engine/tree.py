@@ -39,6 +39,7 @@ RULES = {
     "department_post": {"post", "department_id"},
     "field_department_head": {"field"},
     "field_user": {"field"},
+    "previous_choice": set[str](),
 }
 FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
 # a draft may still have these; a published tree has none
@@ -50,6 +51,7 @@ UNFINISHED = {
     "FLOW_BRANCHES",
     "FLOW_DEFAULT_BRANCH",
     "FLOW_NO_APPROVAL",
+    "FLOW_NOBODY_CHOOSES",
 }
 
 
@@ -130,6 +132,11 @@ class Flow:
         for node in self.nodes.values():
             if isinstance(node, Approve | Copy):
                 yield from ((node, rule) for rule in node.approvers)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an approver may have to say who is asked next."""
+        return any(rule.kind == "previous_choice" for _, rule in self.rules)
 
     @property
     def needs_authority(self) -> bool:
@@ -344,6 +351,8 @@ def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
     if root is not None and not any(p.reason == "FLOW_TOO_LARGE" for p in reader.problems):
         for node in _unasked(root):
             reader.wrong(node.path, "FLOW_NO_APPROVAL", node.id or "tree")
+        for node in _unchosen(root, False)[0]:
+            reader.wrong(node.path, "FLOW_NOBODY_CHOOSES", node.id)
     if root is None or reader.problems:
         return None, reader.problems
     return Flow(root, reader.nodes), []
@@ -378,6 +387,27 @@ def _unasked(node: Node) -> list[Node]:
             return [found for branch in branches for found in _unasked(branch)]
         case _:
             return [node]
+
+
+def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
+    """Nodes whose people the approver before them names, and that a way reaches without one; and whether somebody was
+    asked on every way through this node. `asked`: whether somebody was before it.
+    """
+    match node:
+        case Approve(approvers=rules):
+            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), True
+        case Chain(children=children):
+            found: list[Approve] = []
+            for child in children:
+                more, asked = _unchosen(child, asked)
+                found += more
+            return found, asked
+        case Parallel(branches=branches) | Condition(branches=branches):
+            ways = [_unchosen(branch, asked) for branch in branches]
+            after = [way for _, way in ways]
+            return [n for more, _ in ways for n in more], any(after) if isinstance(node, Parallel) else all(after)
+        case _:
+            return [], asked
 
 
 def _at(path: str, key: str) -> str:

@@ -62,6 +62,7 @@ class Walk:
         self.opened: list[Visit] = []
         self.turns: list[Turn] = []
         self.passed: list[Visit] = []  # nodes where nobody was found and the policy says: go on
+        self.named_later: list[Visit] = []  # nodes whose people an approver will name: only when foreseeing
         self.rejected: Visit | None = None
         self.finished = False
 
@@ -169,6 +170,10 @@ class Walk:
                 self.passed.append(visit)
                 visit.state = "DONE"
                 return
+            case "named":
+                self.named_later.append(visit)
+                visit.state = "DONE"
+                return
             case "reject":
                 visit.state, self.rejected = "STUCK", visit
             case "stuck":
@@ -238,7 +243,12 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
     for number in range(1, len(walk.flow.nodes) + 2):
         fresh, shown = walk.turns[shown:], len(walk.turns)
         passed = [(v, Step(v.node, "approve", "", 0, (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
+        passed += [
+            (v, Step(v.node, "approve", "", 0, (), "approver.previous_choice", NO_FACTS, number))
+            for v in walk.named_later
+        ]
         walk.passed.clear()
+        walk.named_later.clear()
         at = {visit: position for position, visit in enumerate(walk.visits)}
         steps += [step for _, step in sorted([*_steps(fresh, number), *passed], key=lambda found: at[found[0]])]
         asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve)]

@@ -23,6 +23,7 @@ class Task(Searchable, Document, Base):
     __message__ = pb.Task
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
+    __unmapped__ = ("chooses_next",)
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="OPEN")

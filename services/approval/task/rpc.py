@@ -11,7 +11,7 @@ from approval.case.model import Case
 from approval.case.rpc import key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
 from approval.task.model import Task
-from approval.task.rules import check_shown, check_turn
+from approval.task.rules import check_people, check_shown, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
 from heyi.approval.v1 import tasks_pb2 as pb
@@ -31,7 +31,10 @@ class Tasks:
         if found is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
         case, task = found
-        return offer_taking_back(call.reply(task), task, case, call)
+        message = offer_taking_back(call.reply(task), task, case, call)
+        if task.state == "OPEN":
+            message.chooses_next = await conduct.leads_to_choice(call, case, task)
+        return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
         return await call.page(Task, request, where=[mine(call)], scope=False)
@@ -80,7 +83,9 @@ class Tasks:
 async def _decide(request: Any, call: Call, action: str) -> Task:
     case, task = await _mine(request, call)
     check_shown(case, request.content_hash)
-    await conduct.decide(call, case, task, action, request.text)
+    named = people_of(request.next_ids, "next_ids") if action == "approve" else []
+    check_people(named, case, (), call.organisation, field="next_ids")
+    await conduct.decide(call, case, task, action, request.text, named)
     return task
 
 

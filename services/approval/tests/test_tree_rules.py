@@ -72,6 +72,21 @@ BAD = {
         "approvers[0].field",
         "FLOW_APPROVER_VALUE",
     ),
+    "the first is to be named by the approver before": (
+        sequence(approve("b", {"kind": "previous_choice"}), GOOD),
+        "b",
+        "children[0]",
+        "FLOW_NOBODY_CHOOSES",
+    ),
+    "a way leads there before anybody was asked": (
+        sequence(
+            condition("c", branch("b1", GOOD, when="amount > 1"), branch("b2")),
+            approve("b", {"kind": "previous_choice"}),
+        ),
+        "b",
+        "children[1]",
+        "FLOW_NOBODY_CHOOSES",
+    ),
     "no levels": (approve("a", {"kind": "heads_up"}), "a", "approvers[0].levels", "FLOW_APPROVER_VALUE"),
     "half a level": (
         approve("a", {"kind": "heads_up", "levels": 1.5}),
@@ -202,6 +217,13 @@ def test_a_good_tree_has_every_node_by_its_id():
     assert problems == []
     assert flow is not None
     assert set(flow.nodes) == {"root", "a", "p", "p1", "b", "p2", "c", "c1", "c11", "c12"}
+
+
+def test_who_is_named_by_the_approver_before_stands_behind_one():
+    side = parallel("p", branch("p1", GOOD), branch("p2", copy("k", "boss")))
+    tree = sequence(side, approve("b", {"kind": "previous_choice"}))
+
+    assert read(tree)[1] == []
 
 
 def test_a_share_and_a_veto_are_read_as_they_stand():

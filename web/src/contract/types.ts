@@ -32,6 +32,7 @@ export interface Task extends Row {
   vote: string;
   votePercent: number;
   veto: boolean;
+  choosesNext: boolean;
   openTime: string;
   doneTime: string | null;
   documentType: string;

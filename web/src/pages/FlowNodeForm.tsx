@@ -66,7 +66,7 @@ function withVote(node: FlowNode, vote: string): FlowNode {
 function ruleNames(t: TFunction): Record<string, string> {
   return {
     department_head: t("flow.departmentHead"), heads_up: t("flow.ruleHeadsUp"), department_post: t("flow.ruleDepartmentPost"), post: t("flow.rulePost"), role: t("flow.ruleRole"), user: t("flow.ruleUser"), authority: t("flow.authority"),
-    field_department_head: t("flow.ruleFieldHead"), field_user: t("flow.ruleFieldUser"),
+    field_department_head: t("flow.ruleFieldHead"), field_user: t("flow.ruleFieldUser"), previous_choice: t("flow.rulePreviousChoice"),
   };
 }
 

@@ -69,6 +69,8 @@ function RuleText({ rule }: { rule: FlowRule }) {
       return <>{t("flow.ruleFieldHead")}<code>{String(rule.field ?? "")}</code></>;
     case "field_user":
       return <>{t("flow.ruleFieldUser")}<code>{String(rule.field ?? "")}</code></>;
+    case "previous_choice":
+      return <>{t("flow.rulePreviousChoice")}</>;
     case "department_head":
       return <>{t("flow.departmentHead")}</>;
     case "heads_up":

@@ -17,6 +17,7 @@ import { CaseTimeline } from "@/documents/CaseTimeline";
 import { isTyping } from "@/documents/FilterBar";
 import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
+import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
 import { TaskContent } from "./TaskContent";
 
@@ -144,23 +145,35 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const [text, setText] = useState("");
   const id = useId();
   const required = decision !== "approve";
-  const error = decide.error ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
+  const [nextIds, setNextIds] = useState<string[]>([]);
+  const nextField = methodOf(document, "approve")?.requestFields?.find(({ name }) => name === "nextIds");
+  const next = useId();
+  const violations = decide.error ? violationsByField(decide.error) : {};
+  const nextProblem = Object.entries(violations).find(([field]) => /^next_?ids/i.test(field))?.[1];
+  // another's answer may have made this one the last of the node meanwhile: then the refusal asks for the name
+  const choosing = decision === "approve" && (task.choosesNext || nextProblem !== undefined);
+  const error = decide.error && !nextProblem ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
   const submit = () => {
     const onSuccess = () => {
       // after a decision the next request is shown: what this page showed is asked for again when somebody looks
       void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
-    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text } }, { onSuccess });
+    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}) } }, { onSuccess });
   };
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
       open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
-      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || changed, autoFocus: !required, size: "large" }} cancelButtonProps={{ size: "large" }}
+      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || changed, autoFocus: !required && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
       <Form layout="vertical" component="div">
+        {choosing && (
+          <Form.Item label={nextField?.label} htmlFor={next} required validateStatus={nextProblem ? "error" : undefined} help={nextProblem ? <span role="alert">{nextProblem}</span> : undefined}>
+            <ReferencesPicker id={next} document="identity.employee" value={nextIds} onChange={setNextIds} />
+          </Form.Item>
+        )}
         <Form.Item label={t("approval.opinion")} htmlFor={id} required={required} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
           <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} rows={2} maxLength={2000} aria-required={required} />
         </Form.Item>
