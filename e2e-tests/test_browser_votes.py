@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from papers import submit, title_of, written
 from playwright.async_api import expect
 from screen import REQUISITION, spaced
@@ -12,7 +13,7 @@ from test_browser_approval import decide
 
 from conftest import PHONE
 
-TASK = "approval.task"
+TASK, CASE = "approval.task", "approval.case"
 FLOWS = "/v1/approval/flow-definitions"
 
 
@@ -178,3 +179,92 @@ async def case_of(door: Any, requisition: dict[str, Any]) -> str:
     admin = await door("admin")
     cases = await admin.get("/v1/approval/cases", filter=f'document_id = "{requisition["id"]}"')
     return str(cases["cases"][0]["id"])
+
+
+async def test_browser_votes_take_back_and_mention(window: Any, door: Any, demo: Any) -> None:
+    """Agreed too fast: until the next one acts it is taken back under "done". Who is mentioned may read."""
+    requisition = await paper(door)
+    one, two = (demo("identity.employee", name) for name in ("majianguo", "suhuimin"))
+    await publish(door, requisition, node([one]), node([two], name="复核") | {"id": "second"})
+    await submit(door, requisition)
+    first, second = await window("first approver", size=PHONE), await window("second approver", locale="en")
+    todo = second.screen.panel(second.screen.t("portal.todo")).get_by_role("link", name=requisition["title"])
+    screen = first.screen
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).tap()
+    address = first.page.url
+    await decide(screen, "approve").tap()
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "approve"))).tap()
+    await expect(todo).to_be_visible()
+    await first.page.goto(address)
+    back = screen.button(screen.action(TASK, "takeBack"))
+    await expect(back).to_be_visible()
+    await first.picture("task-take-back")
+    await back.tap()
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "takeBack"))).tap()
+    timeline = screen.panel(screen.t("timeline.title"))
+    await expect(timeline).to_contain_text(screen.choice("approval.opinion", "kind", "TAKE_BACK"))
+    await expect(todo).to_have_count(0)
+
+    await first.go("/approval/tasks")
+    await first.page.get_by_role("link", name=requisition["title"]).first.tap()
+    await screen.button(screen.t("action.more")).tap()
+    await first.page.get_by_role("menuitem", name=screen.action(CASE, "comment")).tap()
+    await screen.dialog().get_by_label(screen.asked(CASE, "comment", "text"), exact=True).fill("请确认库存。")
+    await screen.choose(screen.dialog().get_by_label(screen.asked(CASE, "comment", "mentionedIds")), "苏慧敏", "苏慧敏")
+    await first.picture("task-comment")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(CASE, "comment"))).tap()
+    await second.go(f"/approval/cases/{await case_of(door, requisition)}")
+    said = (
+        second.screen.panel(second.screen.t("timeline.title")).get_by_role("listitem").filter(has_text="请确认库存。")
+    )
+    await expect(said).to_contain_text("苏慧敏")
+
+
+@pytest.mark.parametrize(("locale", "size"), [("zh-CN", (1280, 800)), ("en", PHONE)], ids=["desk", "phone"])
+async def test_browser_votes_an_administrator_steers(
+    window: Any, door: Any, demo: Any, locale: str, size: tuple[int, int]
+) -> None:
+    """Suspended, nobody decides and everybody sees why; resumed and led to another step, that one is asked."""
+    requisition = await paper(door)
+    one, two = (demo("identity.employee", name) for name in ("majianguo", "suhuimin"))
+    await publish(door, requisition, node([one], name="初审"), node([two], name="复核") | {"id": "second"})
+    await submit(door, requisition)
+    desk = await window("admin", locale=locale, size=size)
+    screen, page = desk.screen, desk.page
+    await desk.go(f"/approval/cases/{await case_of(door, requisition)}")
+    main = page.get_by_role("main")
+    await screen.button(screen.action(CASE, "suspend")).click()
+    await screen.dialog().get_by_label(screen.asked(CASE, "suspend", "reason"), exact=True).fill("供应商核查中。")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(CASE, "suspend"))).click()
+    await expect(main.get_by_role("alert").filter(has_text="供应商核查中。")).to_be_visible()
+    await expect(main).to_contain_text(screen.state(CASE, "SUSPENDED"))
+    await desk.picture("case-suspended")
+    await screen.button(screen.action(CASE, "resume")).click()
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(CASE, "resume"))).click()
+    await screen.button(screen.action(CASE, "jump")).click()
+    await screen.choose(screen.dialog().get_by_label(screen.asked(CASE, "jump", "nodeId")), "", "复核")
+    await screen.dialog().get_by_label(screen.asked(CASE, "jump", "reason")).fill("初审人出差。")
+    await desk.picture("case-jump")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(CASE, "jump"))).click()
+    waits = screen.panel(screen.t("timeline.title")).get_by_role("listitem")
+    await expect(waits.filter(has_text=screen.t("timeline.deciding"))).to_contain_text("苏慧敏")
+    await desk.picture("case-jumped")
+
+
+async def test_browser_votes_the_approver_says_who_is_next(window: Any, door: Any, demo: Any) -> None:
+    """Where the flow leaves it to the approver, agreeing asks for a name, and that person is asked."""
+    requisition = await paper(door)
+    last = {"id": "chosen", "kind": "approve", "name": "复核", "approvers": [{"kind": "previous_choice"}]}
+    await publish(door, requisition, node([demo("identity.employee", "majianguo")]), last)
+    await submit(door, requisition)
+    first, second = await window("first approver", size=PHONE), await window("second approver", locale="en")
+    todo = second.screen.panel(second.screen.t("portal.todo")).get_by_role("link", name=requisition["title"])
+    screen = first.screen
+    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).tap()
+    await decide(screen, "approve").tap()
+    agree = screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "approve")))
+    await expect(agree).to_be_disabled()
+    await screen.choose(screen.dialog().get_by_label(screen.asked(TASK, "approve", "nextIds")), "苏慧敏", "苏慧敏")
+    await first.picture("task-who-is-next")
+    await agree.tap()
+    await expect(todo).to_be_visible()

@@ -12,7 +12,8 @@ from reconciler.within import REQUISITION
 HEARS: Mapping[str, Mapping[str, str]] = {
     "procurement": {
         "inventory": "^evt\\.inventory\\.(item|item_category|unit)\\.(created|updated)$",
-        "approval": "^evt\\.approval\\.case\\.(opened|advanced|parked|approved|rejected|returned|withdrawn)$",
+        "approval": "^evt\\.approval\\.case\\."
+        "(opened|advanced|parked|suspended|commented|approved|rejected|returned|withdrawn)$",
     },
     "approval": {
         "procurement": "^evt\\.procurement\\.(purchase_requisition\\.submitted|purchase_order\\.change_submitted)$",
@@ -22,6 +23,7 @@ HEARS: Mapping[str, Mapping[str, str]] = {
 AFTER = {
     "RUNNING": {"SUBMITTED"},
     "PARKED": {"SUBMITTED"},
+    "SUSPENDED": {"SUBMITTED"},
     "APPROVED": {"APPROVED", "ORDERED", "CLOSED"},
     "REJECTED": {"REJECTED"},
     "RETURNED": {"DRAFT", "CANCELLED"},

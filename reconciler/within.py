@@ -144,7 +144,8 @@ INVARIANTS = (
         CASE,
         "SELECT count(*) FROM approval_case",
         "SELECT c.id, c.document_number AS number, c.updated_at AS at FROM approval_case c "
-        "WHERE c.state = 'RUNNING' AND NOT EXISTS (SELECT FROM task t WHERE t.case_id = c.id AND t.state = 'OPEN')",
+        "WHERE c.state IN ('RUNNING', 'SUSPENDED') "
+        "AND NOT EXISTS (SELECT FROM task t WHERE t.case_id = c.id AND t.state = 'OPEN')",
     ),
     Invariant(
         "a_parked_case_says_why",
@@ -152,7 +153,7 @@ INVARIANTS = (
         CASE,
         "SELECT count(*) FROM approval_case",
         "SELECT id, document_number AS number, updated_at AS at FROM approval_case "
-        "WHERE state = 'PARKED' AND park_reason = ''",
+        "WHERE state IN ('PARKED', 'SUSPENDED') AND park_reason = ''",
     ),
     Invariant(
         "an_open_task_belongs_to_a_live_case",
@@ -161,7 +162,7 @@ INVARIANTS = (
         "SELECT count(*) FROM task",
         "SELECT c.id, c.document_number AS number, c.state, t.updated_at AS at "
         "FROM task t JOIN approval_case c ON c.id = t.case_id "
-        "WHERE t.state = 'OPEN' AND c.state NOT IN ('RUNNING', 'PARKED')",
+        "WHERE t.state = 'OPEN' AND c.state NOT IN ('RUNNING', 'PARKED', 'SUSPENDED')",
     ),
     Invariant(
         "a_task_is_decided_once",

@@ -43,8 +43,10 @@ def approvable() -> tuple[str, ...]:
     )
 
 
-async def world_of(call: Call, case: Any, flow: Flow | None = None) -> World:
-    """All that the walk of a case depends on, as things stand now."""
+async def world_of(
+    call: Call, case: Any, flow: Flow | None = None, *, named: Sequence[uuid.UUID] = (), foreseeing: bool = False
+) -> World:
+    """All that the walk of a case depends on, as things stand now; `named` by the approver who just agreed."""
     return World(
         organisation=call.organisation,
         company_id=case.company_id,
@@ -55,6 +57,8 @@ async def world_of(call: Call, case: Any, flow: Flow | None = None) -> World:
         today=call.organisation.today(case.company_id),
         facts=case.facts or {},
         limits=await limits_for(call, case.company_id, flow),
+        named=named,
+        foreseeing=foreseeing,
     )
 
 

@@ -17,7 +17,13 @@ SERVICE = Service(
     rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
     reactions=REACTIONS,
     stuck=[
-        Stuck("approval.undecided", Case, Case.waiting_since_time, Case.state == "RUNNING", Case.document_number),
+        Stuck(
+            "approval.undecided",
+            Case,
+            Case.waiting_since_time,
+            Case.state.in_(["RUNNING", "SUSPENDED"]),
+            Case.document_number,
+        ),
         Stuck("approval.parked", Case, Case.created_at, Case.state == "PARKED", Case.document_number),
     ],
 )

@@ -108,6 +108,8 @@ REACTIONS = [
     on(cases_pb2.CaseOpened, follow_case),
     on(cases_pb2.CaseAdvanced, follow_case),
     on(cases_pb2.CaseParked, follow_case),
+    on(cases_pb2.CaseCommented, follow_case),
+    on(cases_pb2.CaseSuspended, follow_case),
     on(cases_pb2.CaseApproved, follow_case),
     on(cases_pb2.CaseRejected, follow_case),
     on(cases_pb2.CaseReturned, follow_case),

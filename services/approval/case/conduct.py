@@ -9,20 +9,21 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
 from approval.engine import ballot
-from approval.engine.approvers import administrators
+from approval.engine.approvers import administrators, named_before
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.notice.model import Notice
 from approval.opinion.model import Opinion
 from approval.task.model import Task
 from approval.task.rules import OPINIONS
-from chassis.call import Call
+from chassis.call import Call, Refused
 from chassis.ids import uuid7
 from chassis.states import advance
 from heyi.approval.v1 import cases_pb2, notices_pb2
@@ -34,10 +35,12 @@ EVENTS = {
     "RETURNED": cases_pb2.CaseReturned,
     "WITHDRAWN": cases_pb2.CaseWithdrawn,
     "PARKED": cases_pb2.CaseParked,
+    "SUSPENDED": cases_pb2.CaseSuspended,
 }
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
 LIVE = ("OPEN", "WAITING")
+STOOD = ("state", "note", "park_reason", "park_facts")
 UNSEEN = {"synchronize_session": False}
 
 
@@ -57,11 +60,13 @@ async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
     case.flow_name, case.flow_version = definition.name, version.number
     walk = Walk(flow, await world_of(call, case, flow))
     walk.start()
-    await _settle(call, case, walk, still_open=[], opening=opening)
+    await settle(call, case, walk, still_open=[], opening=opening)
 
 
-async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> None:
-    """One person's decision, and all that follows from it in the same transaction."""
+async def decide(call: Call, case: Case, task: Task, action: str, text: str, named: Sequence[uuid.UUID] = ()) -> None:
+    """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the
+    flow leaves that to the approver.
+    """
     assert call.actor.employee_id is not None
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
@@ -70,22 +75,40 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str) -> 
     if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
-    if action == "approve":
-        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
     stored, turns = await where_it_stands(call, case)
-    await answered(call, case, task, text, stored, turns)
+    if action == "approve":
+        case.undo = _undo(case, task, stored)
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+    await answered(call, case, task, text, stored, turns, named=named)
+
+
+def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]:
+    """How the case stands before an agreement: enough to bring that back (`handing.take_back`)."""
+    visits = {str(row.id): [row.state, [str(who) for who in row.agreed_ids]] for row in stored}
+    new = task.assignee_id not in case.agreed_ids
+    kept = {name: getattr(case, name) for name in STOOD}
+    return {"task_id": str(task.id), "visits": visits, "new": new, "case": kept}
 
 
 async def answered(
-    call: Call, case: Case, task: Task, text: str, stored: Iterable[NodeVisit], turns: Iterable[Any]
+    call: Call,
+    case: Case,
+    task: Task,
+    text: str,
+    stored: Iterable[NodeVisit],
+    turns: Iterable[Any],
+    *,
+    named: Sequence[uuid.UUID] | None = None,
 ) -> None:
-    """A turn was answered, or is not needed any more: its node is decided by it, or the next in its line is asked."""
+    """A turn was answered, or is not needed any more: its node is decided by it, or the next in its line is asked.
+    `named`: whom an approver names to be asked next; None where nobody could be asked for names.
+    """
     turns = [task if turn.id == task.id else turn for turn in turns]
     here = [turn for turn in turns if turn.visit_id == task.visit_id]
     match ballot.outcome(task.vote, task.vote_percent, here):
         case "AGREED":
             case.note = text
-            await _node_agreed(call, case, task, stored, turns)
+            await _node_agreed(call, case, task, stored, turns, named)
         case "REFUSED":
             await end(call, case, "REJECTED", note=text, because="task.case_rejected", but=task.id)
         case _:
@@ -98,18 +121,29 @@ async def answered(
             announce(call, case)
 
 
-async def _node_agreed(call: Call, case: Case, task: Task, stored: Iterable[NodeVisit], turns: Sequence[Any]) -> None:
+async def _node_agreed(
+    call: Call,
+    case: Case,
+    task: Task,
+    stored: Iterable[NodeVisit],
+    turns: Sequence[Any],
+    named: Sequence[uuid.UUID] | None,
+) -> None:
     """The node of a turn has what it needs: whoever is still asked there is spared, and the case goes on."""
     here = [turn for turn in turns if turn.visit_id == task.visit_id]
     if any(turn.state in LIVE for turn in here):
         others = sa.and_(Task.visit_id == task.visit_id, Task.id != task.id)
         because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
-        await cancel(call, others, because=because, facts={"name": name_of(call, call.actor.employee_id)})
-    walk, rows = await _walk_of(call, case, stored)
+        facts = {"name": name_of(call, call.actor.employee_id)}
+        await cancel(call, others, because=because, facts=facts, ended_by=task.id)
+    walk, rows = await _walk_of(call, case, stored, named or ())
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
     walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
+    following = next((opened.node for opened in walk.opened if named_before(opened.node)), None)
+    if following is not None and named is not None and not named:
+        raise Refused.fields([("next_ids", "TASK_NEXT_MISSING", {"node": following.name})])
     elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
-    await _settle(call, case, walk, rows=rows, still_open=elsewhere)
+    await settle(call, case, walk, rows=rows, still_open=elsewhere)
 
 
 async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
@@ -132,7 +166,7 @@ async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
 async def retry(call: Call, case: Case) -> None:
     """Look again for people. Where nobody was asked yet the flow too is chosen again, in its newest version."""
     advance(case, "retry")
-    case.park_reason, case.park_facts = "", {}
+    case.park_reason, case.park_facts, case.undo = "", {}, None
     asked = await call.db.execute(sa.select(Task.id).where(Task.case_id == case.id).limit(1))
     if asked.first() is None:
         await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
@@ -141,7 +175,7 @@ async def retry(call: Call, case: Case) -> None:
     stored, turns = await where_it_stands(call, case)
     walk, rows = await _walk_of(call, case, stored)
     walk.retry()
-    await _settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
+    await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
 
 
 async def end(
@@ -151,13 +185,8 @@ async def end(
     waiting = case.waiting_on_ids
     facts = {"name": name_of(call, call.actor.person)}
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
-    await call.db.execute(
-        sa.update(NodeVisit)
-        .where(NodeVisit.case_id == case.id, NodeVisit.state.in_(["OPEN", "STUCK"]))
-        .values(state="CANCELLED", done_time=call.now())
-        .execution_options(**UNSEEN)
-    )
-    case.state, case.note, case.decide_time = state, note, call.now()
+    await leave_nodes(call, NodeVisit.case_id == case.id)
+    case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
     wait_for(case, [])
     announce(call, case)
     if silent:
@@ -191,14 +220,18 @@ async def urge(call: Call, case: Case, text: str) -> None:
     await tell(call, case, case.waiting_on_ids, "notice.urged", text=text)
 
 
-async def comment(call: Call, case: Case, text: str) -> None:
-    """Say something without deciding."""
+async def comment(call: Call, case: Case, text: str, mentioned: Sequence[uuid.UUID] = ()) -> None:
+    """Say something without deciding; who is mentioned is told, and may read from now on."""
     advance(case, "comment")
     author = call.actor.employee_id
-    say(call, case, "COMMENT", author_id=author, text=text)
+    say(call, case, "COMMENT", author_id=author, text=text, employee_ids=mentioned)
+    others = [person for person in concerned(case) if person not in (author, *mentioned)]
+    if mentioned:
+        let_read(call, case, [person for person in mentioned if person != case.requester_id])
     call.announce(cases_pb2.CaseCommented, case, audience=concerned(case))
-    others = [person for person in concerned(case) if person != author]
-    await tell(call, case, others, "notice.commented", person=name_of(call, author), text=text[:200])
+    words = {"person": name_of(call, author), "text": text[:200]}
+    await tell(call, case, others, "notice.commented", **words)
+    await tell(call, case, [person for person in mentioned if person != author], "notice.mentioned", **words)
 
 
 def submitted(call: Call, case: Case) -> None:
@@ -219,7 +252,23 @@ async def where_it_stands(call: Call, case: Case) -> tuple[list[NodeVisit], list
     return list(dict.fromkeys(row.NodeVisit for row in rows)), [row for row in rows if row.id is not None]
 
 
-async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple[Walk, dict[Visit, NodeVisit]]:
+async def leads_to_choice(call: Call, case: Case, task: Task) -> bool:
+    """Whether agreeing now brings the case to a node whose people the approver names."""
+    if case.flow_version_id is None or not (await flow_at(call, case.flow_version_id)).chooses:
+        return False
+    stored, turns = await where_it_stands(call, case)
+    agreed = SimpleNamespace(line=task.line, place=task.place, veto=task.veto, state="APPROVED")
+    here = [agreed if turn.id == task.id else turn for turn in turns if turn.visit_id == task.visit_id]
+    if ballot.outcome(task.vote, task.vote_percent, here) != "AGREED":
+        return False
+    walk, _ = await _walk_of(call, case, stored)
+    walk.finish(next(visit for visit in walk.visits if visit.id == task.visit_id), {task.assignee_id})
+    return any(named_before(opened.node) for opened in walk.opened)
+
+
+async def _walk_of(
+    call: Call, case: Case, stored: Iterable[NodeVisit], named: Sequence[uuid.UUID] = ()
+) -> tuple[Walk, dict[Visit, NodeVisit]]:
     """The walk over the nodes that are not done, with their rows."""
     assert case.flow_version_id is not None
     flow = await flow_at(call, case.flow_version_id)
@@ -230,14 +279,15 @@ async def _walk_of(call: Call, case: Case, stored: Iterable[NodeVisit]) -> tuple
         visit = Visit(flow.nodes[row.node_id], parent, row.state, frozenset(row.agreed_ids), row.id)
         visit.stuck_reason, visit.stuck_facts = row.stuck_reason, row.stuck_facts or {}
         visits[row.id], rows[visit] = visit, row
-    walk = Walk(flow, await world_of(call, case, flow), visits=visits.values(), agreed=case.agreed_ids)
+    world = await world_of(call, case, flow, named=named)
+    walk = Walk(flow, world, visits=visits.values(), agreed=case.agreed_ids)
     return walk, rows
 
 
 # ---- what a walk leaves behind
 
 
-async def _settle(
+async def settle(
     call: Call,
     case: Case,
     walk: Walk,
@@ -264,7 +314,7 @@ async def _settle(
     case.state = outcome
     case.park_reason, case.park_facts = (stuck.stuck_reason, dict(stuck.stuck_facts)) if stuck else ("", {})
     if outcome in OUTCOMES:
-        case.decide_time = now
+        case.decide_time, case.undo = now, None
         if still_open:
             await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
         wait_for(case, [])
@@ -288,6 +338,7 @@ def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, no
         visit.id = uuid7()
         parent_id = visit.parent.id if visit.parent else None
         row = NodeVisit(id=visit.id, case_id=case.id, node_id=visit.node.id, parent_id=parent_id, open_time=now)
+        row.number = case.round or 1
         call.db.add(row)
     row.state, row.agreed_ids = visit.state, sorted(visit.agreed)
     row.stuck_reason, row.stuck_facts = visit.stuck_reason, dict(visit.stuck_facts)
@@ -310,6 +361,7 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
         veto=turn.veto,
         line=turn.line,
         place=turn.place,
+        visit=case.round or 1,
         done_time=None if turn.state in LIVE else now,
     )
     if turn.state == "SKIPPED":
@@ -368,7 +420,9 @@ def say(
     )
 
 
-async def cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]) -> None:
+async def cancel(
+    call: Call, *which: Any, because: str, facts: Mapping[str, str], ended_by: uuid.UUID | None = None
+) -> None:
     """Turns that nobody waits for any more, with the reason; all in one statement."""
     now = call.now()
     await call.db.execute(
@@ -376,12 +430,24 @@ async def cancel(call: Call, *which: Any, because: str, facts: Mapping[str, str]
         .where(Task.state.in_(LIVE), *which)
         .values(
             state="CANCELLED",
+            state_before=Task.state,
+            ended_by_id=ended_by,
             done_time=now,
             updated_at=now,
             version=Task.version + 1,
             end_reason=because,
             end_facts=dict(facts),
         )
+        .execution_options(**UNSEEN)
+    )
+
+
+async def leave_nodes(call: Call, which: Any) -> None:
+    """Nodes that are not gone on with; all in one statement."""
+    await call.db.execute(
+        sa.update(NodeVisit)
+        .where(which, NodeVisit.state.in_(["OPEN", "STUCK"]))
+        .values(state="CANCELLED", done_time=call.now())
         .execution_options(**UNSEEN)
     )
 

@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case import conduct
-from approval.case.model import Case
+from approval.case.model import Case, NodeVisit
 from approval.task.model import Task
-from approval.task.rules import check_people
-from chassis.call import Call
+from approval.task.rules import can_take_back, check_people
+from chassis.call import Call, Refused
 from chassis.states import advance
 
 
@@ -75,6 +75,58 @@ async def remove_signer(call: Call, case: Case, task: Task, text: str) -> None:
     conduct.say(call, case, "REMOVE_SIGNER", author_id=me, text=text, task=task, employee_ids=[task.assignee_id])
     await conduct.tell(call, case, [task.assignee_id], "notice.removed", person=conduct.name_of(call, me))
     await conduct.answered(call, case, task, case.note, stored, turns)
+
+
+async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
+    """An agreement is taken back while nobody acted since: its person is asked again, what it opened is cancelled, and
+    whom it spared an answer is asked again. What was told or passed over stays told.
+    """
+    if not can_take_back(task, case, call.actor.employee_id):
+        raise Refused("TASK_ACTED_SINCE")
+    assert case.undo is not None
+    undo, me = case.undo, task.assignee_id
+    kept = {
+        uuid.UUID(key): (state, [uuid.UUID(who) for who in agreed]) for key, (state, agreed) in undo["visits"].items()
+    }
+    _, turns = await conduct.where_it_stands(call, case)
+    advance(task, "take_back")
+    conduct.say(call, case, "TAKE_BACK", author_id=me, text=text, task=task)
+    facts = {"name": conduct.name_of(call, me)}
+    fresh = sa.and_(Task.case_id == case.id, Task.visit_id.not_in(kept))
+    await conduct.cancel(call, fresh, because="task.taken_back", facts=facts)
+    await conduct.leave_nodes(call, sa.and_(NodeVisit.case_id == case.id, NodeVisit.id.not_in(kept)))
+    for row in (await call.db.execute(sa.select(NodeVisit).where(NodeVisit.id.in_(kept)))).scalars():
+        row.state, row.agreed_ids = kept[row.id]
+        row.done_time = None
+    opened = [turn for turn in turns if turn.visit_id not in kept and turn.state == "OPEN"]
+    behind = [t for t in _at(task, turns) if t.line == task.line and t.place > task.place and t.state == "OPEN"]
+    if behind:
+        again = sa.update(Task).where(Task.id.in_([turn.id for turn in behind]))
+        await call.db.execute(
+            again.values(state="WAITING", version=Task.version + 1).execution_options(**conduct.UNSEEN)
+        )
+    spared = await call.db.execute(
+        sa.update(Task)
+        .where(Task.visit_id == task.visit_id, Task.ended_by_id == task.id)
+        .values(state=Task.state_before, done_time=None, end_reason="", end_facts={}, version=Task.version + 1)
+        .returning(Task.assignee_id, Task.open_time, Task.state)
+        .execution_options(**conduct.UNSEEN)
+    )
+    asked_again = [row for row in spared.all() if row.state == "OPEN"]
+    mine = _beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
+    mine.reason_facts, mine.veto, mine.added_by_id = task.reason_facts, task.veto, task.added_by_id
+    if undo["new"]:
+        case.agreed_ids = [who for who in case.agreed_ids if who != me]
+    for name in conduct.STOOD:
+        setattr(case, name, undo["case"][name])
+    case.round, case.undo = case.round + 1, None
+    gone = {turn.id for turn in (*opened, *behind)}
+    still = [turn for turn in turns if turn.state == "OPEN" and turn.id not in gone]
+    conduct.wait_for(case, [*still, *asked_again, mine])
+    conduct.announce(call, case)
+    people = [turn.assignee_id for turn in (*opened, *behind)]
+    await conduct.tell(call, case, people, "notice.taken_back", person=facts["name"])
+    await conduct.tell(call, case, [row.assignee_id for row in asked_again], "notice.todo")
 
 
 def _at(task: Task, turns: Sequence[Any]) -> list[Any]:

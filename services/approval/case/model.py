@@ -24,7 +24,7 @@ class Case(Searchable, Document, Base):
     __message__ = pb.Case
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
-    __unmapped__ = ("tasks", "opinions")
+    __unmapped__ = ("tasks", "opinions", "nodes")
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="RUNNING")
@@ -54,11 +54,15 @@ class Case(Searchable, Document, Base):
     park_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     note: Mapped[str] = mapped_column(default="")
+    # how the case stood before the last act, where that was an agreement: what taking it back restores
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # counts the times that the case was led back or elsewhere; nodes entered since carry the number
+    round: Mapped[int] = mapped_column(default=1)
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
         """What the caller may do with it: the requester's actions are the requester's alone."""
-        allowed = allowed_to(row, call.actor.employee_id, administers=call.can("approval.case.retry"))
+        allowed = allowed_to(row, call.actor.employee_id, held=frozenset(message.allowed_actions))
         message.ClearField("allowed_actions")
         message.allowed_actions.extend(allowed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from approval.case import conduct
@@ -26,7 +27,7 @@ async def simulate(call: Call, case: Case) -> common_pb2.ApprovalPreview:
 
 async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: int) -> common_pb2.ApprovalPreview:
     """The way that a document would take through one flow."""
-    walk = Walk(flow, await world_of(call, case, flow))
+    walk = Walk(flow, await world_of(call, case, flow, foreseeing=True))
     walk.start()
     steps, at_fault = foresee(walk)
     preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=_messages(steps))
@@ -39,6 +40,7 @@ async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_
     if case.state != "RUNNING":
         return []
     walk = await conduct.resume(call, case)
+    walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
         visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}

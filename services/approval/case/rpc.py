@@ -10,12 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, preview
+from approval.case import conduct, preview, steering
 from approval.case.arrival import case_of
 from approval.case.model import Case
-from approval.case.rules import check_pause, check_requester
+from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
+from approval.lookups import flow_at
 from approval.opinion.model import Opinion
 from approval.task.model import Task
+from approval.task.rules import can_take_back
 from chassis import ids
 from chassis.call import Call, Refused
 
@@ -51,7 +53,9 @@ class Cases:
         tasks = (await call.db.execute(turns)).scalars().all()[::-1]
         opinions = (await call.db.execute(said)).scalars().all()[::-1]
         reply = call.reply(case)
-        reply.tasks.extend(call.reply(task) for task in tasks)
+        reply.tasks.extend(offer_taking_back(call.reply(task), task, case, call) for task in tasks)
+        if "jump" in reply.allowed_actions and case.flow_version_id:
+            reply.nodes.extend(steering.nodes_of(await flow_at(call, case.flow_version_id)))
         reply.opinions.extend(call.reply(opinion) for opinion in opinions)
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
@@ -77,12 +81,29 @@ class Cases:
 
     async def CommentCase(self, request: Any, call: Call) -> Any:
         case = await find(call, request.id)
-        await conduct.comment(call, case, request.text)
+        mentioned = people_of(request.mentioned_ids, "mentioned_ids")
+        check_mentioned(mentioned, call.organisation)
+        await conduct.comment(call, case, request.text, mentioned)
         return case
 
     async def RetryCase(self, request: Any, call: Call) -> Any:
         case = await call.load(Case, request.id, etag=request.etag)
         await conduct.retry(call, case)
+        return case
+
+    async def SuspendCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await steering.suspend(call, case, request.reason)
+        return case
+
+    async def ResumeCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await steering.resume(call, case, request.reason)
+        return case
+
+    async def JumpCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await steering.jump(call, case, request.node_id, request.reason)
         return case
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:
@@ -94,6 +115,20 @@ async def only(call: Call, model: Any, request: Any, condition: Any) -> Any:
     wanted = [key_of(key) for key in request.ids]
     seen = await call.db.execute(sa.select(model.id).where(model.id.in_(wanted), condition))
     return type(request)(ids=[str(key) for key in seen.scalars()])
+
+
+async def _steered(request: Any, call: Call) -> Case:
+    """A case within the administrator's reach that is not about an own request."""
+    case = await call.load(Case, request.id, etag=request.etag)
+    check_steering(case, call.actor.employee_id)
+    return case
+
+
+def offer_taking_back(message: Any, task: Task, case: Case, call: Call) -> Any:
+    """The turn with the one action that its case must allow."""
+    if can_take_back(task, case, call.actor.employee_id):
+        message.allowed_actions.append("take_back")
+    return message
 
 
 def people_of(texts: Sequence[str], field: str) -> list[uuid.UUID]:

@@ -1,41 +1,76 @@
 """A case runs until the last one agrees, one refuses, or it goes back. It waits (PARKED) where nobody can be asked.
-Only the requester takes it back or urges; whoever may see it may remark.
+Only the requester takes it back or urges; whoever may see it may remark. Administrators stop it for a while
+(SUSPENDED), or let it go on elsewhere in the flow, but never where the request is their own.
 """
 
 from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from chassis.errors import Refused
+from chassis.organisation import Organisation
 
 URGE_PAUSE = datetime.timedelta(minutes=10)
 TRANSITIONS = {
     ("RUNNING", "withdraw"): "WITHDRAWN",
     ("RUNNING", "urge"): "RUNNING",
     ("RUNNING", "comment"): "RUNNING",
+    ("RUNNING", "suspend"): "SUSPENDED",
+    ("RUNNING", "jump"): "RUNNING",
+    ("SUSPENDED", "resume"): "RUNNING",
+    ("SUSPENDED", "withdraw"): "WITHDRAWN",
+    ("SUSPENDED", "comment"): "SUSPENDED",
     ("PARKED", "withdraw"): "WITHDRAWN",
     ("PARKED", "retry"): "RUNNING",
+    ("PARKED", "jump"): "RUNNING",
     ("PARKED", "comment"): "PARKED",
     ("APPROVED", "comment"): "APPROVED",
     ("REJECTED", "comment"): "REJECTED",
     ("RETURNED", "comment"): "RETURNED",
     ("WITHDRAWN", "comment"): "WITHDRAWN",
 }
-LIVE = ("RUNNING", "PARKED")
+LIVE = ("RUNNING", "PARKED", "SUSPENDED")
 OF_THE_REQUESTER = ("withdraw", "urge")
+STEERING = ("suspend", "resume", "jump")
 
 
-def allowed_to(case: Any, employee_id: uuid.UUID | None, *, administers: bool) -> list[str]:
-    """Actions of a case that a person who sees it may take now."""
-    return [
-        action
-        for state, action in TRANSITIONS
-        if state == case.state
-        and (action not in OF_THE_REQUESTER or employee_id == case.requester_id)
-        and (action != "retry" or administers)
+def allowed_to(case: Any, employee_id: uuid.UUID | None, *, held: Collection[str]) -> list[str]:
+    """Actions of a case that a person who sees it may take now; `held` are those that grants give for it."""
+    own = employee_id == case.requester_id
+    allowed = {
+        "comment": True,
+        **dict.fromkeys(OF_THE_REQUESTER, own),
+        "retry": "retry" in held,
+        **{action: not own and action in held for action in STEERING},
+    }
+    return [action for state, action in TRANSITIONS if state == case.state and allowed[action]]
+
+
+def check_steering(case: Any, employee_id: uuid.UUID | None) -> None:
+    """Refuse to steer the approval of an own request."""
+    if employee_id == case.requester_id:
+        raise Refused("CASE_OWN_REQUEST")
+
+
+def check_going_on(case: Any) -> None:
+    """Refuse whatever would carry a case on that was stopped for a while."""
+    if case.state == "SUSPENDED":
+        raise Refused("CASE_SUSPENDED", **(case.park_facts or {}))
+
+
+def check_mentioned(employee_ids: Iterable[uuid.UUID], organisation: Organisation) -> None:
+    """Refuse to mention who is not there any more."""
+    people = [(number, key, organisation.people.get(key)) for number, key in enumerate(employee_ids)]
+    gone: list[tuple[str, str, dict[str, object]]] = [
+        (f"mentioned_ids[{number}]", "CASE_PERSON_INACTIVE", {"person": person.name if person else str(key)})
+        for number, key, person in people
+        if person is None or not person.active
     ]
+    if gone:
+        raise Refused.fields(gone)
 
 
 def check_requester(case: Any, employee_id: uuid.UUID | None) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from approval.authority_limit.rules import Limit, limit_of
 from approval.engine import conditions
-from approval.engine.tree import Approve, Copy, Rule
+from approval.engine.tree import Approve, Copy, Node, Rule
+from chassis import ids
 from chassis.organisation import Organisation, Unit
 from chassis.policy import patterns_of
 
@@ -37,6 +38,8 @@ class World:
     today: datetime.date
     facts: Mapping[str, Any]
     limits: Sequence[Limit] = ()
+    named: Sequence[uuid.UUID] = ()  # whom the approver just before named
+    foreseeing: bool = False  # nobody has named anybody yet
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """Who is asked at an approval node, or what happens without anybody: `pass`, `reject`, `stuck`."""
+    """Who is asked at an approval node, or what happens without anybody: `pass`, `reject`, `stuck`; `named`: who that
+    will be, the approver before is going to say.
+    """
 
     people: tuple[Asked, ...]
     vote: str
@@ -80,6 +85,8 @@ def variables_of(world: World) -> dict[str, Any]:
 
 def approvers_of(node: Approve, world: World) -> Answer:
     """Who decides at a node, after the rule about the own request and the policy for nobody."""
+    if world.foreseeing and named_before(node):
+        return Answer((), node.vote, "named")
     found: list[Asked] = []
     authorised = True
     for rule in node.approvers:
@@ -102,6 +109,11 @@ def approvers_of(node: Approve, world: World) -> Answer:
     if not stepping_in:
         return Answer((), node.vote, "stuck")
     return Answer(_once([*people_found, *stepping_in]), vote)
+
+
+def named_before(node: Node) -> bool:
+    """Whether the approver before a node says who is asked there."""
+    return isinstance(node, Approve) and any(rule.kind == "previous_choice" for rule in node.approvers)
 
 
 def told_by(node: Copy, world: World) -> tuple[Asked, ...]:
@@ -137,6 +149,16 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
             holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []
             yield from _named(holders, "approver.post", {"post": rank.name if rank else rule.code}, world)
+        case "previous_choice":
+            yield from _named(world.named, "approver.previous_choice", {}, world)
+        case "department_post":
+            yield from _in_departments(rule, world)
+        case "field_user":
+            yield from _named(_ids_in(rule.field, world), "approver.field_user", {}, world)
+        case "field_department_head":
+            for department_id in _ids_in(rule.field, world):
+                for head, unit in list(_heads_from(department_id, world))[:1]:
+                    yield Asked(head, "approver.field_department_head", {"department": unit.name})
         case "department_head":
             for head, unit in list(_heads(world))[:1]:
                 yield Asked(head, "approver.department_head", {"department": unit.name})
@@ -148,6 +170,35 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             yield from _authorised(rule, world)
         case kind:
             raise AssertionError(f"a tree with the rule {kind} is never published")
+
+
+def _in_departments(rule: Rule, world: World) -> Iterator[Asked]:
+    """Holders of a post in one department; where none is named, in the nearest from the requester's upward that has one
+    beside the requester.
+    """
+    organisation = world.organisation
+    rank = next((p for p in organisation.posts.values() if rule.code in (p.code, str(p.post_id))), None)
+    holders = organisation.holders_of_post(rank.post_id, world.company_id) if rank else []
+    requester = organisation.people.get(world.requester_id)
+    units = list(organisation.above(rule.department_id or (requester.department_id if requester else None)))
+    for unit in units[:1] if rule.department_id else units:
+        here = [who for who in holders if organisation.person(who).department_id == unit.department_id]
+        if rule.department_id or any(who != world.requester_id for who in here):
+            facts = {"post": rank.name if rank else rule.code, "department": unit.name}
+            yield from _named(here, "approver.department_post", facts, world)
+            return
+
+
+def _ids_in(field: str, world: World) -> list[uuid.UUID]:
+    """Ids that a document says in one of its fields: one or several; none where the field holds something else."""
+    value = world.facts.get(field)
+    found = []
+    for text in value if isinstance(value, list) else [value]:
+        try:
+            found += [ids.parse(text)] if isinstance(text, str) else []
+        except ValueError:
+            continue
+    return found
 
 
 def _authorised(rule: Rule, world: World) -> Iterator[Asked]:
@@ -172,8 +223,12 @@ def _authorised(rule: Rule, world: World) -> Iterator[Asked]:
 def _heads(world: World) -> Iterator[tuple[uuid.UUID, Unit]]:
     """Active heads from the requester's department upward, each once; the requester may be one."""
     person = world.organisation.people.get(world.requester_id)
+    return _heads_from(person.department_id if person else None, world)
+
+
+def _heads_from(department_id: uuid.UUID | None, world: World) -> Iterator[tuple[uuid.UUID, Unit]]:
     seen: set[uuid.UUID] = set()
-    for unit in world.organisation.above(person.department_id if person else None):
+    for unit in world.organisation.above(department_id):
         if unit.head_id and unit.head_id not in seen and _active(unit.head_id, world):
             seen.add(unit.head_id)
             yield unit.head_id, unit

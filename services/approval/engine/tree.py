@@ -6,6 +6,7 @@ for itself. The README of this service describes the JSON.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,12 @@ RULES = {
     "department_head": set[str](),
     "heads_up": {"levels"},
     "authority": {"only_final"},
+    "department_post": {"post", "department_id"},
+    "field_department_head": {"field"},
+    "field_user": {"field"},
+    "previous_choice": set[str](),
 }
+FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
 # a draft may still have these; a published tree has none
 UNFINISHED = {
     "FLOW_NODE_NAME",
@@ -45,6 +51,7 @@ UNFINISHED = {
     "FLOW_BRANCHES",
     "FLOW_DEFAULT_BRANCH",
     "FLOW_NO_APPROVAL",
+    "FLOW_NOBODY_CHOOSES",
 }
 
 
@@ -56,6 +63,8 @@ class Rule:
     path: str
     employee_id: uuid.UUID | None = None
     code: str = ""  # of a role or a post
+    department_id: uuid.UUID | None = None
+    field: str = ""  # of what a document says of itself
     levels: int = 0
     only_final: bool = False
     veto: bool = False  # a refusal by whom it finds ends the case, where a share decides
@@ -123,6 +132,11 @@ class Flow:
         for node in self.nodes.values():
             if isinstance(node, Approve | Copy):
                 yield from ((node, rule) for rule in node.approvers)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an approver may have to say who is asked next."""
+        return any(rule.kind == "previous_choice" for _, rule in self.rules)
 
     @property
     def needs_authority(self) -> bool:
@@ -195,7 +209,7 @@ class _Reader:
             self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
         rules = self._rules(raw, path, shown, {"veto"} if vote == "ratio" else set())
         when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
-        person_id = _employee(raw.get("employee_id")) if when_empty == "person" else None
+        person_id = _id(raw.get("employee_id")) if when_empty == "person" else None
         if when_empty == "person" and person_id is None:
             self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
@@ -299,12 +313,21 @@ class _Reader:
             self.wrong(_at(path, key), "FLOW_VETO" if key == "veto" else "FLOW_UNKNOWN_KEY", shown, key=key)
         match kind:
             case "user":
-                employee_id = _employee(raw.get("employee_id"))
+                employee_id = _id(raw.get("employee_id"))
                 rule, at_fault = Rule(kind, path, employee_id=employee_id), employee_id is None and "employee_id"
             case "role" | "post":
                 code = raw.get(kind)
                 code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
                 rule, at_fault = Rule(kind, path, code=code), not code and kind
+            case "department_post":
+                code, where = raw.get("post"), raw.get("department_id", "")
+                code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
+                rule = Rule(kind, path, code=code, department_id=_id(where))
+                at_fault = (not code and "post") or (where != "" and rule.department_id is None and "department_id")
+            case "field_department_head" | "field_user":
+                name = raw.get("field")
+                name = name if isinstance(name, str) and FIELD.fullmatch(name) else ""
+                rule, at_fault = Rule(kind, path, field=name), not name and "field"
             case "heads_up":
                 levels = _whole(raw.get("levels"))
                 rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
@@ -328,9 +351,25 @@ def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
     if root is not None and not any(p.reason == "FLOW_TOO_LARGE" for p in reader.problems):
         for node in _unasked(root):
             reader.wrong(node.path, "FLOW_NO_APPROVAL", node.id or "tree")
+        for node in _unchosen(root, False)[0]:
+            reader.wrong(node.path, "FLOW_NOBODY_CHOOSES", node.id)
     if root is None or reader.problems:
         return None, reader.problems
     return Flow(root, reader.nodes), []
+
+
+def way_to(root: Node, node_id: str) -> list[Node]:
+    """The nodes from the root down to one; empty where the tree has none of this id."""
+    if root.id == node_id:
+        return [root]
+    match root:
+        case Chain(children=inside):
+            pass
+        case Parallel(branches=inside) | Condition(branches=inside):
+            pass
+        case _:
+            inside = ()
+    return next(([root, *below] for child in inside if (below := way_to(child, node_id))), [])
 
 
 def _unasked(node: Node) -> list[Node]:
@@ -350,11 +389,32 @@ def _unasked(node: Node) -> list[Node]:
             return [node]
 
 
+def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
+    """Nodes whose people the approver before them names, and that a way reaches without one; and whether somebody was
+    asked on every way through this node. `asked`: whether somebody was before it.
+    """
+    match node:
+        case Approve(approvers=rules):
+            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), True
+        case Chain(children=children):
+            found: list[Approve] = []
+            for child in children:
+                more, asked = _unchosen(child, asked)
+                found += more
+            return found, asked
+        case Parallel(branches=branches) | Condition(branches=branches):
+            ways = [_unchosen(branch, asked) for branch in branches]
+            after = [way for _, way in ways]
+            return [n for more, _ in ways for n in more], any(after) if isinstance(node, Parallel) else all(after)
+        case _:
+            return [], asked
+
+
 def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _employee(raw: object) -> uuid.UUID | None:
+def _id(raw: object) -> uuid.UUID | None:
     try:
         return ids.parse(raw) if isinstance(raw, str) else None
     except ValueError:

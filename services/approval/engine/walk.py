@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from approval.engine import ballot, conditions
 from approval.engine.approvers import Asked, World, approvers_of, told_by, variables_of
-from approval.engine.tree import Approve, Chain, Condition, Copy, Flow, Node, Parallel
+from approval.engine.tree import Approve, Chain, Condition, Copy, Flow, Node, Parallel, way_to
 
 NO_FACTS: Mapping[str, str] = {}
 
@@ -62,6 +62,7 @@ class Walk:
         self.opened: list[Visit] = []
         self.turns: list[Turn] = []
         self.passed: list[Visit] = []  # nodes where nobody was found and the policy says: go on
+        self.named_later: list[Visit] = []  # nodes whose people an approver will name: only when foreseeing
         self.rejected: Visit | None = None
         self.finished = False
 
@@ -97,6 +98,16 @@ class Walk:
             self._work(visit)
             if visit.state == "DONE":
                 self._leave(visit)
+
+    def jump(self, node_id: str) -> None:
+        """Enter one node, as if the flow had come there, and go on from it; nothing beside it is asked."""
+        above: Visit | None = None
+        *way, target = way_to(self.flow.root, node_id)
+        for node in way:
+            above = self._open(node, above, frozenset())
+        visit = self._enter(target, above, frozenset())
+        if visit.state == "DONE":
+            self._leave(visit)
 
     def _enter(self, node: Node, parent: Visit | None, before: frozenset[uuid.UUID]) -> Visit:
         visit = self._open(node, parent, before)
@@ -157,6 +168,10 @@ class Walk:
         match answer.verdict:
             case "pass":
                 self.passed.append(visit)
+                visit.state = "DONE"
+                return
+            case "named":
+                self.named_later.append(visit)
                 visit.state = "DONE"
                 return
             case "reject":
@@ -228,7 +243,12 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
     for number in range(1, len(walk.flow.nodes) + 2):
         fresh, shown = walk.turns[shown:], len(walk.turns)
         passed = [(v, Step(v.node, "approve", "", 0, (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
+        passed += [
+            (v, Step(v.node, "approve", "", 0, (), "approver.previous_choice", NO_FACTS, number))
+            for v in walk.named_later
+        ]
         walk.passed.clear()
+        walk.named_later.clear()
         at = {visit: position for position, visit in enumerate(walk.visits)}
         steps += [step for _, step in sorted([*_steps(fresh, number), *passed], key=lambda found: at[found[0]])]
         asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve)]

@@ -68,6 +68,10 @@ def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: It
             case "role":
                 found = bool(organisation.holders_of_role(rule.code, company))
             # a post that is not there is a problem already
+            case "department_post" if rank := ranks.get(rule.code):
+                holders = [organisation.person(who) for who in organisation.holders_of_post(rank.post_id, company)]
+                there = [who for who in holders if rule.department_id in (None, who.department_id)]
+                found, value = bool(there), rank.name
             case "post" if rank := ranks.get(rule.code):
                 found, value = bool(organisation.holders_of_post(rank.post_id, company)), rank.name
             case "authority":
@@ -89,9 +93,12 @@ def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:
     """Rules that name an employee or a post that is not there."""
     posts = {name for post in organisation.posts.values() for name in (post.code, str(post.post_id))}
     for node, rule in flow.rules:
+        unit = organisation.departments.get(rule.department_id) if rule.department_id else None
+        gone = rule.department_id is not None and (unit is None or not unit.active)
         at_fault = rule.kind == "user" and not _active(rule.employee_id, organisation)
-        if at_fault or (rule.kind == "post" and rule.code not in posts):
-            facts = {"node": node.id, "rule": rule.kind, "value": rule.code or str(rule.employee_id)}
+        if at_fault or gone or (rule.kind in ("post", "department_post") and rule.code not in posts):
+            named = rule.department_id if gone else rule.code or rule.employee_id
+            facts = {"node": node.id, "rule": rule.kind, "value": str(named)}
             yield Problem(node.id, rule.path, "FLOW_APPROVER_UNKNOWN", facts)
     for node in flow.nodes.values():
         if isinstance(node, Approve) and node.when_empty == "person" and not _active(node.person_id, organisation):

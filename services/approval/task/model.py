@@ -23,6 +23,7 @@ class Task(Searchable, Document, Base):
     __message__ = pb.Task
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
+    __unmapped__ = ("chooses_next",)
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="OPEN")
@@ -54,6 +55,9 @@ class Task(Searchable, Document, Base):
     currency: Mapped[str] = mapped_column(default="")
     content_hash: Mapped[str]
     urge_time: Mapped[datetime.datetime | None]
+    # whose decision made this turn needless, and how it stood: what taking that decision back restores
+    ended_by_id: Mapped[uuid.UUID | None]
+    state_before: Mapped[str] = mapped_column(default="")
     end_reason: Mapped[str] = mapped_column(default="")
     end_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 

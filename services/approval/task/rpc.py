@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from approval.case import conduct, handing
 from approval.case.model import Case
-from approval.case.rpc import key_of, only, people_of, visible
+from approval.case.rpc import key_of, offer_taking_back, only, people_of, visible
+from approval.case.rules import check_going_on
 from approval.task.model import Task
-from approval.task.rules import check_shown, check_turn
+from approval.task.rules import check_people, check_shown, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
 from heyi.approval.v1 import tasks_pb2 as pb
@@ -25,10 +26,15 @@ class Tasks:
     every_company = True
 
     async def GetTask(self, request: Any, call: Call) -> Any:
-        task = await call.load(Task, request.id, scope=False)
-        if task.assignee_id != call.actor.employee_id:
-            raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id)
-        return task
+        which = {"task": key_of(request.id), "person": call.actor.employee_id}
+        found = (await call.db.execute(_OWN, which)).one_or_none()
+        if found is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
+        case, task = found
+        message = offer_taking_back(call.reply(task), task, case, call)
+        if task.state == "OPEN":
+            message.chooses_next = await conduct.leads_to_choice(call, case, task)
+        return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
         return await call.page(Task, request, where=[mine(call)], scope=False)
@@ -60,10 +66,16 @@ class Tasks:
         await handing.add_signers(call, case, task, people, request.text, before=before)
         return task
 
+    async def TakeBackTask(self, request: Any, call: Call) -> Any:
+        case, task = await _locked(request, call, _MINE)
+        await handing.take_back(call, case, task, request.text)
+        return task
+
     async def RemoveSignerTask(self, request: Any, call: Call) -> Any:
         case, task = await _locked(request, call, _ADDED)
         if task.state not in conduct.LIVE:
             raise Refused("TASK_NOT_OPEN", state=task.state)
+        case.undo = None
         await handing.remove_signer(call, case, task, request.text)
         return task
 
@@ -71,7 +83,9 @@ class Tasks:
 async def _decide(request: Any, call: Call, action: str) -> Task:
     case, task = await _mine(request, call)
     check_shown(case, request.content_hash)
-    await conduct.decide(call, case, task, action, request.text)
+    named = people_of(request.next_ids, "next_ids") if action == "approve" else []
+    check_people(named, case, (), call.organisation, field="next_ids")
+    await conduct.decide(call, case, task, action, request.text, named)
     return task
 
 
@@ -80,6 +94,7 @@ async def _mine(request: Any, call: Call) -> tuple[Case, Task]:
     case, task = await _locked(request, call, _MINE)
     person = call.organisation.people.get(task.assignee_id)
     check_turn(task, case, call.actor.employee_id, active=person is not None and person.active)
+    case.undo = None  # whoever acts now makes the agreement before it final
     return case, task
 
 
@@ -95,6 +110,7 @@ async def _locked(request: Any, call: Call, whose: Any) -> tuple[Case, Task]:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
         raise Refused("TASK_OWN_REQUEST" if seen.requester_id == call.actor.employee_id else "TASK_NOT_YOURS")
     case, task = found
+    check_going_on(case)
     if request.etag and request.etag != ids.etag_of(task.version):
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(task.version))
     call.touch(task)
@@ -103,5 +119,6 @@ async def _locked(request: Any, call: Call, whose: Any) -> tuple[Case, Task]:
 
 # kept: to build a statement takes as long as to send it
 _TOGETHER = sa.select(Case, Task).join(Task, Task.case_id == Case.id).where(Task.id == sa.bindparam("task"))
-_MINE = _TOGETHER.where(Task.assignee_id == sa.bindparam("person")).with_for_update(of=[Case, Task])
+_OWN = _TOGETHER.where(Task.assignee_id == sa.bindparam("person"))
+_MINE = _OWN.with_for_update(of=[Case, Task])
 _ADDED = _TOGETHER.where(Task.added_by_id == sa.bindparam("person")).with_for_update(of=[Case, Task])

@@ -21,6 +21,7 @@ TRANSITIONS = {
     ("OPEN", "add_signer"): "OPEN",
     ("OPEN", "remove_signer"): "CANCELLED",
     ("WAITING", "remove_signer"): "CANCELLED",
+    ("APPROVED", "take_back"): "TAKEN_BACK",  # offered where nobody acted since: the case knows
 }
 OPINIONS = {"approve": "APPROVE", "reject": "REJECT", "return": "RETURN"}
 OF_THE_ASSIGNEE = ("approve", "reject", "return", "transfer", "add_signer")
@@ -47,6 +48,12 @@ def check_turn(task: Any, case: Any, employee_id: uuid.UUID | None, *, active: b
         raise Refused("TASK_ASSIGNEE_INACTIVE")
     if task.state != "OPEN":
         raise Refused("TASK_NOT_OPEN", state=task.state)
+
+
+def can_take_back(task: Any, case: Any, employee_id: uuid.UUID | None) -> bool:
+    """Whether an agreement is the last act in its case, and so can still be taken back by its author."""
+    last = (case.undo or {}).get("task_id")
+    return case.state in ("RUNNING", "PARKED") and last == str(task.id) and employee_id == task.assignee_id
 
 
 def check_shown(case: Any, content_hash: str) -> None:

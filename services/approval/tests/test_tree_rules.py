@@ -10,7 +10,7 @@ from approval.engine.tree import MOST_NODES, read
 from approval.flow_definition import rules
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence, user
 from chassis.clock import FrozenClock
-from chassis.testing import MORNING, test_organisation
+from chassis.testing import MORNING, stable, test_organisation
 
 HEAD = {"kind": "department_head"}
 GOOD = approve("a", HEAD)
@@ -53,6 +53,40 @@ BAD = {
         "FLOW_APPROVER_VALUE",
     ),
     "role without code": (approve("a", {"kind": "role"}), "a", "approvers[0].role", "FLOW_APPROVER_VALUE"),
+    "a post of no department": (
+        approve("a", {"kind": "department_post"}),
+        "a",
+        "approvers[0].post",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "a department by name": (
+        approve("a", {"kind": "department_post", "post": "x", "department_id": "workshop"}),
+        "a",
+        "approvers[0].department_id",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "no field": (approve("a", {"kind": "field_user"}), "a", "approvers[0].field", "FLOW_APPROVER_VALUE"),
+    "a field that is an expression": (
+        approve("a", {"kind": "field_department_head", "field": "x.__class__"}),
+        "a",
+        "approvers[0].field",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "the first is to be named by the approver before": (
+        sequence(approve("b", {"kind": "previous_choice"}), GOOD),
+        "b",
+        "children[0]",
+        "FLOW_NOBODY_CHOOSES",
+    ),
+    "a way leads there before anybody was asked": (
+        sequence(
+            condition("c", branch("b1", GOOD, when="amount > 1"), branch("b2")),
+            approve("b", {"kind": "previous_choice"}),
+        ),
+        "b",
+        "children[1]",
+        "FLOW_NOBODY_CHOOSES",
+    ),
     "no levels": (approve("a", {"kind": "heads_up"}), "a", "approvers[0].levels", "FLOW_APPROVER_VALUE"),
     "half a level": (
         approve("a", {"kind": "heads_up", "levels": 1.5}),
@@ -185,6 +219,13 @@ def test_a_good_tree_has_every_node_by_its_id():
     assert set(flow.nodes) == {"root", "a", "p", "p1", "b", "p2", "c", "c1", "c11", "c12"}
 
 
+def test_who_is_named_by_the_approver_before_stands_behind_one():
+    side = parallel("p", branch("p1", GOOD), branch("p2", copy("k", "boss")))
+    tree = sequence(side, approve("b", {"kind": "previous_choice"}))
+
+    assert read(tree)[1] == []
+
+
 def test_a_share_and_a_veto_are_read_as_they_stand():
     flow, problems = read(approve("a", {**HEAD, "veto": True}, "boss", vote="ratio", percent=67.0))
 
@@ -195,7 +236,11 @@ def test_a_share_and_a_veto_are_read_as_they_stand():
 
 def test_who_is_named_must_be_there_and_active():
     class Draft:
-        tree = sequence(approve("a", user("disabled")), approve("b", {"kind": "post", "post": "king"}))
+        gone = {"kind": "department_post", "post": "manager", "department_id": str(stable("gone"))}
+        king = {"kind": "department_post", "post": "king"}
+        tree = sequence(
+            approve("a", user("disabled")), approve("b", {"kind": "post", "post": "king"}), approve("c", gone, king)
+        )
         condition = ""
 
     _, problems = rules.examine(Draft(), test_organisation(FrozenClock(MORNING)))
@@ -203,4 +248,6 @@ def test_who_is_named_must_be_there_and_active():
     assert [(p.node_id, p.path, p.reason) for p in problems] == [
         ("a", "children[0].approvers[0]", "FLOW_APPROVER_UNKNOWN"),
         ("b", "children[1].approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+        ("c", "children[2].approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+        ("c", "children[2].approvers[1]", "FLOW_APPROVER_UNKNOWN"),
     ]

@@ -11,6 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from approval.engine import ballot
+from approval.engine.tree import Approve
 from approval.engine.walk import Visit, Walk, foresee
 from approval.task.rules import check_people
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
@@ -26,6 +27,9 @@ RULES = st.one_of(
             {"kind": "heads_up", "levels": 3},
             {"kind": "role", "role": "nobody"},
             {"kind": "post", "post": "manager"},
+            {"kind": "department_post", "post": "worker"},
+            {"kind": "field_department_head", "field": "cost_department_ids"},
+            {"kind": "field_user", "field": "owner_ids"},
         ]
     ),
 )
@@ -39,6 +43,10 @@ POLICIES = st.fixed_dictionaries(
         "initiator": st.sampled_from(["skip", "head"]),
     }
 )
+FACTS = {
+    "cost_department_ids": [str(stable("workshop"))],
+    "owner_ids": [str(stable(key)) for key in ("requester", "disabled", "colleague")],
+}
 WHEN = st.sampled_from(["amount > 5000", "amount > 50000", "facts.missing", "currency == 'CNY'"])
 
 
@@ -99,7 +107,7 @@ class Desk:
     """A case as the service keeps it: the walk, and the turns at the nodes that are not done."""
 
     def __init__(self, tree: dict[str, Any], requester: str) -> None:
-        self.walk = Walk(flow(tree), world(requester=requester))
+        self.walk = Walk(flow(tree), world(requester=requester, facts=FACTS))
         self.held: list[Held] = []
         self.ended = ""
         self.take(self.walk.start)
@@ -161,6 +169,11 @@ class Desk:
             turn.place, turn.state = turn.place + 1, "WAITING"
         self.held.append(added)
 
+    def jump(self, node_id: str) -> None:
+        """An administrator leads the case elsewhere: what was open is over, and what was agreed counts no more."""
+        self.walk, self.held = Walk(self.walk.flow, self.walk.world), []
+        self.take(self.walk.jump, node_id)
+
     def remove(self, turn: Held) -> None:
         turn.state = "CANCELLED"
         self.settle(turn.visit)
@@ -204,7 +217,7 @@ class Desk:
             assert self.walk.stuck is not None, "nobody's turn, and no administrator called"
 
 
-ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove"]
+ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove", "jump"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -228,6 +241,9 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
                 added = [t for t in desk.held if t.added_by is not None and t.state in ("OPEN", "WAITING")]
                 if added:
                     desk.remove(data.draw(st.sampled_from(added)))
+            case "jump":
+                asking = [node.id for node in desk.walk.flow.nodes.values() if isinstance(node, Approve)]
+                desk.jump(data.draw(st.sampled_from(asking)))
             case "approve" | "reject" | "return":
                 desk.decide(turn, action)
         desk.check()
@@ -239,7 +255,7 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.sampled_from(["requester", "head"]))
 def test_what_was_foreseen_is_what_happens_when_everybody_agrees(tree: dict[str, Any], requester: str):
-    foreseen = Walk(flow(tree), world(requester=requester))
+    foreseen = Walk(flow(tree), world(requester=requester, facts=FACTS))
     foreseen.start()
     steps, at_fault = foresee(foreseen)
     desk = Desk(tree, requester)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from approval.engine.walk import foresee
+from approval.engine.walk import Walk, foresee
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
-from approval.tests.worlds import KEYS, agree, open_at, started, world
+from approval.tests.worlds import KEYS, agree, flow, open_at, started, world
 
 NOBODY = {"kind": "role", "role": "nobody"}
 
@@ -174,6 +174,47 @@ def test_foreseeing_names_the_node_at_which_the_case_would_stop():
     assert [step.node.id for step in steps] == ["a"]
     assert at_fault is not None
     assert (at_fault.node.id, at_fault.stuck_reason) == ("b", "CASE_NO_APPROVER")
+
+
+def jumped(tree, node_id):
+    walk = Walk(flow(tree), world())
+    walk.jump(node_id)
+    return walk
+
+
+def test_a_jump_enters_the_node_and_those_above_it_alone():
+    side = parallel("p", branch("p1", approve("a", "head")), branch("p2", approve("b", "boss"), approve("c", "buyer")))
+    tree = sequence(side, approve("d", "finance_head"))
+    walk = jumped(tree, "b")
+
+    assert [visit.node.id for visit in walk.visits] == ["root", "p", "p2", "b"]
+    assert open_at(walk) == {"b": {"boss"}}
+    agree(walk, "b")
+    assert open_at(walk) == {"c": {"buyer"}}
+    agree(walk, "c")
+    assert open_at(walk) == {"d": {"finance_head"}}
+    agree(walk, "d")
+    assert walk.outcome == "APPROVED"
+
+
+def test_a_jump_takes_no_notice_of_the_condition_above():
+    tree = condition("c", branch("x", approve("a", "head"), when="amount > 999999"), branch("y", approve("b", "boss")))
+
+    assert open_at(jumped(tree, "a")) == {"a": {"head"}}
+
+
+def test_a_jump_to_a_node_that_passes_goes_on_behind_it():
+    tree = sequence(approve("a", "head"), approve("b", NOBODY, when_empty="pass"), approve("c", "boss"))
+
+    assert open_at(jumped(tree, "b")) == {"c": {"boss"}}
+
+
+def test_a_tree_of_one_node_can_be_jumped_to():
+    walk = jumped(approve("a", "head"), "a")
+
+    agree(walk, "a")
+
+    assert walk.outcome == "APPROVED"
 
 
 def test_one_after_another_in_the_order_found():

@@ -32,6 +32,7 @@ export interface Task extends Row {
   vote: string;
   votePercent: number;
   veto: boolean;
+  choosesNext: boolean;
   openTime: string;
   doneTime: string | null;
   documentType: string;
@@ -70,6 +71,7 @@ export interface Case extends Row {
   upcoming: ApprovalStep[];
   parkReason: string;
   parkFacts: Record<string, string>;
+  nodes: { nodeId: string; nodeName: string }[];
 }
 
 export interface RequisitionLine {

@@ -23,7 +23,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const act = useAction(document);
   const [asking, setAsking] = useState<string>();
   const tasks = useDocumentMeta("approval.task");
-  const [leaving, setLeaving] = useState<Task>();
+  const [turn, setTurn] = useState<{ row: Task; action: string }>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
   if (error) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
@@ -31,6 +31,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const later = data.tasks.filter(({ state }) => state === "WAITING");
   // also when some of them have answered: the others see that theirs is not the only one
   const several = (task: Task) => data.tasks.filter(({ nodeId, visit }) => nodeId === task.nodeId && visit === task.visit).length > 1;
+  const taken = data.tasks.find(({ allowedActions }) => allowedActions?.includes("take_back"));
   const allowed = tools ? (data.allowedActions ?? []) : [];
   const button = (action: string) =>
     allowed.includes(action) && (
@@ -44,6 +45,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   return (
     <section className="card" aria-label={t("timeline.title")}>
       <h2>{t("timeline.title")} <span className="count">{data.flowName}</span></h2>
+      {data.state === "SUSPENDED" && <Alert type="warning" showIcon className="note" title={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
       {data.state === "PARKED" && <Alert type="error" showIcon className="note" title={t("timeline.parked")} description={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
       <ol className="timeline">
         {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
@@ -61,14 +63,14 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
           <Moment key={task.id} tone="waits">
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
-            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>
         ))}
         {later.map((task) => (
           <Moment key={task.id} tone="ahead">
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> <span className="vote">{t("timeline.later")}</span></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
-            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setLeaving(task)}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+            {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>
         ))}
         {data.upcoming.map((step, index) => (
@@ -76,12 +78,13 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
       </ol>
       {allowed.length > 0 && <div className="timeline-tools">{button("urge")}{button("withdraw")}</div>}
-      {leaving && (
+      {taken && <div className="timeline-tools"><Button size="small" onClick={() => setTurn({ row: taken, action: "take_back" })}>{methodOf(tasks, "take_back")?.label}</Button></div>}
+      {turn && (
         <ActionDialog
-          document={tasks} row={leaving} action={offeredActions(tasks, ["remove_signer"])[0]} onClose={() => setLeaving(undefined)}
+          document={tasks} row={turn.row} action={offeredActions(tasks, [turn.action])[0]} onClose={() => setTurn(undefined)}
           onDone={() => {
-            setLeaving(undefined);
-            notifySuccess(t("action.done", { action: methodOf(tasks, "remove_signer")?.label }));
+            setTurn(undefined);
+            notifySuccess(t("action.done", { action: methodOf(tasks, turn.action)?.label }));
           }}
         />
       )}

@@ -17,6 +17,8 @@ interface Common {
   /** In a cell of a grid: takes the focus, tells when its list is open. */
   inCell?: { onOpenChange: (open: boolean) => void };
   label?: string;
+  /** What it means to choose nothing. */
+  placeholder?: string;
 }
 
 const PAUSE_MS = 200;
@@ -66,7 +68,7 @@ export function ReferencePicker({ value, onChange, onBlur, ...rest }: Common & {
     <Select
       id={rest.id} aria-label={rest.label} value={value || undefined} options={options} disabled={rest.disabled} status={rest.status} loading={loading}
       showSearch={{ filterOption: false, onSearch: setText }} allowClear autoFocus={Boolean(rest.inCell)} className="wide-input" variant={rest.inCell ? "borderless" : "outlined"}
-      popupMatchSelectWidth={false} placeholder={t("picker.placeholder")} notFoundContent={loading ? t("picker.searching") : t("picker.none")}
+      popupMatchSelectWidth={false} placeholder={rest.placeholder ?? t("picker.placeholder")} notFoundContent={loading ? t("picker.searching") : t("picker.none")}
       onFocus={() => setAsked(true)} onBlur={onBlur}
       onOpenChange={(open) => {
         if (open) setAsked(true);

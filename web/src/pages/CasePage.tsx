@@ -1,7 +1,10 @@
+import { Alert, Form, Input, Modal, Select } from "antd";
+import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useDocument } from "@/api/documents";
+import { useAction, useDocument } from "@/api/documents";
 import { AppLink, inItsCompany, routeOf } from "@/app/links";
-import type { DocumentMeta, Row } from "@/contract/meta";
+import { notifySuccess, sentenceOf } from "@/app/notify";
+import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
@@ -9,13 +12,57 @@ import { TaskContent } from "./TaskContent";
 
 /** Shown in the header, the timeline or the request itself, or of use to programs only. */
 const ASIDE = [
-  "documentType", "documentId", "documentNumber", "facts", "tasks", "opinions", "upcoming", "parkReason", "parkFacts", "note",
+  "documentType", "documentId", "documentNumber", "facts", "tasks", "opinions", "upcoming", "nodes", "parkReason", "parkFacts", "note",
   "contentHash", "submission", "requesterId", "flowVersion", "flowName", "waitingSinceTime", "createTime", "updateTime", "ownerId",
 ];
 
 /** A case as everybody who takes part in it sees it: what is asked for, where it stands, what was said. */
 export default function CasePage({ document }: { document: DocumentMeta }) {
-  return <GenericDetail document={document} without={ASIDE} side={(row) => <Asked row={row as Case} />} more={(row) => <Content row={row as Case} />} />;
+  const [jumping, setJumping] = useState<Case>();
+  return (
+    <>
+      <GenericDetail
+        document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row as Case) })}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <Content row={row as Case} />}
+      />
+      {jumping && <JumpDialog document={document} row={jumping} onClose={() => setJumping(undefined)} />}
+    </>
+  );
+}
+
+/** Lead the case to another step of its flow: which one, and why. */
+function JumpDialog({ document, row, onClose }: { document: DocumentMeta; row: Case; onClose: () => void }) {
+  const { t } = useTranslation();
+  const run = useAction(document, true);
+  const [nodeId, setNodeId] = useState<string>();
+  const [reason, setReason] = useState("");
+  const ids = { node: useId(), reason: useId() };
+  const method = methodOf(document, "jump")!;
+  const label = (name: string) => method.requestFields?.find((field) => field.name === name)?.label;
+  const submit = () =>
+    run.mutate({ action: "jump", id: row.id, body: { nodeId, reason, etag: row.etag } }, {
+      onSuccess: () => {
+        onClose();
+        notifySuccess(t("action.done", { action: method.label }));
+      },
+    });
+  return (
+    <Modal
+      open title={method.label} onCancel={onClose} onOk={submit} okText={method.label} cancelText={t("action.cancel")} confirmLoading={run.isPending}
+      okButtonProps={{ danger: true, disabled: !nodeId || reason.trim() === "" }}
+    >
+      <p className="consequence">{method.confirm}</p>
+      {run.error && <Alert type="error" showIcon title={sentenceOf(run.error).title} description={sentenceOf(run.error).description} className="in-dialog" />}
+      <Form layout="vertical" component="div">
+        <Form.Item label={label("nodeId")} htmlFor={ids.node} required>
+          <Select id={ids.node} className="wide-input" value={nodeId} onChange={setNodeId} options={row.nodes.map((node) => ({ value: node.nodeId, label: node.nodeName }))} />
+        </Form.Item>
+        <Form.Item label={label("reason")} htmlFor={ids.reason} required>
+          <Input id={ids.reason} value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
+        </Form.Item>
+      </Form>
+    </Modal>
+  );
 }
 
 /** The way to the document that is decided about. */

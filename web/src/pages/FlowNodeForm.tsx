@@ -65,9 +65,13 @@ function withVote(node: FlowNode, vote: string): FlowNode {
 
 function ruleNames(t: TFunction): Record<string, string> {
   return {
-    department_head: t("flow.departmentHead"), heads_up: t("flow.ruleHeadsUp"), post: t("flow.rulePost"), role: t("flow.ruleRole"), user: t("flow.ruleUser"), authority: t("flow.authority"),
+    department_head: t("flow.departmentHead"), heads_up: t("flow.ruleHeadsUp"), department_post: t("flow.ruleDepartmentPost"), post: t("flow.rulePost"), role: t("flow.ruleRole"), user: t("flow.ruleUser"), authority: t("flow.authority"),
+    field_department_head: t("flow.ruleFieldHead"), field_user: t("flow.ruleFieldUser"), previous_choice: t("flow.rulePreviousChoice"),
   };
 }
+
+/** Facts of the documents there are that name departments or people. */
+const FIELDS = { field_department_head: ["cost_department_ids"], field_user: [] as string[] };
 
 function RuleValue({ rule, onChange }: { rule: FlowRule; onChange: (rule: FlowRule) => void }) {
   const { t } = useTranslation();
@@ -78,6 +82,16 @@ function RuleValue({ rule, onChange }: { rule: FlowRule; onChange: (rule: FlowRu
       return <CodePicker label={t("flow.ruleRole")} document="identity.role" value={rule.role as string | undefined} onChange={(role) => onChange({ ...rule, role })} />;
     case "post":
       return <CodePicker label={t("flow.rulePost")} document="identity.post" value={rule.post as string | undefined} onChange={(post) => onChange({ ...rule, post })} />;
+    case "department_post":
+      return (
+        <>
+          <CodePicker label={t("flow.rulePost")} document="identity.post" value={rule.post as string | undefined} onChange={(post) => onChange({ ...rule, post })} />
+          <ReferencePicker label={t("flow.ownDepartment")} placeholder={t("flow.ownDepartment")} document="identity.department" value={rule.department_id as string | undefined} onChange={(id) => onChange({ ...rule, department_id: id || undefined })} />
+        </>
+      );
+    case "field_department_head":
+    case "field_user":
+      return <AutoComplete aria-label={t("flow.field")} placeholder={t("flow.field")} className="wide-input" value={rule.field as string | undefined} options={FIELDS[rule.kind].map((value) => ({ value }))} onChange={(field) => onChange({ ...rule, field })} />;
     case "heads_up":
       return <InputNumber aria-label={t("flow.levels")} min={1} max={20} precision={0} value={rule.levels as number | undefined} onChange={(levels) => onChange({ ...rule, levels })} />;
     default:

@@ -63,6 +63,14 @@ function RuleText({ rule }: { rule: FlowRule }) {
       return <>{t("flow.role", { code: String(rule.role ?? "") })}</>;
     case "post":
       return <>{t("flow.post", { code: String(rule.post ?? "") })}</>;
+    case "department_post":
+      return <>{rule.department_id ? <Reference document="identity.department" id={String(rule.department_id)} plain /> : t("flow.ownDepartment")} · {t("flow.post", { code: String(rule.post ?? "") })}</>;
+    case "field_department_head":
+      return <>{t("flow.ruleFieldHead")}<code>{String(rule.field ?? "")}</code></>;
+    case "field_user":
+      return <>{t("flow.ruleFieldUser")}<code>{String(rule.field ?? "")}</code></>;
+    case "previous_choice":
+      return <>{t("flow.rulePreviousChoice")}</>;
     case "department_head":
       return <>{t("flow.departmentHead")}</>;
     case "heads_up":

@@ -17,10 +17,11 @@ import { CaseTimeline } from "@/documents/CaseTimeline";
 import { isTyping } from "@/documents/FilterBar";
 import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
+import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
 import { TaskContent } from "./TaskContent";
 
-type Decision = "approve" | "reject" | "return" | "comment";
+type Decision = "approve" | "reject" | "return";
 /** What is asked by the fields that the contract names. */
 const HANDING = ["transfer", "add_signer"];
 
@@ -69,9 +70,10 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().lg ?? true;
   const [deciding, setDeciding] = useState<Decision>();
-  const [handing, setHanding] = useState<OfferedAction>();
+  const [handing, setHanding] = useState<{ document: DocumentMeta; row: Row; action: OfferedAction }>();
+  const cases = useDocumentMeta("approval.case");
   const allowed = new Set(task.allowedActions);
-  const can = (decision: Decision) => decision === "comment" || allowed.has(decision);
+  const can = (decision: Decision) => allowed.has(decision);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || !record) return;
@@ -82,11 +84,11 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [record]);
-  const label = (decision: Decision) => methodOf(document, decision)?.label ?? t("approval.comment");
+  const label = (decision: Decision) => methodOf(document, decision)?.label ?? decision;
   const more = [
     ...(["return"] as Decision[]).filter(can).map((decision) => ({ key: decision as string, label: label(decision), onClick: () => setDeciding(decision) })),
-    ...offeredActions(document, HANDING.filter((action) => allowed.has(action))).map((action) => ({ key: action.name, label: action.label, onClick: () => setHanding(action) })),
-    { key: "comment", label: label("comment"), onClick: () => setDeciding("comment") },
+    ...offeredActions(document, HANDING.filter((action) => allowed.has(action))).map((action) => ({ key: action.name, label: action.label, onClick: () => setHanding({ document, row: task, action }) })),
+    ...offeredActions(cases, ["comment"]).map((action) => ({ key: action.name, label: action.label, onClick: () => setHanding({ document: cases, row: { id: task.caseId }, action }) })),
   ];
   return (
     <>
@@ -103,11 +105,11 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
       </div>
       {handing && (
         <ActionDialog
-          document={document} row={task} action={handing} onClose={() => setHanding(undefined)}
+          {...handing} onClose={() => setHanding(undefined)}
           onDone={(answer) => {
             setHanding(undefined);
-            notifySuccess(t("action.done", { action: handing.label }));
-            if (answer.state !== "OPEN") onDecided();
+            notifySuccess(t("action.done", { action: handing.action.label }));
+            if (handing.document === document && answer.state !== "OPEN") onDecided();
           }}
         />
       )}
@@ -117,7 +119,7 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
           onDone={() => {
             setDeciding(undefined);
             notifySuccess(t("action.done", { action: label(deciding) }));
-            if (deciding !== "comment") onDecided();
+            onDecided();
           }}
         />
       )}
@@ -139,32 +141,39 @@ interface SheetProps {
 function DecisionSheet({ document, task, record, decision, label, onClose, onDone }: SheetProps) {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const cases = useDocumentMeta("approval.case");
   const decide = useAction(document, true);
-  const comment = useAction(cases, true);
   const [text, setText] = useState("");
   const id = useId();
-  const running = decision === "comment" ? comment : decide;
   const required = decision !== "approve";
-  const error = running.error ? (violationsByField(running.error).text ?? sentenceOf(running.error).title) : "";
+  const [nextIds, setNextIds] = useState<string[]>([]);
+  const nextField = methodOf(document, "approve")?.requestFields?.find(({ name }) => name === "nextIds");
+  const next = useId();
+  const violations = decide.error ? violationsByField(decide.error) : {};
+  const nextProblem = Object.entries(violations).find(([field]) => /^next_?ids/i.test(field))?.[1];
+  // another's answer may have made this one the last of the node meanwhile: then the refusal asks for the name
+  const choosing = decision === "approve" && (task.choosesNext || nextProblem !== undefined);
+  const error = decide.error && !nextProblem ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
   const submit = () => {
     const onSuccess = () => {
       // after a decision the next request is shown: what this page showed is asked for again when somebody looks
-      const refetchType = decision === "comment" ? "active" : "none";
-      void client.invalidateQueries({ refetchType, predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
+      void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
-    if (decision === "comment") return comment.mutate({ action: "comment", id: task.caseId, body: { text } }, { onSuccess });
-    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text } }, { onSuccess });
+    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}) } }, { onSuccess });
   };
-  const changed = running.error instanceof ApiError && running.error.reason === "TASK_CONTENT_CHANGED";
+  const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
-      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={running.isPending} className="decision-sheet"
-      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || changed, autoFocus: !required, size: "large" }} cancelButtonProps={{ size: "large" }}
+      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
+      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || changed, autoFocus: !required && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
       <Form layout="vertical" component="div">
+        {choosing && (
+          <Form.Item label={nextField?.label} htmlFor={next} required validateStatus={nextProblem ? "error" : undefined} help={nextProblem ? <span role="alert">{nextProblem}</span> : undefined}>
+            <ReferencesPicker id={next} document="identity.employee" value={nextIds} onChange={setNextIds} />
+          </Form.Item>
+        )}
         <Form.Item label={t("approval.opinion")} htmlFor={id} required={required} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
           <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} rows={2} maxLength={2000} aria-required={required} />
         </Form.Item>
