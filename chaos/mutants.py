@@ -315,8 +315,8 @@ MUTANTS = (
     Mutant(
         "lock of a case",
         "services/approval/task/rpc.py",
-        '_MINE = _TOGETHER.where(Task.assignee_id == sa.bindparam("person")).with_for_update(of=[Case, Task])',
-        '_MINE = _TOGETHER.where(Task.assignee_id == sa.bindparam("person"))',
+        "_MINE = _OWN.with_for_update(of=[Case, Task])",
+        "_MINE = _OWN",
         "services/approval/tests/test_task_rpc.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
     ),
     Mutant(
