@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,23 +23,29 @@ def permission(screen: Screen, name: str) -> str:
     return next(str(one["label"]) for one in screen.meta["permissions"] if one["name"] == name)
 
 
-async def person_with(door: Any, demo: Any, tag: str, *permissions: str) -> list[dict[str, Any]]:
-    """Two roles, the first of them given to the demo's requester."""
-    admin = await door("administrator")
+@pytest.fixture
+async def roles(door: Any, demo: Any) -> AsyncIterator[list[dict[str, Any]]]:
+    """Two roles of this story alone, the first given to the demo's requester; afterwards nobody has them."""
+    admin, tag = await door("administrator"), uuid.uuid4().hex[:6]
     made = [
         await admin.call("POST", ROLES, {"code": f"R{tag}{n}", "name": f"{tag}角色{n}", "permissions": [name]})
-        for n, name in enumerate(permissions)
+        for n, name in enumerate((KEEPS, ORDERS))
     ]
     grant = {"employeeId": demo(EMPLOYEE, "shenjiayi"), "roleId": made[0]["id"], "scope": "COMPANY"}
     await admin.call("POST", GRANTS, {**grant, "grantCompanyId": demo("identity.company", "SH")})
-    return made
+    yield made
+    for role in made:
+        wanted = f'role_id = "{role["id"]}" AND state = "ACTIVE"'
+        for given in (await admin.get(GRANTS, filter=wanted)).get("grants", []):
+            await admin.call("POST", f"{GRANTS}/{given['id']}:revoke", {"reason": "故事结束"})
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
-async def test_browser_administrator_keeps_duties_apart(window: Any, door: Any, demo: Any, locale: str) -> None:
+async def test_browser_administrator_keeps_duties_apart(
+    window: Any, door: Any, roles: list[dict[str, Any]], locale: str
+) -> None:
     """A new pair; the grant that would break it is refused with both duties and the reason; retired, it is given."""
-    tag = uuid.uuid4().hex[:6]
-    first, second = await person_with(door, demo, tag, KEEPS, ORDERS)
+    tag, (first, second) = uuid.uuid4().hex[:6], roles
     mine = await window("admin", locale=locale)
     page, screen = mine.page, mine.screen
 
