@@ -18,21 +18,23 @@ const ASIDE = [
 
 /** A case as everybody who takes part in it sees it: what is asked for, where it stands, what was said. */
 export default function CasePage({ document }: { document: DocumentMeta }) {
-  const [jumping, setJumping] = useState<Case>();
+  const [jumping, setJumping] = useState<string>();
   return (
     <>
       <GenericDetail
-        document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row as Case) })}
+        document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
         side={(row) => <Asked row={row as Case} />} more={(row) => <Content row={row as Case} />}
       />
-      {jumping && <JumpDialog document={document} row={jumping} onClose={() => setJumping(undefined)} />}
+      {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>
   );
 }
 
 /** Lead the case to another step of its flow: which one, and why. */
-function JumpDialog({ document, row, onClose }: { document: DocumentMeta; row: Case; onClose: () => void }) {
+function JumpDialog({ document, id, onClose }: { document: DocumentMeta; id: string; onClose: () => void }) {
   const { t } = useTranslation();
+  // As the case stands: what an action before this one answered names no steps.
+  const { data: row } = useDocument<Case>(document, id);
   const run = useAction(document, true);
   const [nodeId, setNodeId] = useState<string>();
   const [reason, setReason] = useState("");
@@ -40,7 +42,7 @@ function JumpDialog({ document, row, onClose }: { document: DocumentMeta; row: C
   const method = methodOf(document, "jump")!;
   const label = (name: string) => method.requestFields?.find((field) => field.name === name)?.label;
   const submit = () =>
-    run.mutate({ action: "jump", id: row.id, body: { nodeId, reason, etag: row.etag } }, {
+    run.mutate({ action: "jump", id, body: { nodeId, reason, etag: row?.etag } }, {
       onSuccess: () => {
         onClose();
         notifySuccess(t("action.done", { action: method.label }));
@@ -55,7 +57,7 @@ function JumpDialog({ document, row, onClose }: { document: DocumentMeta; row: C
       {run.error && <Alert type="error" showIcon title={sentenceOf(run.error).title} description={sentenceOf(run.error).description} className="in-dialog" />}
       <Form layout="vertical" component="div">
         <Form.Item label={label("nodeId")} htmlFor={ids.node} required>
-          <Select id={ids.node} className="wide-input" value={nodeId} onChange={setNodeId} options={row.nodes.map((node) => ({ value: node.nodeId, label: node.nodeName }))} />
+          <Select id={ids.node} className="wide-input" value={nodeId} onChange={setNodeId} options={row?.nodes.map((node) => ({ value: node.nodeId, label: node.nodeName }))} />
         </Form.Item>
         <Form.Item label={label("reason")} htmlFor={ids.reason} required>
           <Input id={ids.reason} value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
