@@ -153,13 +153,17 @@ def living_in(folder: Path) -> list[int]:
 
 
 def _began(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None when it is gone or only waits to be collected."""
+    """Return when a process started, in clock ticks since boot; None when it is gone or only waits to be collected.
+
+    Its first thread may have ended before the others, which hold its ports until they end too.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat[stat.rindex(")") + 2 :].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    threads = int(fields[17])
+    return None if fields[0] in "ZX" and threads <= 1 else int(fields[19])
 
 
 def _family(pid: int) -> list[int]:

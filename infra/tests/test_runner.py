@@ -47,6 +47,18 @@ def test_a_killed_process_is_not_taken_for_running(processes, tmp_path):
     until(lambda: processes.pid("one") is None, seconds=5, otherwise=lambda: "still taken for running")
 
 
+def test_a_process_whose_first_thread_has_ended_runs_until_the_last_one_does(processes, tmp_path):
+    begun = "threading.Thread(target=signal.sigwait, args=[[signal.SIGUSR1]]).start(); print('ready', flush=True)"
+    first_ends = f"import ctypes, signal, threading; {begun}; ctypes.CDLL(None).pthread_exit(None)"
+    pid = start(processes, tmp_path, [sys.executable, "-c", first_ends])
+    state = Path(f"/proc/{pid}/stat")
+    until(lambda: " Z " in state.read_text(), seconds=5, otherwise=lambda: "its first thread goes on")
+
+    assert processes.pid("one") == pid
+    processes.kill("one")
+    assert processes.pid("one") is None
+
+
 def test_a_stranger_with_the_same_number_is_not_ours_and_is_never_signalled(processes, tmp_path):
     with subprocess.Popen(WAITING, stdout=subprocess.PIPE) as stranger:
         processes.run.mkdir()
