@@ -362,13 +362,7 @@ def way_to(root: Node, node_id: str) -> list[Node]:
     """The nodes from the root down to one; empty where the tree has none of this id."""
     if root.id == node_id:
         return [root]
-    match root:
-        case Chain(children=inside):
-            pass
-        case Parallel(branches=inside) | Condition(branches=inside):
-            pass
-        case _:
-            inside = ()
+    inside: tuple[Node, ...] = getattr(root, "children", getattr(root, "branches", ()))
     return next(([root, *below] for child in inside if (below := way_to(child, node_id))), [])
 
 
