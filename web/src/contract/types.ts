@@ -44,6 +44,8 @@ export interface Task extends Row {
   currency: string;
   contentHash: string;
   urgeTime: string | null;
+  dueTime: string | null;
+  bySystem: boolean;
 }
 
 export interface Opinion extends Row {
@@ -52,6 +54,8 @@ export interface Opinion extends Row {
   text: string;
   nodeName: string;
   employeeIds: string[];
+  reason: string;
+  reasonFacts: Record<string, string>;
   createTime: string;
 }
 
@@ -72,6 +76,7 @@ export interface Case extends Row {
   parkReason: string;
   parkFacts: Record<string, string>;
   nodes: { nodeId: string; nodeName: string }[];
+  delays: { nodeId: string; nodeName: string; dueTime: string | null }[];
 }
 
 export interface RequisitionLine {
