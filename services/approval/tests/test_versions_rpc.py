@@ -116,7 +116,7 @@ async def test_moving_is_for_those_who_look_after_approvals_and_not_for_an_own_r
         stranger.PreviewMigrationFlowDefinition(id=flow.id),
         stranger.CompareFlowDefinition(id=flow.id),
     ):
-        with refused("PERMISSION_DENIED"):
+        with refused("PERMISSION_MISSING"):
             await attempt
     with refused("DOCUMENT_NOT_FOUND"):
         await office.service.as_("colleague").MigrateCase(id=case.id, reason="x")
