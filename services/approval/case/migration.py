@@ -1,8 +1,8 @@
 """Running cases that go on by a newer version of their flow: what each becomes, and the move itself.
 
-A case is moved where it stands: the nodes that it is in must be at the same place in the newer tree. Open turns, answers
-and people stay; everything that comes after is walked by the newer version. Where the node is gone an administrator
-leads the case elsewhere first (`steering.jump`).
+A case is moved where it stands: the nodes that it is in must be at the same place in the newer tree. Open turns,
+answers and people stay; everything that comes after is walked by the newer version. Where the node is gone an
+administrator leads the case elsewhere first (`steering.jump`).
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ async def previews(call: Call, definition: FlowDefinition) -> pb.PreviewMigratio
     newest = await _newest(call, definition.id)
     if newest is None:
         return reply
-    older = sa.and_(
-        Case.flow_definition_id == definition.id, Case.state.in_(LIVE), Case.flow_version_id != newest.id
-    )
+    older = sa.and_(Case.flow_definition_id == definition.id, Case.state.in_(LIVE), Case.flow_version_id != newest.id)
     own = Case.requester_id == call.actor.employee_id
     may = sa.and_(*call.scope_of(Case, "approval.case.migrate"), sa.not_(sa.func.coalesce(own, sa.false())))
     found = await call.db.execute(sa.select(Case, may).where(older).order_by(Case.id).limit(MOST_CASES + 1))

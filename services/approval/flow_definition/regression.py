@@ -38,9 +38,7 @@ async def compare(call: Call, definition: FlowDefinition, draft: Flow, published
     worlds = [world_with(call, case, limits, foreseeing=True) for case in cases]
     # two thousand walks are a second of computing: other calls are served meanwhile
     pairs = await asyncio.to_thread(
-        lambda: [
-            (way(old, published.condition, world), way(draft, definition.condition, world)) for world in worlds
-        ]
+        lambda: [(way(old, published.condition, world), way(draft, definition.condition, world)) for world in worlds]
     )
     different = [
         (case, before, after)

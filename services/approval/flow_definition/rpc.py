@@ -118,7 +118,6 @@ class FlowDefinitions:
         case = case_of(_imagined(request.approval, definition, call))
         return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
 
-
     async def CompareFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, lock=False)
         draft = check_publishable(definition, call.organisation)
