@@ -191,7 +191,8 @@ async def test_a_draft_that_is_for_other_documents_says_so(office):
     (difference,) = (await office.admin.CompareFlowDefinition(id=flow.id)).differences
 
     assert (difference.problem_before, difference.problem) == ("", "CASE_NO_FLOW")
-    assert asked(difference.before) == [("A", ids_of("head"))] and list(difference.after) == []
+    assert asked(difference.before) == [("A", ids_of("head"))]
+    assert list(difference.after) == []
 
 
 async def test_a_draft_with_problems_is_not_compared(office):
