@@ -32,6 +32,9 @@ async def resume(call: Call, case: Case, reason: str) -> None:
     advance(case, "resume")
     case.park_reason, case.park_facts = "", {}
     await timing.resume(call, case)
+    _, turns = await conduct.where_it_stands(call, case)
+    # one that was given a time while nobody could decide has it from now on
+    await timing.keep(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.say(call, case, "RESUME", author_id=call.actor.employee_id, text=reason)
     conduct.announce(call, case)
     person = conduct.name_of(call, call.actor.person)

@@ -7,12 +7,13 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Collection, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
-from approval.engine.tree import Approve, Delay, Flow
+from approval.engine.tree import Approve, Delay, Flow, Timeout
 from approval.engine.walk import Visit, day_of
 from approval.lookups import flow_at
 from approval.task.model import Task
@@ -38,15 +39,29 @@ async def keep(call: Call, case: Case, turns: Iterable[Any]) -> None:
     over = sa.and_(table.c.handler == TURN, table.c.part_id.not_in([turn.id for turn in turns]))
     await timers.drop(call, case.id, sa.or_(over, sa.and_(table.c.handler == DELAY, ~entered)))
     for turn in turns:
-        node = flow.nodes[turn.node_id]
+        late = _timeout(flow, turn.node_id)
         # one that has its time already is asked as before
-        if turn.due_time is None and isinstance(node, Approve) and node.timeout is not None:
-            due = in_working_hours(call, case, node.timeout.hours)
+        if turn.due_time is None and late is not None:
+            due = in_working_hours(call, case, late.hours)
             timers.start(call, TURN, due, company_id=case.company_id, subject_id=case.id, part_id=turn.id)
             if isinstance(turn, Task):
                 turn.due_time = due
             else:
                 await _set_due(call, [turn.id], due)
+
+
+async def follow(call: Call, case: Case, old: Flow, new: Flow, turns: Iterable[Any]) -> None:
+    """The case goes on by a newer flow; `turns` are open. Where their time differs there, it begins anew."""
+    turns = [SimpleNamespace(id=turn.id, node_id=turn.node_id, due_time=turn.due_time) for turn in turns]
+    changed = [turn for turn in turns if _timeout(old, turn.node_id) != _timeout(new, turn.node_id)]
+    if changed:
+        table, task_ids = timers.table_of(call), [turn.id for turn in changed]
+        await timers.drop(call, case.id, table.c.handler == TURN, table.c.part_id.in_(task_ids))
+        await _set_due(call, task_ids, None)
+        for turn in changed:
+            turn.due_time = None
+    if case.state in GOING:
+        await keep(call, case, turns)
 
 
 def wait(call: Call, case: Case, visit: Visit) -> None:
@@ -121,6 +136,11 @@ def in_working_hours(call: Call, case: Case, hours: float) -> datetime.datetime:
     """The instant at which so many working hours of the case's company have passed."""
     span = datetime.timedelta(hours=hours)
     return workdays.add_working_time(call.organisation, case.company_id, call.now(), span)
+
+
+def _timeout(flow: Flow, node_id: str) -> Timeout | None:
+    node = flow.nodes[node_id]
+    return node.timeout if isinstance(node, Approve) else None
 
 
 async def _timed(call: Call, case: Case) -> Flow | None:

@@ -322,3 +322,33 @@ async def test_a_time_passes_to_nobody_who_is_gone_and_a_wait_is_no_approval(off
     only_waiting = await office.draft(sequence(delay("pause", hours=1)), code="W")
     with refused("FLOW_NO_APPROVAL"):
         await office.admin.PublishFlowDefinition(id=only_waiting.id)
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+async def test_a_case_that_moves_to_a_newer_version_has_the_time_of_that(office, suspended):
+    drafted = await office.flow(sequence(timed("reject"), approve("second", "boss")))
+    case = await office.submit()
+    await office.admin.UpdateFlowDefinition(
+        flow_definition={"id": drafted.id, "tree": sequence(timed("escalate", hours=16), approve("second", "boss"))}
+    )
+    await office.admin.PublishFlowDefinition(id=drafted.id)
+    if suspended:
+        await office.admin.SuspendCase(id=case.id, reason="wait")
+    await office.admin.MigrateCase(id=case.id, reason="newer")
+    if suspended:
+        await office.admin.ResumeCase(id=case.id)
+    assert await later(office, days=1) == 0, "the old time counts no more"
+    assert await later(office, hours=10) == 1
+    assert waiting(await office.case()) == ids_of("boss")
+
+
+async def test_a_newer_version_without_a_time_leaves_none(office):
+    drafted = await office.flow(sequence(timed("reject")))
+    case = await office.submit()
+    await office.admin.UpdateFlowDefinition(
+        flow_definition={"id": drafted.id, "tree": sequence(approve("first", HEAD))}
+    )
+    await office.admin.PublishFlowDefinition(id=drafted.id)
+    await office.admin.MigrateCase(id=case.id, reason="newer")
+    assert not (await office.todo("head"))[0].HasField("due_time")
+    assert (await later(office, days=9), state(await office.case())) == (0, "RUNNING")
