@@ -28,8 +28,8 @@ def check(company: Company) -> None:
     try:
         workdays.hours_of(company.working_hours or "")
     except ValueError:
-        facts = {"value": company.working_hours[:100], "expected": workdays.USUAL_HOURS}
-        raise Refused.fields([("working_hours", "FIELD_FORMAT", facts)]) from None
+        value = company.working_hours
+        raise Refused("FIELD_FORMAT", field="working_hours", value=value, expected=workdays.USUAL_HOURS) from None
 
 
 def leave(company: Company, *, people: int) -> None:
