@@ -31,6 +31,7 @@ function ImportFile({ document }: { document: DocumentMeta }) {
   const { mutate, isPending, error, reset } = useMutation({
     // a spreadsheet marks the beginning of its file with a character that is no part of it
     mutationFn: async (file: File) => call<Imported>("POST", method.path, { body: { text: (await file.text()).replace(/^\uFEFF/, "") } }),
+    meta: { shown: true },
     onSuccess: (done) => {
       setAsked(false);
       notifySuccess(t("calendar.imported", { created: done.createdCount, updated: done.updatedCount, unchanged: done.unchangedCount }));
