@@ -37,8 +37,11 @@ async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: in
 
 async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     """What comes after the open turns, as things stand."""
-    if case.state != "RUNNING":
-        return []
+    return _messages((await foreseen(call, case, tasks))[0]) if case.state == "RUNNING" else []
+
+
+async def foreseen(call: Call, case: Case, tasks: Sequence[Any]) -> tuple[list[Step], Walk]:
+    """The steps after the open turns of a running case, and the walk that found them."""
     walk = await conduct.resume(call, case)
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
@@ -46,7 +49,7 @@ async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_
         visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
-    return _messages(foresee(walk)[0])
+    return foresee(walk)[0], walk
 
 
 def _messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:

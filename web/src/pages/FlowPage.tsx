@@ -7,6 +7,7 @@ import { timeText } from "@/contract/format";
 import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import { Reference } from "@/documents/Reference";
+import { FlowDownload } from "./flowExport/FlowDownload";
 import { FlowOutline } from "./FlowOutline";
 import { TryFlowDialog } from "./TryFlowDialog";
 import type { FlowNode } from "./flowTree";
@@ -28,7 +29,7 @@ export default function FlowPage({ document }: { document: DocumentMeta }) {
     <>
       <GenericDetail
         document={document} without={["tree"]}
-        tools={(row) => <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>}
+        tools={(row) => <><FlowDownload document={document} id={row.id} /><Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button></>}
         more={(row) => (
           <>
             <section className="card">
@@ -56,6 +57,7 @@ function Versions({ document, id }: { document: DocumentMeta; id: string }) {
         items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
           key: String(version),
           label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
+          extra: <span onClick={(event) => event.stopPropagation()}><FlowDownload document={document} id={id} version={version} size="small" /></span>,
           children: <FlowOutline node={tree} />,
         }))}
       />
