@@ -45,8 +45,9 @@ def pages(drawing: Drawing, title: str, note: str) -> str:
     body = "".join(f"<section><h1>{escape(title)}</h1>{sheet}</section>" for sheet in sheets)
     foot = f'content: "{_css(note)}  " counter(page) " / " counter(pages); font: 8pt {FAMILY};'
     style = (
-        f"@page {{ size: A4; margin: 14mm; @bottom-right {{ {foot} }} }} body {{ margin: 0; font-family: {FAMILY}; }} h1 {{ font-size: 13pt; margin: 0 0 3mm;"
-        " } section { break-after: page; } section:last-child { break-after: auto; }"
+        f"@page {{ size: A4; margin: 14mm; @bottom-right {{ {foot} }} }} body {{ margin: 0; font-family: {FAMILY}; }}"
+        " h1 { font-size: 13pt; margin: 0 0 3mm; } section { break-after: page; }"
+        " section:last-child { break-after: auto; }"
     )
     return f'<!doctype html><html><head><meta charset="utf-8"><style>{style}</style></head><body>{body}</body></html>'
 

@@ -106,7 +106,9 @@ WRONG = {
     "a number for a name": (
         json.dumps({"format": "heyi.flow/1", "flow": {**HEAD, "name": 5}}), "content", "FLOW_FILE_UNKNOWN"
     ),
-    "a number that JSON does not have": ('{"format": "heyi.flow/1", "flow": {"tree": {"id": NaN}}}', "content", "FLOW_FILE_UNKNOWN"),
+    "a number that JSON does not have": (
+        '{"format": "heyi.flow/1", "flow": {"tree": {"id": NaN}}}', "content", "FLOW_FILE_UNKNOWN"
+    ),
     "a number without bounds": (
         '{"format": "heyi.flow/1", "flow": {"tree": {"id": 1%s}}}' % ("0" * 400), "content", "FLOW_FILE_UNKNOWN"
     ),
