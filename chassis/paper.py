@@ -1,6 +1,6 @@
 """HTML on paper: a PDF of a page that holds everything it shows.
 
-Made by a process of its own for each page (`python -m chassis.paper`, HTML on standard input, PDF on standard output):
+Made by a process of its own for each page (`chassis/printing.py`):
 the layout engine is large and busy, and a service that answers calls should be neither.
 """
 
@@ -23,7 +23,7 @@ async def pdf(html: str) -> bytes:
             # a thread waits for it: the loop's own pipes to children were seen closing under gRPC's threads
             done = await asyncio.to_thread(
                 subprocess.run,
-                [sys.executable, "-m", "chassis.paper"],
+                [sys.executable, "-m", "chassis.printing"],
                 input=html.encode(),
                 capture_output=True,
                 timeout=SECONDS,
@@ -34,18 +34,3 @@ async def pdf(html: str) -> bytes:
     if done.returncode != 0:
         raise RuntimeError(f"the print process failed: {done.stderr.decode(errors='replace')[-500:]}")
     return done.stdout
-
-
-def _print() -> None:
-    import weasyprint
-
-    def nothing(url: str) -> dict[str, object]:
-        """Nothing is fetched."""
-        raise ValueError(f"not fetched: {url[:80]}")
-
-    page = weasyprint.HTML(string=sys.stdin.buffer.read().decode(), url_fetcher=nothing)
-    sys.stdout.buffer.write(page.write_pdf())
-
-
-if __name__ == "__main__":
-    _print()

@@ -101,7 +101,7 @@ async def test_browser_flow_files_out_and_in(
     desk.expected.add(409)  # the flow itself is here already, under its code
     await screen.dialog().get_by_label(screen.t("flow.file")).set_input_files(file)
     await expect(screen.dialog().get_by_role("alert")).to_be_visible()
-    await screen.dialog().get_by_label(screen.label(FLOW, "code")).fill(f"{flow['code']}-B")
+    await screen.dialog().get_by_label(screen.asked(FLOW, "import", "code")).fill(f"{flow['code']}-B")
     await desk.picture("flow-import")
     await screen.dialog().get_by_role("button", name=spaced(screen.action(FLOW, "import"))).click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(f"{flow['code']}-B")

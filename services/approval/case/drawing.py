@@ -5,7 +5,6 @@ not taken.
 from __future__ import annotations
 
 import uuid
-import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +28,7 @@ ENDING = ("REJECTED", "RETURNED")
 # whose names stand at a node: who answered, who is asked, who was told
 SHOWN = ("OPEN", "WAITING", "APPROVED", "SKIPPED", "COPIED", *ENDING)
 MOST_NAMES = 4
+WHEN = "0000-00-00 00:00"
 
 
 async def drawing_of(call: Call, case: Case) -> pb.CaseDrawing:
@@ -56,8 +56,6 @@ class _Way:
     def __init__(self, call: Call, case: Case, visits: Mapping[str, NodeVisit], tasks: Iterable[Task]) -> None:
         self.call, self.case, self.visits = call, case, visits
         self.live = case.state in LIVE
-        zone = call.organisation.companies[case.company_id].time_zone
-        self.zone = zoneinfo.ZoneInfo(zone)
         self.tasks: dict[str, list[Task]] = {}
         for task in tasks:
             if task.visit_id == visits[task.node_id].id and task.state in SHOWN:
@@ -109,7 +107,9 @@ class _Way:
         return list(dict.fromkeys(task.assignee_id for task in self.tasks.get(node_id, ())))
 
     def details(self, node: Node, words: Words) -> list[str]:
-        """The lines below a node's name: people, and when it was done or since when it waits."""
+        """The lines below a node's name: people, and room for when it was done or since when it waits, which the page
+        says in its reader's zone.
+        """
         people = self.people(str(node["id"]))
         names = words.say("and").join(words.person(who) for who in people[:MOST_NAMES])
         said = (
@@ -117,10 +117,7 @@ class _Way:
             if len(people) > MOST_NAMES
             else [names] * bool(names)
         )
-        visit = self.visits.get(str(node["id"]))
-        if visit is not None and self.standing[str(node["id"])] in WENT:
-            said.append((visit.done_time or visit.open_time).astimezone(self.zone).strftime("%m-%d %H:%M"))
-        return said
+        return [*said, WHEN] if self.standing[str(node["id"])] in WENT else said
 
     def shape(self, shape: Shape) -> pb.DrawnShape:
         node_id = str(shape.node["id"]) if shape.node is not None else ""
@@ -132,7 +129,7 @@ class _Way:
             standing=self._standing_of(shape),
             name=str(shape.node.get("name", "")) if shape.node is not None else "".join(shape.title),
             title=shape.title,
-            details=shape.details,
+            details=[line for line in shape.details if line != WHEN],
             x=round(shape.box.x),
             y=round(shape.box.y),
             width=round(shape.box.width),

@@ -49,7 +49,7 @@ async def test_done_current_to_come_and_not_taken(office):
     assert shapes["first"].HasField("done_time")
     assert not shapes["finance"].HasField("done_time")
     name = office.service.organisation.people[stable("boss")].name
-    assert shapes["first"].details[0] == name
+    assert list(shapes["first"].details) == [name]
     lines = [pb.DrawnShape.Standing.Name(line.standing) for line in done.lines]
     assert (lines.count("NOT_TAKEN"), lines.count("DONE"), len(lines)) == (2, 10, 12)
 

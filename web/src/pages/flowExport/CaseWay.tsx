@@ -1,5 +1,5 @@
 import { Collapse, Skeleton } from "antd";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useVerb } from "@/api/documents";
 import { timeText } from "@/contract/format";
@@ -58,11 +58,16 @@ export function CaseWay({ document, id, etag }: { document: DocumentMeta; id: st
 function Way({ document, id }: { document: DocumentMeta; id: string }) {
   const { t } = useTranslation();
   const { data } = useVerb<Drawing>(document, "draw", id);
+  // Where it stands now, or else the beginning, is what is seen first on a small screen.
+  const show = useCallback((frame: HTMLDivElement | null) => {
+    const here = data?.shapes.find(({ standing }) => standing === "CURRENT") ?? data?.shapes[0];
+    if (frame && here) frame.scrollTo(here.x + here.width / 2 - frame.clientWidth / 2, here.y + here.height / 2 - frame.clientHeight / 2);
+  }, [data]);
   if (!data) return <Skeleton active title={false} />;
   if (data.shapes.length === 0) return <p className="quiet">{t("way.none")}</p>;
   return (
     <>
-      <div className="way-scroll" tabIndex={0} role="group" aria-label={methodOf(document, "draw")?.label}>
+      <div className="way-scroll" ref={show} tabIndex={0} role="group" aria-label={methodOf(document, "draw")?.label}>
         <svg viewBox={`0 0 ${data.width} ${data.height}`} width={data.width} height={data.height} aria-hidden="true">
           <defs>
             <marker id="way-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 1 L9 5 L0 9 z" fill="context-stroke" /></marker>
@@ -82,7 +87,8 @@ function Way({ document, id }: { document: DocumentMeta; id: string }) {
 }
 
 function Figure({ shape }: { shape: Shape }) {
-  const { x, y, width, height, title, details } = shape;
+  const { x, y, width, height, title } = shape;
+  const details = [...shape.details, ...whenOf(shape)];
   const middle = [x + width / 2, y + height / 2];
   if (shape.figure === "task") {
     const top = middle[1] - ((title.length + details.length) * ROW) / 2;
@@ -99,6 +105,11 @@ function Figure({ shape }: { shape: Shape }) {
     );
   }
   return <><circle cx={middle[0]} cy={middle[1]} r={width / 2} />{words}</>;
+}
+
+/** When it was done, or since when it waits; start, end and gateways say nothing. */
+function whenOf({ figure, doneTime, openTime }: Shape): string[] {
+  return figure !== "gateway" && (doneTime || openTime) ? [timeText(doneTime ?? openTime)] : [];
 }
 
 function Words({ at, title, details, anchor }: { at: number[]; title: string[]; details: string[]; anchor?: "middle" }) {
@@ -119,7 +130,7 @@ function WayList({ shapes }: { shapes: Shape[] }) {
     <ol className="hidden-text">
       {shapes.filter(({ nodeId, figure, joins }) => nodeId !== "" && figure !== "gateway" && !joins).map(({ nodeId, name, standing, employeeIds, openTime, doneTime }) => (
         <li key={nodeId}>
-          {name}: {enumLabel(meta, standings, standing)} <References document="identity.employee" ids={employeeIds} plain /> {timeText(doneTime ?? openTime ?? "")}
+          {name}: {enumLabel(meta, standings, standing)} <References document="identity.employee" ids={employeeIds} plain /> {timeText(doneTime ?? openTime)}
         </li>
       ))}
     </ol>

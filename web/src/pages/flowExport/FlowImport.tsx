@@ -8,7 +8,7 @@ import { call } from "@/api/http";
 import { useCan } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
-import { fieldOf, methodOf, type DocumentMeta } from "@/contract/meta";
+import { methodOf, type DocumentMeta } from "@/contract/meta";
 import type { FlowProblem } from "../flowTree";
 
 interface Outcome {
@@ -41,6 +41,7 @@ function ImportDialog({ document, onClose }: { document: DocumentMeta; onClose: 
   const [content, setContent] = useState("");
   const [code, setCode] = useState("");
   const [name, setName] = useState("");
+  const label = (field: string) => method.requestFields?.find((one) => one.name === field)?.label;
   const ids = { file: useId(), code: useId(), name: useId() };
   const run = useMutation({
     mutationFn: (body: { content: string; code: string; name: string; dryRun: boolean }) => call<Outcome>(method.verb, method.path, { body }),
@@ -72,10 +73,10 @@ function ImportDialog({ document, onClose }: { document: DocumentMeta; onClose: 
         </Form.Item>
         {content !== "" && (
           <>
-            <Form.Item label={fieldOf(document, "code")?.label} htmlFor={ids.code}>
+            <Form.Item label={label("code")} htmlFor={ids.code}>
               <Input id={ids.code} value={code} maxLength={40} onChange={({ target }) => setCode(target.value)} />
             </Form.Item>
-            <Form.Item label={fieldOf(document, "name")?.label} htmlFor={ids.name}>
+            <Form.Item label={label("name")} htmlFor={ids.name}>
               <Input id={ids.name} value={name} maxLength={100} onChange={({ target }) => setName(target.value)} />
             </Form.Item>
           </>
