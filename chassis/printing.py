@@ -1,4 +1,4 @@
-"""HTML on standard input, PDF on standard output. `paper.py` starts it; it imports nothing of ours, to begin at once."""
+"""HTML on standard input, PDF on standard output, for `paper.py`; it imports nothing of ours, to begin at once."""
 
 import sys
 

@@ -216,7 +216,7 @@ class _Pen:
             y += above_it
             box = Box(axis - GATEWAY / 2, y, GATEWAY, GATEWAY)
             # above the line that leaves to the right
-            label = Box(axis + 16, y + 18 - LINE * len(own_words), LABEL_WIDTH, LINE * len(own_words))
+            label = Box(axis + 22, y + 18 - LINE * len(own_words), LABEL_WIDTH, LINE * len(own_words))
             split = Shape(name, look, box, node, title=tuple(own_words), label=label if own_words else None)
             self.put(split, above, within)
             if not columns:
@@ -240,7 +240,7 @@ class _Pen:
                 )  # fmt: skip
             return joining
 
-        named = 16 + LABEL_WIDTH if own_words else 0
+        named = 22 + LABEL_WIDTH if own_words else 0
         if not columns:
             return _Block(GATEWAY / 2, max(GATEWAY / 2, named), height + above_it, place)
         return _Block(max(own, GATEWAY / 2), max(edge - SIDE_GAP - own, named), height + above_it, place)

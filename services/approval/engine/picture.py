@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from approval.engine.layout import EVENT, FONT, LINE, Box, Drawing, Edge, Shape, clean
+from approval.engine.layout import EVENT, FONT, GAP, LINE, Box, Drawing, Edge, Shape, clean
 
 FAMILY = "'Noto Sans CJK SC', 'WenQuanYi Zen Hei', 'Microsoft YaHei', sans-serif"
 # what a sheet of A4 holds within its margins, in pixels of 1/96 inch: 182 mm by 245 mm, and the title above
@@ -59,7 +59,7 @@ def _cuts(drawing: Drawing, room: float) -> list[tuple[float, float]]:
     cuts, top = [], 0.0
     while drawing.height - top > room:
         wanted = top + room
-        free = [box.y - 4 for box in boxes if top + room / 3 < box.y - 4 <= wanted and _free(boxes, box.y - 4)]
+        free = [y for y in (box.y - GAP / 2 for box in boxes) if top + room / 3 < y <= wanted and _free(boxes, y)]
         bottom = max(free, default=wanted)
         cuts.append((top, bottom))
         top = bottom
