@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import preview
+from approval.case import conduct, preview
 from approval.case.model import Case, NodeVisit
 from approval.case.rules import LIVE
 from approval.engine.layout import Edge, Node, Shape, draw
 from approval.engine.words import Words
 from approval.flow_definition.model import FlowVersion
 from approval.task.model import Task
+from chassis import ids
 from chassis.call import Call
 from heyi.approval.v1 import cases_pb2 as pb
 
@@ -71,10 +72,11 @@ class _Way:
         tasks = (await call.db.execute(turns)).scalars().all()
         way = cls(call, case, visits, tasks)
         if case.state == "RUNNING":
-            steps, walk = await preview.foreseen(call, case, tasks)
+            walk = await conduct.resume(call, case)
+            steps = preview.ahead(walk, tasks)
             way.ahead = {visit.node.id: [] for visit in walk.opened}
             for step in steps:
-                way.ahead.setdefault(step.node.id, []).extend(step.employee_ids)
+                way.ahead.setdefault(step.node_id, []).extend(map(ids.parse, step.employee_ids))
         way._stand(tree, taken=True)
         return way
 
