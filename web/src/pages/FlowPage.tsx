@@ -69,8 +69,7 @@ function Versions({ document, id }: { document: DocumentMeta; id: string }) {
         items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
           key: String(version),
           label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
-          extra: <span onClick={(event) => event.stopPropagation()}><FlowDownload document={document} id={id} version={version} size="small" /></span>,
-          children: <FlowOutline node={tree} />,
+          children: <><FlowDownload document={document} id={id} version={version} size="small" /><FlowOutline node={tree} /></>,
         }))}
       />
     </section>
