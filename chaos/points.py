@@ -119,7 +119,7 @@ async def _timer(client: Client, scene: Scene) -> None:
     tree = {
         "id": "start", "kind": "sequence",
         "children": [
-            {"id": "wait", "kind": "delay", "name": "等待", "until": "need_date"},
+            {"id": "wait", "kind": "delay", "name": "等待", "until_field": "need_date"},
             {"id": "head", "kind": "approve", "name": "负责人", "approvers": [{"kind": "department_head"}]},
         ],
     }  # fmt: skip

@@ -30,7 +30,7 @@ KEYS = {
     "condition": {"branches"},
     "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "timeout"},
     "copy": {"approvers"},
-    "delay": {"hours", "days", "until"},
+    "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
 }
 # people read their names
@@ -299,16 +299,18 @@ class _Reader:
         path, given = head[2], sorted(KEYS["delay"] & raw.keys())
         if len(given) != 1:
             key = given[1] if given else "hours"
-            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="hours | days | until")
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="hours | days | until_field")
             return Delay(*head)
         (key,) = given
         value = raw[key]
         hours = _number(value, LONGEST_HOURS) if key == "hours" else 0
         days = _whole(value) if key == "days" else 0
         days = days if 0 < days <= LONGEST_DAYS else 0
-        until = value if key == "until" and isinstance(value, str) and FIELD.fullmatch(value) else ""
+        until = value if key == "until_field" and isinstance(value, str) and FIELD.fullmatch(value) else ""
         if not (hours or days or until):
-            allowed = {"hours": f"> 0, <= {LONGEST_HOURS}", "days": f"1-{LONGEST_DAYS}", "until": FIELD.pattern}[key]
+            allowed = {"hours": f"> 0, <= {LONGEST_HOURS}", "days": f"1-{LONGEST_DAYS}", "until_field": FIELD.pattern}[
+                key
+            ]
             self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed=allowed)
         return Delay(*head, hours=hours, days=days, until=until)
 

@@ -219,7 +219,7 @@ async def test_a_jump_drops_the_times_of_what_it_leaves(office):
     [
         ({"hours": 2}, {"minutes": 119}, {"minutes": 1}),
         ({"days": 1}, {"hours": 23}, {"hours": 1}),
-        ({"until": "need_date"}, {"hours": 38}, {"hours": 1}),
+        ({"until_field": "need_date"}, {"hours": 38}, {"hours": 1}),
     ],
 )
 async def test_a_case_waits_at_a_node_and_says_so(office, wait, too_early, in_time):
@@ -235,7 +235,7 @@ async def test_a_case_waits_at_a_node_and_says_so(office, wait, too_early, in_ti
 
 
 async def test_a_document_that_does_not_name_the_day_waits_for_an_administrator(office):
-    await office.flow(sequence(delay("pause", until="need_date"), approve("first", HEAD)))
+    await office.flow(sequence(delay("pause", until_field="need_date"), approve("first", HEAD)))
     case = await office.submit(facts={"need_date": "soon"})
     assert (state(case), case.park_reason) == ("PARKED", "CASE_DELAY_DATE")
     assert dict(case.park_facts) == {"node": "PAUSE", "field": "need_date"}
@@ -305,7 +305,7 @@ async def test_a_preview_shows_where_it_waits(office):
         (delay("first"), "FLOW_NODE_VALUE", "hours"),
         (delay("first", hours=1, days=1), "FLOW_NODE_VALUE", "hours"),
         (delay("first", days=1.5), "FLOW_NODE_VALUE", "days"),
-        (delay("first", until="Need Date"), "FLOW_NODE_VALUE", "until"),
+        (delay("first", until_field="Need Date"), "FLOW_NODE_VALUE", "until_field"),
         ({"id": "first", "kind": "trigger", "name": "T"}, "FLOW_NODE_VALUE", "topic"),
         ({"id": "first", "kind": "trigger", "name": "T", "topic": "a b"}, "FLOW_NODE_VALUE", "topic"),
     ],

@@ -82,7 +82,7 @@ def _approval(rules: list[Any], policies: dict[str, Any]) -> dict[str, Any]:
 
 APPROVALS = st.tuples(st.lists(RULES, min_size=1, max_size=3), POLICIES).map(lambda both: _approval(*both))
 DELAYS = st.sampled_from(
-    [{"hours": 1}, {"days": 2}, {"until": "need_date"}, {"until": "need_date"}, {"until": "missing"}]
+    [{"hours": 1}, {"days": 2}, {"until_field": "need_date"}, {"until_field": "need_date"}, {"until_field": "missing"}]
 ).map(lambda wait: {"id": "d", "kind": "delay", "name": "D", **wait})
 TRIGGERS = st.just({"id": "t", "kind": "trigger", "name": "T", "topic": "told"})
 COPIES = st.lists(RULES, min_size=1, max_size=2).map(lambda rules: copy("k", *rules))
