@@ -6,6 +6,11 @@ nowhere. Whoever is bound to the own company cannot choose another one, whatever
 
 A call says nothing: no field is filled in, no document named, and what changes something has no idempotency key. The
 permission is judged first, so whoever may is told what is missing, and nothing happens.
+
+matrix_documents.csv says it of documents: a draft of shenjiayi's in Shanghai's workshop, and an order of Shanghai's,
+for herself, somebody in her department, in another department, in another company, the head of her department, and
+those with a right of their own. `+` reaches the document, for `0` there is none, `-` may not do such a thing to any. A
+change comes with an etag that is nobody's: whoever reaches the document is told so, and nothing happens.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ from typing import Any
 
 import pytest
 from api import Direct, Session, direct
+from papers import title_of, written
+from screen import ORDERS, REQUISITIONS
 from test_api_cutoff import switch
 
 from chassis import contract
@@ -27,8 +34,15 @@ from infra.local.demo.records import id_of
 from infra.local.instance import SERVICES
 
 METHODS = {name.removeprefix("heyi.").replace(".v1.", "."): m for name, m in contract.load().methods.items()}
-with (Path(__file__).parent / "matrix.csv").open(encoding="utf-8", newline="") as file:
-    TABLE = {row.pop("rpc"): row for row in csv.DictReader(file)}
+
+
+def by_hand(name: str) -> dict[str, dict[str, str]]:
+    """A table: cells by RPC and person."""
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
+        return {row.pop("rpc"): row for row in csv.DictReader(file)}
+
+
+TABLE, DOCUMENTS = by_hand("matrix.csv"), by_hand("matrix_documents.csv")
 # what each column stands for
 PEOPLE = {
     "admin": "administrator",
@@ -143,3 +157,38 @@ async def test_matrix_of_a_leaver(instance: Any, door: Any, record_property: Cal
         await switch(admin, LEAVER, "enable")
     wrong = [f"{target}: {name}: {answer}" for (name, target), answer in found.items() if answer != SIGNED_OUT]
     count(record_property, len(found), wrong)
+
+
+def about(method: Method, document_id: str) -> Any:
+    """A request about a document, of a version that it never had."""
+    request = method.request()
+    named = request
+    if "id" not in request.DESCRIPTOR.fields_by_name:  # an update carries the document itself
+        named = getattr(request, next(f.name for f in request.DESCRIPTOR.fields if f.name != "update_mask"))
+        request.update_mask.paths.append("title" if "title" in named.DESCRIPTOR.fields_by_name else "notes")
+    fields = {"id": document_id, "etag": "never", "reason": "核对"}
+    for name in fields.keys() & set(named.DESCRIPTOR.fields_by_name):
+        setattr(named, name, fields[name])
+    return request
+
+
+async def test_matrix_of_documents(instance: Any, door: Any, record_property: Callable[[str, object], None]) -> None:
+    shanghai = id_of("identity.company", "SH")
+    draft = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "10"})
+    [order] = (await (await door("dingxiaoyan")).get(ORDERS, company=shanghai, pageSize=1))["purchaseOrders"]
+    people = next(iter(DOCUMENTS.values()))
+    tokens = {who: await (await door(who)).token() for who in people}
+    wrong = []
+    async with direct(instance) as services:
+        for name, row in DOCUMENTS.items():
+            method = METHODS[name]
+            request = about(method, draft["id"] if "Requisition" in name else order["id"])
+            reached = ("OK", "") if method.read_only else ("ABORTED", "STALE_ETAG")
+            must = {"+": reached, "0": ("NOT_FOUND", "DOCUMENT_NOT_FOUND"), "-": DENIED}
+            for who, cell in row.items():
+                company = "" if who in SUZHOU else shanghai
+                answer = await services.ask(method, tokens[who], request=request, company=company)
+                if answer != must[cell]:
+                    wrong.append(f"{name} by {who}: {answer}, not {must[cell]}")
+    await (await door("requester")).call("DELETE", f"{REQUISITIONS}/{draft['id']}")
+    count(record_property, len(DOCUMENTS) * len(people), wrong)
