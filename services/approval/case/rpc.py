@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, migration, preview, steering
+from approval.case import conduct, migration, preview, steering, timing
 from approval.case.arrival import case_of
+from approval.case.drawing import drawing_of
 from approval.case.model import Case
 from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
 from approval.lookups import flow_at
@@ -57,8 +58,12 @@ class Cases:
         if "jump" in reply.allowed_actions and case.flow_version_id:
             reply.nodes.extend(steering.nodes_of(await flow_at(call, case.flow_version_id)))
         reply.opinions.extend(call.reply(opinion) for opinion in opinions)
+        reply.delays.extend(await timing.delays_of(call, case))
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
+
+    async def DrawCase(self, request: Any, call: Call) -> Any:
+        return await drawing_of(call, await find(call, request.id))
 
     async def ListCases(self, request: Any, call: Call) -> Any:
         return await call.page(Case, request, where=[visible(call)], scope=False)
