@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from google.protobuf import empty_pb2
 
 from chassis import canonical
-from chassis.call import Call, Refused
+from chassis.call import Call, Refused, same_version
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
@@ -217,9 +217,11 @@ def _visible(call: Call) -> sa.ColumnElement[bool]:
 
 
 async def _load(key: str, call: Call, *, etag: str | None = None) -> PurchaseRequisition:
-    requisition = await call.load(PurchaseRequisition, key, etag=etag)
+    requisition = await call.load(PurchaseRequisition, key)
     if requisition.submission == 0 and requisition.owner_id != call.actor.employee_id:
         raise Refused("DOCUMENT_NOT_FOUND", document_type="PurchaseRequisition", id=key)
+    # only now: a wrong etag would tell that there is a draft
+    same_version(requisition, etag)
     return requisition
 
 
