@@ -59,6 +59,7 @@ async def world_of(
         limits=await limits_for(call, case.company_id, flow),
         named=named,
         foreseeing=foreseeing,
+        chosen={node: [uuid.UUID(who) for who in people] for node, people in (case.chosen or {}).items()},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from approval.case import conduct
 from approval.case.model import Case
-from approval.engine.approvers import Asked
+from approval.engine.approvers import Asked, chosen_by_requester
 from approval.engine.tree import Flow
 from approval.engine.walk import Step, Turn, Walk, foresee
 from approval.lookups import NoFlow, choose_flow, world_of
@@ -61,6 +61,7 @@ def _messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
             reason=step.reason,
             reason_facts=step.facts,
             path=str(step.round),
+            needs_choice=chosen_by_requester(step.node),
         )
         for step in steps
     ]

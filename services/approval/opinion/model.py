@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base, refers_to
@@ -13,7 +14,7 @@ from chassis.call import Call
 from chassis.db import Document, Searchable
 from heyi.approval.v1 import opinions_pb2 as pb
 
-DECISIONS = ("APPROVE", "REJECT", "RETURN")
+DECISIONS = ("APPROVE", "REJECT", "RETURN", "HANDLE")
 
 
 class Opinion(Searchable, Document, Base):
@@ -33,6 +34,9 @@ class Opinion(Searchable, Document, Base):
     node_name: Mapped[str] = mapped_column(default="")
     employee_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list)
     content_hash: Mapped[str] = mapped_column(default="")
+    target_name: Mapped[str] = mapped_column(default="")
+    straight_back: Mapped[bool] = mapped_column(default=False)
+    handled: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
