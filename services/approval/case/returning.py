@@ -1,8 +1,8 @@
 """A turn that is returned to a node before it, instead of to the requester.
 
 The case leaves the node and everything beside it up to the sequence in which the target stands before it: other
-branches of a parallel keep standing where both are inside one branch, and are left where the target is outside. What was
-agreed at the target and behind it counts no more, so nobody is passed over for it. At the target everybody is asked.
+branches of a parallel keep standing where both are inside one branch, and are left where the target is outside. What
+was agreed at the target and behind it counts no more, so it passes nobody over. At the target everybody is asked.
 """
 
 from __future__ import annotations
