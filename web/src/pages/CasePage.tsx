@@ -8,6 +8,7 @@ import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
+import { HandledValues, lastHandled } from "@/documents/Handled";
 import { TaskContent } from "./TaskContent";
 
 /** Shown in the header, the timeline or the request itself, or of use to programs only. */
@@ -23,7 +24,7 @@ export default function CasePage({ document }: { document: DocumentMeta }) {
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
-        side={(row) => <Asked row={row as Case} />} more={(row) => <Content row={row as Case} />}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <><Handled row={row as Case} /><Content row={row as Case} /></>}
       />
       {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>
@@ -77,6 +78,19 @@ function Asked({ row }: { row: Case }) {
       <h2>{t("case.asked")}</h2>
       <small>{other.title}</small>
       <div><AppLink to={inItsCompany(routeOf(other, row.documentId), row)}>{row.documentNumber || row.title}</AppLink></div>
+    </section>
+  );
+}
+
+/** What was filled in on the way. */
+function Handled({ row }: { row: Case }) {
+  const { t } = useTranslation();
+  const fields = lastHandled(row.opinions);
+  if (fields.length === 0) return null;
+  return (
+    <section className="card" aria-label={t("case.handled")}>
+      <h2>{t("case.handled")}</h2>
+      <HandledValues fields={fields} />
     </section>
   );
 }
