@@ -27,6 +27,11 @@ def left_as_json(left: Sequence[Left]) -> list[Any] | None:
     return kept or None
 
 
+def ids_in(kept: Sequence[Any] | None) -> list[str]:
+    """The nodes that are entered again, by their ids."""
+    return [key for one in kept or () for key in (one["node_id"], *ids_in(one["left"]))]
+
+
 def left_of(visit: Visit, kept: Sequence[Any] | None) -> list[Left]:
     """What a node was come to from; its turns stand at no node until they are asked again."""
     return [
