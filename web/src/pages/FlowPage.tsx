@@ -7,6 +7,7 @@ import { timeText } from "@/contract/format";
 import { fieldOf, methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import { Reference } from "@/documents/Reference";
+import { FlowDownload } from "./flowExport/FlowDownload";
 import { FlowOutline } from "./FlowOutline";
 import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
 import { TryFlowDialog } from "./TryFlowDialog";
@@ -33,6 +34,7 @@ export default function FlowPage({ document }: { document: DocumentMeta }) {
         document={document} without={["tree"]}
         tools={(row) => (
           <>
+            <FlowDownload document={document} id={row.id} />
             <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>
             {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setComparing(row)}>{methodOf(document, "compare")!.label}</Button>}
             {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setMigrating(row)}>{methodOf(document, "previewMigration")!.label}</Button>}
@@ -67,7 +69,7 @@ function Versions({ document, id }: { document: DocumentMeta; id: string }) {
         items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
           key: String(version),
           label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
-          children: <FlowOutline node={tree} />,
+          children: <><FlowDownload document={document} id={id} version={version} size="small" /><FlowOutline node={tree} /></>,
         }))}
       />
     </section>
