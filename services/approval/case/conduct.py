@@ -15,31 +15,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from approval.case import timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
+from approval.case.telling import announce, concerned, name_of, tell, tell_administrators
 from approval.engine import ballot
-from approval.engine.approvers import World, administrators, named_before
-from approval.engine.tree import Flow
+from approval.engine.approvers import World, named_before
+from approval.engine.tree import Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
-from approval.notice.model import Notice
 from approval.opinion.model import Opinion
 from approval.task.model import Task
 from approval.task.rules import OPINIONS
 from chassis.call import Call, Refused
 from chassis.ids import uuid7
 from chassis.states import advance
-from heyi.approval.v1 import cases_pb2, notices_pb2
+from heyi.approval.v1 import cases_pb2
 
-EVENTS = {
-    "RUNNING": cases_pb2.CaseAdvanced,
-    "APPROVED": cases_pb2.CaseApproved,
-    "REJECTED": cases_pb2.CaseRejected,
-    "RETURNED": cases_pb2.CaseReturned,
-    "WITHDRAWN": cases_pb2.CaseWithdrawn,
-    "PARKED": cases_pb2.CaseParked,
-    "SUSPENDED": cases_pb2.CaseSuspended,
-}
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
 LIVE = ("OPEN", "WAITING")
@@ -106,6 +98,29 @@ async def decide(
     await answered(call, case, task, text, stored, turns, named=named)
 
 
+async def decide_itself(call: Call, case: Case, task: Task, action: str, facts: Mapping[str, str]) -> None:
+    """Nobody answered in time and the flow decides: that counts at the node, and as nobody's agreement."""
+    advance(task, action)
+    task.done_time, task.by_system, case.undo = call.now(), True, None
+    say(call, case, OPINIONS[action], task=task, reason="opinion.timeout", reason_facts=facts)
+    if ballot.final(action, task):
+        because = f"task.case_{task.state.lower()}"
+        await end(call, case, task.state, note="", because=because, but=task.id, notice="notice.timed_out")
+        return
+    await answered(call, case, task, case.note, *await where_it_stands(call, case))
+
+
+async def go_on_after(
+    call: Call, case: Case, visit_id: uuid.UUID, stored: Iterable[NodeVisit], turns: Iterable[Any]
+) -> None:
+    """The time of a node that waited has come."""
+    walk, rows = await walk_of(call, case, stored)
+    visit = next(visit for visit in walk.visits if visit.id == visit_id)
+    say(call, case, "DELAY", node_name=visit.node.name)
+    walk.finish(visit, visit.agreed)
+    await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
+
+
 def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]:
     """How the case stands before an agreement: enough to bring that back (`handing.take_back`)."""
     visits = {str(row.id): [row.state, [str(who) for who in row.agreed_ids]] for row in stored}
@@ -141,7 +156,7 @@ async def answered(
                 facts = {"name": name_of(call, call.actor.employee_id)}
                 await cancel(call, behind, Task.id != task.id, because="task.line_refused", facts=facts)
             opened = await open_due(call, case, here)
-            wait_for(case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
+            await wait_for(call, case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
             announce(call, case)
 
 
@@ -164,7 +179,8 @@ async def _node_agreed(
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
     if visit.left:
         case.round += 1  # what was left is entered once more
-    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ("APPROVED", "SKIPPED")})
+    agreed = {turn.assignee_id for turn in here if turn.state in ("APPROVED", "SKIPPED") and not turn.by_system}
+    walk.finish(visit, agreed)
     following = next((opened.node for opened in walk.opened if _to_be_named(opened)), None)
     if following is not None and named is not None and not named:
         raise Refused.fields([("next_ids", "TASK_NEXT_MISSING", {"node": following.name})])
@@ -180,8 +196,8 @@ async def open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
     opened = await call.db.execute(
         sa.update(Task)
         .where(Task.id.in_([turn.id for turn in due]))
-        .values(state="OPEN", open_time=now, updated_at=now, version=Task.version + 1)
-        .returning(Task.id, Task.assignee_id, Task.open_time)
+        .values(state="OPEN", open_time=now, due_time=None, updated_at=now, version=Task.version + 1)
+        .returning(Task.id, Task.node_id, Task.assignee_id, Task.open_time, Task.due_time)
         .execution_options(**UNSEEN)
     )
     rows = list(opened.all())
@@ -205,20 +221,29 @@ async def retry(call: Call, case: Case) -> None:
 
 
 async def end(
-    call: Call, case: Case, state: str, *, note: str, because: str, but: uuid.UUID | None = None, silent: bool = False
+    call: Call,
+    case: Case,
+    state: str,
+    *,
+    note: str,
+    because: str,
+    but: uuid.UUID | None = None,
+    silent: bool = False,
+    notice: str = "",
 ) -> None:
     """The case is over: nobody's turn stays open."""
     waiting = case.waiting_on_ids
-    facts = {"name": name_of(call, call.actor.person)}
+    facts = {"name": name_of(call, call.actor.person) or case.flow_name}
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
     await leave_nodes(call, NodeVisit.case_id == case.id)
     case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
-    wait_for(case, [])
+    await wait_for(call, case, [])
     announce(call, case)
     if silent:
         return
     if state in OUTCOMES:
-        await tell(call, case, [case.requester_id], OUTCOMES[state], person=facts["name"], text=note[:200])
+        key = notice or OUTCOMES[state]
+        await tell(call, case, [case.requester_id], key, person=facts["name"], text=note[:200])
     else:
         await tell(call, case, waiting, "notice.withdrawn")
 
@@ -347,6 +372,7 @@ async def settle(
     tasks = [_store_turn(call, case, turn, now) for turn in turns]
     for visit in walk.passed:
         say(call, case, "SKIP", node_name=visit.node.name)
+    _trigger(call, case, [visit.node for visit in walk.triggered if isinstance(visit.node, Trigger)])
     case.agreed_ids = list(walk.agreed)
     let_read(call, case, [task.assignee_id for task in tasks])
     asked = [task for task in tasks if task.state == "OPEN"]
@@ -357,9 +383,11 @@ async def settle(
         case.decide_time, case.undo = now, None
         if still_open:
             await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
-        wait_for(case, [])
+        await wait_for(call, case, [])
     else:
-        wait_for(case, [*still_open, *asked])
+        for visit in walk.delayed:
+            timing.wait(call, case, visit)
+        await wait_for(call, case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
         announce(call, case)
     await tell(call, case, [task.assignee_id for task in asked], todo[0], **todo[1])
@@ -371,6 +399,15 @@ async def settle(
         await tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
     if outcome == "PARKED":
         await tell_administrators(call, case)
+
+
+def _trigger(call: Call, case: Case, nodes: Sequence[Trigger]) -> None:
+    """Tell other services; all that one step came by in one event."""
+    for node in nodes:
+        say(call, case, "TRIGGER", node_name=node.name, text=node.topic)
+    if nodes:
+        told = [cases_pb2.CaseTrigger(node_id=node.id, node_name=node.name, topic=node.topic) for node in nodes]
+        call.announce(cases_pb2.CaseTriggered, case, audience=concerned(case), triggers=told)
 
 
 def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, now: datetime.datetime) -> None:
@@ -447,9 +484,13 @@ def say(
     task: Task | None = None,
     node_name: str = "",
     employee_ids: Iterable[uuid.UUID] = (),
+    reason: str = "",
+    reason_facts: Mapping[str, str] | None = None,
     **more: Any,
 ) -> None:
-    """Keep what was said or decided; `employee_ids` are those whom it names, `more` is of the kind."""
+    """Keep what was said or decided; `employee_ids` are those whom it names, `reason` why the flow itself did it, `more`
+    is of the kind.
+    """
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -462,6 +503,8 @@ def say(
             node_name=task.node_name if task else node_name,
             employee_ids=list(employee_ids),
             content_hash=case.content_hash,
+            reason=reason,
+            reason_facts=dict(reason_facts) if reason_facts else None,
             **more,
         )
     )
@@ -505,50 +548,12 @@ def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
     call.grant_read(case, employee_ids)
 
 
-def wait_for(case: Case, turns: Iterable[Any]) -> None:
-    """Whose decision is open, and since when the oldest of them."""
+async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
+    """Whose decision is open, and since when the oldest of them; their timers run from now on, others' stop."""
     turns = list(turns)
     case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
-
-
-# ---- telling
-
-
-def announce(call: Call, case: Case) -> None:
-    call.announce(EVENTS[case.state], case, audience=concerned(case))
-
-
-def concerned(case: Case) -> list[uuid.UUID]:
-    return list(dict.fromkeys([case.requester_id, *case.participant_ids]))
-
-
-async def tell_administrators(call: Call, case: Case) -> None:
-    await tell(call, case, administrators(await world_of(call, case)), "notice.parked")
-
-
-async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
-    """One notice for each turn or outcome, on the record and live on the person's screen."""
-    known = {"requester": name_of(call, case.requester_id), "number": case.document_number, "title": case.title}
-    for employee_id in employee_ids:
-        notice = call.add(
-            Notice(
-                company_id=case.company_id,
-                employee_id=employee_id,
-                text_key=text_key,
-                text_facts={**known, **facts},
-                document_type=case.document_type,
-                document_id=case.document_id,
-                document_number=case.document_number,
-                case_id=case.id,
-            )
-        )
-        call.announce(notices_pb2.NoticeCreated, notice, audience=[employee_id])
-
-
-def name_of(call: Call, employee_id: uuid.UUID | None) -> str:
-    person = call.organisation.people.get(employee_id) if employee_id else None
-    return person.name if person else ""
+    await timing.keep(call, case, turns)
 
 
 def _one_of(column: Any, *states: str) -> Any:
@@ -556,7 +561,10 @@ def _one_of(column: Any, *states: str) -> Any:
     return column.in_([sa.literal_column(f"'{state}'") for state in states])
 
 
-_TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
+_TURN = (
+    Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.open_time, Task.due_time, Task.line,
+    Task.place, Task.veto, Task.by_system,
+)  # fmt: skip
 STANDING = (
     sa.select(NodeVisit, *_TURN)
     .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))

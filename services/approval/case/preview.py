@@ -54,7 +54,9 @@ def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
-        visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
+        visit.agreed |= {
+            task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED") and not task.by_system
+        }
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
     return messages(foresee(walk)[0])

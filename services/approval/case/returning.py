@@ -88,6 +88,8 @@ async def _agreed(call: Call, case: Case, undone: Sequence[str]) -> set[uuid.UUI
     counts = sa.and_(NodeVisit.state != "CANCELLED", NodeVisit.node_id.not_in(undone))
     standing = sa.and_(NodeVisit.id == Task.visit_id, counts)
     agreed = (
-        sa.select(Task.assignee_id).join(NodeVisit, standing).where(Task.case_id == case.id, Task.state == "APPROVED")
+        sa.select(Task.assignee_id)
+        .join(NodeVisit, standing)
+        .where(Task.case_id == case.id, Task.state == "APPROVED", ~Task.by_system)
     )
     return set((await call.db.execute(agreed)).scalars())

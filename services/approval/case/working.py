@@ -70,7 +70,7 @@ async def claim(call: Call, case: Case, task: Task) -> None:
     facts = {"name": conduct.name_of(call, task.assignee_id)}
     await conduct.cancel(call, others, because=CLAIMED, facts=facts)
     _, turns = await conduct.where_it_stands(call, case)
-    conduct.wait_for(case, [turn for turn in turns if turn.state == "OPEN"])
+    await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
 
 
@@ -92,6 +92,6 @@ async def unclaim(call: Call, case: Case, task: Task, text: str) -> None:
     asked = [row.assignee_id for row in again.all() if row.state == "OPEN"]
     _, turns = await conduct.where_it_stands(call, case)
     opened = await conduct.open_due(call, case, [turn for turn in turns if turn.visit_id == task.visit_id])
-    conduct.wait_for(case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
+    await conduct.wait_for(call, case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
     conduct.announce(call, case)
     await conduct.tell(call, case, asked, "notice.todo")

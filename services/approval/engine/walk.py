@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from approval.engine import ballot, conditions
 from approval.engine.approvers import Asked, World, approvers_of, chosen_by_requester, told_by, variables_of
-from approval.engine.tree import Approve, Chain, Condition, Copy, Flow, Handle, Node, Parallel, way_to
+from approval.engine.tree import Approve, Chain, Condition, Copy, Delay, Flow, Handle, Node, Parallel, Trigger, way_to
 
 NO_FACTS: Mapping[str, str] = {}
 
@@ -83,12 +83,14 @@ class Walk:
         # nodes whose people or way will be known later, and why: only when foreseeing
         self.later: list[tuple[Visit, str]] = []
         self.handled_later = False  # a way was foreseen through work that is still to be done
+        self.delayed: list[Visit] = []  # nodes at which the case waits for a time
+        self.triggered: list[Visit] = []  # nodes that tell other services
         self.rejected: Visit | None = None
         self.finished = False
 
     @property
     def outcome(self) -> str:
-        """How the case stands after the walk: RUNNING exactly where somebody's turn is open."""
+        """How the case stands after the walk: RUNNING exactly where somebody's turn is open or a time waited for."""
         if self.rejected is not None:
             return "REJECTED"
         if self.finished:
@@ -106,7 +108,7 @@ class Walk:
         self.finished = visit.state == "DONE"
 
     def finish(self, visit: Visit, agreed: Iterable[uuid.UUID]) -> None:
-        """The people asked at a node agreed; go on from there."""
+        """The people asked at a node agreed, or its time has come (then who agreed before); go on from there."""
         self.agreed |= set(agreed)
         visit.agreed, visit.state = frozenset(agreed), "DONE"
         self._done(visit)
@@ -238,6 +240,11 @@ class Walk:
                 self._tell(visit, node)
             case Approve() as node:
                 self._ask(visit, node)
+            case Delay() as node:
+                self._wait(visit, node)
+            case Trigger():
+                self.triggered.append(visit)
+                visit.state = "DONE"
             case _:
                 raise AssertionError(f"no such node: {visit.node}")
 
@@ -284,6 +291,13 @@ class Walk:
             self.turns += [Turn(visit, asked, "COPIED", "") for asked in told_by(node, self.world)]
         except conditions.ConditionFailed as failed:
             self._stop(visit, failed)
+
+    def _wait(self, visit: Visit, node: Delay) -> None:
+        if node.until and day_of(self.world.facts.get(node.until)) is None:
+            visit.state, visit.stuck_reason = "STUCK", "CASE_DELAY_DATE"
+            visit.stuck_facts = {"node": node.name or node.id, "field": node.until}
+            return
+        self.delayed.append(visit)
 
     def _ask(self, visit: Visit, node: Approve, *, again: bool = False) -> None:
         if self._known_later(visit, *(rule.expression for rule in node.approvers)):
@@ -349,6 +363,14 @@ class Walk:
         self.finished = True
 
 
+def day_of(value: object) -> datetime.date | None:
+    """The day that a field of a document's facts names."""
+    try:
+        return datetime.date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def kind_of(node: Node) -> str:
     """The kind of a node, as a step or a turn at it says."""
     return {Handle: "handle", Copy: "copy", Condition: "condition"}.get(type(node), "approve")
@@ -381,11 +403,13 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
         fresh, shown = walk.turns[shown:], len(walk.turns)
         passed = [(v, Step(v.node, "approve", "", 0, (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
         passed += [(v, Step(v.node, kind_of(v.node), "", 0, (), reason, NO_FACTS, number)) for v, reason in walk.later]
+        passed += [(v, _delay_step(v.node, number)) for v in walk.delayed if isinstance(v.node, Delay)]
+        walk.delayed.clear()
         walk.passed.clear()
         walk.later.clear()
         at = {visit: position for position, visit in enumerate(walk.visits)}
         steps += [step for _, step in sorted([*_steps(fresh, number), *passed], key=lambda found: at[found[0]])]
-        asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve)]
+        asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve | Delay)]
         if not asking or walk.rejected is not None:
             break
         for visit in asking:
@@ -395,6 +419,15 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
             walk.handled_later = walk.handled_later or isinstance(visit.node, Handle)
             walk.finish(visit, () if isinstance(visit.node, Handle) else {*visit.agreed, *people})
     return steps, walk.rejected or walk.stuck
+
+
+def _delay_step(node: Delay, number: int) -> Step:
+    reason, facts = "step.delay_hours", {"hours": f"{node.hours:g}"}
+    if node.days:
+        reason, facts = "step.delay_days", {"days": str(node.days)}
+    elif node.until:
+        reason, facts = "step.delay_until", {"field": node.until}
+    return Step(node, "delay", "", 0, (), reason, facts, number)
 
 
 def _steps(turns: list[Turn], number: int) -> list[tuple[Visit, Step]]:

@@ -34,6 +34,9 @@ class Opinion(Searchable, Document, Base):
     node_name: Mapped[str] = mapped_column(default="")
     employee_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list)
     content_hash: Mapped[str] = mapped_column(default="")
+    # why the flow itself acted: a message key, with facts
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     target_name: Mapped[str] = mapped_column(default="")
     straight_back: Mapped[bool] = mapped_column(default=False)
     handled: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -70,6 +70,8 @@ export interface Task extends Row {
   currency: string;
   contentHash: string;
   urgeTime: string | null;
+  dueTime: string | null;
+  bySystem: boolean;
 }
 
 export interface Opinion extends Row {
@@ -81,6 +83,8 @@ export interface Opinion extends Row {
   straightBack: boolean;
   handled?: { fields?: HandledField[] } | null;
   employeeIds: string[];
+  reason: string;
+  reasonFacts: Record<string, string>;
   createTime: string;
 }
 
@@ -101,6 +105,7 @@ export interface Case extends Row {
   parkReason: string;
   parkFacts: Record<string, string>;
   nodes: { nodeId: string; nodeName: string }[];
+  delays: { nodeId: string; nodeName: string; dueTime: string | null }[];
 }
 
 export interface RequisitionLine {
