@@ -488,8 +488,8 @@ def say(
     reason_facts: Mapping[str, str] | None = None,
     **more: Any,
 ) -> None:
-    """Keep what was said or decided; `employee_ids` are those whom it names, `reason` why the flow itself did it, `more`
-    is of the kind.
+    """Keep what was said or decided. `employee_ids` are whom it names, `reason` why the flow itself did it, `more` is
+    of its kind.
     """
     call.add(
         Opinion(
