@@ -85,7 +85,14 @@ async def unclaim(call: Call, case: Case, task: Task, text: str) -> None:
     again = await call.db.execute(
         sa.update(Task)
         .where(taken, Task.assignee_id.not_in(here))
-        .values(state=Task.state_before, done_time=None, end_reason="", end_facts={}, version=Task.version + 1)
+        .values(
+            state=Task.state_before,
+            done_time=None,
+            due_time=None,
+            end_reason="",
+            end_facts={},
+            version=Task.version + 1,
+        )
         .returning(Task.assignee_id, Task.state)
         .execution_options(**conduct.UNSEEN)
     )

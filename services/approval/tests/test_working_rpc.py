@@ -164,6 +164,19 @@ async def test_the_first_to_claim_takes_the_turn_and_gives_it_back(office):
     assert waiting(await office.case()) == ids_of("boss")
 
 
+async def test_the_time_of_those_who_are_asked_again_begins_anew(office):
+    await opened(office, approve("a", GROUP, claim=True, timeout={"hours": 8, "then": "remind"}), approve("b", "boss"))
+    await act(office, "buyer", "Claim")
+    held = [task.HasField("due_time") for task in (await office.case()).tasks if state(task) == "OPEN"]
+    office.service.clock.advance(hours=1)
+
+    await act(office, "buyer", "Unclaim")
+
+    due = [task.due_time.ToSeconds() for task in (await office.case()).tasks if state(task) == "OPEN"]
+    assert held == [True]
+    assert sorted(due)[1] == sorted(due)[2] == sorted(due)[0] + 3600, "whoever had it all the time keeps its time"
+
+
 async def test_of_many_who_claim_at_once_one_has_it(office):
     await opened(office, approve("a", GROUP, claim=True), approve("b", "boss"))
     keys = ["buyer", "colleague", "finance_head"]
