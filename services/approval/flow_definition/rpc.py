@@ -14,7 +14,8 @@ from approval.case.rules import LIVE
 from approval.engine.tree import Problem
 from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
-from approval.lookups import approvable, limits_for
+from approval.lookups import limits_for
+from chassis import contract
 from chassis.call import Call
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -23,7 +24,7 @@ from heyi.approval.v1 import flow_definitions_pb2 as pb
 class FlowDefinitions:
     async def CreateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.create(FlowDefinition, request.flow_definition)
-        check_draft(definition, approvable())
+        check_draft(definition, contract.approvable())
         return definition
 
     async def GetFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -40,7 +41,7 @@ class FlowDefinitions:
         definition = await call.load(FlowDefinition, sent.id, etag=sent.etag)
         advance(definition, "update")
         call.update(definition, sent, request.update_mask)
-        check_draft(definition, approvable())
+        check_draft(definition, contract.approvable())
         published = await _published(call, definition)
         definition.draft_differs = published is None or _content(definition) != _content(published)
         return definition
