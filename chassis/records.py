@@ -22,7 +22,7 @@ HELD_SHOWN = 500
 
 @dataclass(frozen=True)
 class Held:
-    """What a person holds, or held: `turns`, `handed_turns`, `documents`. `since`: when it came to be so, where asked."""
+    """What a person holds, or held: `turns`, `handed_turns`, `documents`. `since`: when it was taken over."""
 
     kind: str
     model: Any

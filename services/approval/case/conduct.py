@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
-from approval.engine import ballot
+from approval.engine import ballot, deputies
 from approval.engine.approvers import administrators, named_before
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
@@ -71,6 +71,7 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str, nam
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
+    task.decided_by_id = me if me != task.assignee_id else None
     say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
     if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
@@ -78,7 +79,7 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str, nam
     stored, turns = await where_it_stands(call, case)
     if action == "approve":
         case.undo = _undo(case, task, stored)
-        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, task.assignee_id]))
     await answered(call, case, task, text, stored, turns, named=named)
 
 
@@ -155,11 +156,11 @@ async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
         sa.update(Task)
         .where(Task.id.in_([turn.id for turn in due]))
         .values(state="OPEN", open_time=now, updated_at=now, version=Task.version + 1)
-        .returning(Task.id, Task.assignee_id, Task.open_time)
+        .returning(Task.id, Task.assignee_id, Task.delegate_id, Task.open_time)
         .execution_options(**UNSEEN)
     )
     rows = list(opened.all())
-    await tell(call, case, [row.assignee_id for row in rows], "notice.todo")
+    await tell_asked(call, case, rows)
     return rows
 
 
@@ -309,6 +310,7 @@ async def settle(
         say(call, case, "SKIP", node_name=visit.node.name)
     case.agreed_ids = list(walk.agreed)
     let_read(call, case, [task.assignee_id for task in tasks])
+    deputise(call, case, tasks, tasks)
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome
@@ -322,7 +324,7 @@ async def settle(
         wait_for(case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
         announce(call, case)
-    await tell(call, case, [task.assignee_id for task in asked], "notice.todo")
+    await tell_asked(call, case, asked)
     await tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
     if outcome == "REJECTED":
         say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
@@ -402,8 +404,13 @@ def say(
     task: Task | None = None,
     node_name: str = "",
     employee_ids: Iterable[uuid.UUID] = (),
+    on_behalf_of_id: uuid.UUID | None = None,
 ) -> None:
-    """Keep what was said or decided; `employee_ids` are those whom it names."""
+    """Keep what was said or decided; `employee_ids` are those whom it names. A delegate speaks on behalf of the person
+    whose turn it is.
+    """
+    if task is not None and author_id is not None and author_id == task.delegate_id:
+        on_behalf_of_id = task.assignee_id
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -415,6 +422,7 @@ def say(
             text=text,
             node_name=task.node_name if task else node_name,
             employee_ids=list(employee_ids),
+            on_behalf_of_id=on_behalf_of_id,
             content_hash=case.content_hash,
         )
     )
@@ -458,10 +466,21 @@ def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
     call.grant_read(case, employee_ids)
 
 
+def deputise(call: Call, case: Case, fresh: Iterable[Any], turns: Sequence[Any]) -> None:
+    """Delegate these turns, or take them back, as things stand now; `turns` are those that may stand beside them."""
+    for turn in fresh:
+        if turn.state in LIVE:
+            way = deputies.way_of(call.organisation, turn, turns)
+            turn.delegation_chain_ids, turn.delegate_id = list(way), way[-1] if way else None
+            if way:
+                let_read(call, case, way[-1:])
+
+
 def wait_for(case: Case, turns: Iterable[Any]) -> None:
     """Whose decision is open, and since when the oldest of them."""
     turns = list(turns)
-    case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
+    people = [who for turn in turns for who in (turn.assignee_id, turn.delegate_id) if who]
+    case.waiting_on_ids = list(dict.fromkeys(people))
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
 
 
@@ -478,6 +497,19 @@ def concerned(case: Case) -> list[uuid.UUID]:
 
 async def tell_administrators(call: Call, case: Case) -> None:
     await tell(call, case, administrators(await world_of(call, case)), "notice.parked")
+
+
+async def tell_asked(call: Call, case: Case, turns: Sequence[Any]) -> None:
+    """Whose turn it is, and who may decide on their behalf."""
+    await tell(call, case, [turn.assignee_id for turn in turns], "notice.todo")
+    await tell_delegates(call, case, turns)
+
+
+async def tell_delegates(call: Call, case: Case, turns: Iterable[Any]) -> None:
+    for turn in turns:
+        if turn.delegate_id is not None:
+            person = name_of(call, turn.assignee_id)
+            await tell(call, case, [turn.delegate_id], "notice.todo_for", person=person)
 
 
 async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
@@ -509,7 +541,10 @@ def _one_of(column: Any, *states: str) -> Any:
     return column.in_([sa.literal_column(f"'{state}'") for state in states])
 
 
-_TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
+_TURN = (
+    Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.delegate_id, Task.open_time,
+    Task.line, Task.place, Task.veto,
+)  # fmt: skip
 _LIVE = (
     sa.select(NodeVisit, *_TURN)
     .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))

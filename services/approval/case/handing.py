@@ -29,7 +29,7 @@ async def transfer(call: Call, case: Case, task: Task, to: uuid.UUID, text: str)
     task.end_reason, task.end_facts = "task.transferred", {"name": conduct.name_of(call, to)}
     conduct.say(call, case, "TRANSFER", author_id=task.assignee_id, text=text, task=task, employee_ids=[to])
     person = conduct.name_of(call, task.assignee_id)
-    taken = _beside(call, case, task, to, state="OPEN", place=task.place, reason="approver.transferred", person=person)
+    taken = beside(call, case, task, to, state="OPEN", place=task.place, reason="approver.transferred", person=person)
     taken.veto, taken.added_by_id = task.veto, task.added_by_id
     await _go_on(call, case, [*(turn for turn in turns if turn.id != task.id), taken], [taken])
 
@@ -52,7 +52,7 @@ async def add_signers(
     kind, person = ("approver.added_before" if before else "approver.added_after"), conduct.name_of(call, me)
     states = ["OPEN" if before and number == 0 else "WAITING" for number in range(len(people))]
     added = [
-        _beside(call, case, task, who, state=state, place=first + number, reason=kind, person=person)
+        beside(call, case, task, who, state=state, place=first + number, reason=kind, person=person)
         for number, (who, state) in enumerate(zip(people, states, strict=True))
     ]
     for turn in added:
@@ -84,14 +84,14 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     if not can_take_back(task, case, call.actor.employee_id):
         raise Refused("TASK_ACTED_SINCE")
     assert case.undo is not None
-    undo, me = case.undo, task.assignee_id
+    undo, me, author = case.undo, task.assignee_id, call.actor.employee_id
     kept = {
         uuid.UUID(key): (state, [uuid.UUID(who) for who in agreed]) for key, (state, agreed) in undo["visits"].items()
     }
     _, turns = await conduct.where_it_stands(call, case)
     advance(task, "take_back")
-    conduct.say(call, case, "TAKE_BACK", author_id=me, text=text, task=task)
-    facts = {"name": conduct.name_of(call, me)}
+    conduct.say(call, case, "TAKE_BACK", author_id=author, text=text, task=task)
+    facts = {"name": conduct.name_of(call, author)}
     fresh = sa.and_(Task.case_id == case.id, Task.visit_id.not_in(kept))
     await conduct.cancel(call, fresh, because="task.taken_back", facts=facts)
     await conduct.leave_nodes(call, sa.and_(NodeVisit.case_id == case.id, NodeVisit.id.not_in(kept)))
@@ -109,12 +109,13 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
         sa.update(Task)
         .where(Task.visit_id == task.visit_id, Task.ended_by_id == task.id)
         .values(state=Task.state_before, done_time=None, end_reason="", end_facts={}, version=Task.version + 1)
-        .returning(Task.assignee_id, Task.open_time, Task.state)
+        .returning(Task.assignee_id, Task.delegate_id, Task.open_time, Task.state)
         .execution_options(**conduct.UNSEEN)
     )
     asked_again = [row for row in spared.all() if row.state == "OPEN"]
-    mine = _beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
+    mine = beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
     mine.reason_facts, mine.veto, mine.added_by_id = task.reason_facts, task.veto, task.added_by_id
+    conduct.deputise(call, case, [mine], turns)
     if undo["new"]:
         case.agreed_ids = [who for who in case.agreed_ids if who != me]
     for name in conduct.STOOD:
@@ -126,14 +127,14 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     conduct.announce(call, case)
     people = [turn.assignee_id for turn in (*opened, *behind)]
     await conduct.tell(call, case, people, "notice.taken_back", person=facts["name"])
-    await conduct.tell(call, case, [row.assignee_id for row in asked_again], "notice.todo")
+    await conduct.tell_asked(call, case, asked_again)
 
 
 def _at(task: Task, turns: Sequence[Any]) -> list[Any]:
     return [turn for turn in turns if turn.visit_id == task.visit_id]
 
 
-def _beside(
+def beside(
     call: Call, case: Case, task: Task, who: uuid.UUID, *, state: str, place: int, reason: str, person: str
 ) -> Task:
     """A turn at the same node, in the same line."""
@@ -159,6 +160,7 @@ async def _go_on(call: Call, case: Case, turns: Sequence[Any], fresh: Sequence[T
     """Nothing was decided, but other people are asked."""
     people = [turn.assignee_id for turn in fresh]
     conduct.let_read(call, case, people)
+    conduct.deputise(call, case, fresh, turns)
     conduct.wait_for(case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
-    await conduct.tell(call, case, [turn.assignee_id for turn in fresh if turn.state == "OPEN"], "notice.todo")
+    await conduct.tell_asked(call, case, [turn for turn in fresh if turn.state == "OPEN"])

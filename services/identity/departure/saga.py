@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 log = telemetry.logger("identity.departure")
 
+Answers = Mapping[str, list[records_pb2.HeldGroup] | None]
 EVERY_SECONDS = 1.0
 METHOD = "identity.departure.hand_over"
 # whom a pass asks what somebody holds there
@@ -61,14 +62,15 @@ async def hand_over(runtime: Runtime) -> None:
 async def once(runtime: Runtime) -> None:
     """Begin what is due and carry on what is under way, each by itself."""
     today = runtime.rights().organisation.today
-    wanted = sa.select(Departure.id, Departure.company_id, Departure.state, Departure.last_day_date)
+    names = ("id", "company_id", "state", "last_day_date", "employee_id", "run_time")
+    wanted = sa.select(*(getattr(Departure, name) for name in names))
     with fenced_to(None):
         async with runtime.read_sessions() as session:
             open_ones = (await session.execute(wanted.where(Departure.state.in_(rules.OPEN)))).all()
     for row in open_ones:
         try:
             if row.state == "RUNNING":
-                await carry_on(runtime, row.id)
+                await carry_on(runtime, row.id, await _ask(runtime, row))
             elif row.last_day_date < today(row.company_id):
                 async with _working_on(runtime, row.id, bump=True) as (call, departure):
                     await begin(call, departure)
@@ -86,13 +88,12 @@ async def begin(call: Call, departure: Departure) -> None:
     call.announce(departures_pb2.DepartureUpdated, departure)
 
 
-async def carry_on(runtime: Runtime, departure_id: uuid.UUID) -> None:
-    """One pass over a departure that is under way."""
+async def carry_on(runtime: Runtime, departure_id: uuid.UUID, answers: Answers) -> None:
+    """One pass over a departure that is under way; `answers` are what the other services say of it."""
     with fenced_to(None):
         async with runtime.read_sessions() as session:
-            row = (await session.execute(sa.select(Departure).where(Departure.id == departure_id))).scalar_one()
-            changes_rights = await _holds_rights(session, row.employee_id)
-    answers = dict(zip(HOLDERS, await asyncio.gather(*(_held(runtime, name, row) for name in HOLDERS)), strict=True))
+            leaving = sa.select(Departure.employee_id).where(Departure.id == departure_id)
+            changes_rights = await _holds_rights(session, (await session.execute(leaving)).scalar_one())
     faults.point("departure_before_step")
     async with _working_on(runtime, departure_id, bump=changes_rights) as (call, departure):
         if departure.state != "RUNNING":
@@ -139,10 +140,15 @@ def _of(employee_id: uuid.UUID) -> Any:
     return sa.and_(LIVE, sa.or_(Delegation.delegator_id == employee_id, Delegation.delegate_id == employee_id))
 
 
-async def _held(runtime: Runtime, service: str, departure: Departure) -> list[records_pb2.HeldGroup] | None:
+async def _ask(runtime: Runtime, departure: Any) -> Answers:
+    """Every other service, side by side."""
+    answers = await asyncio.gather(*(_held(runtime, service, departure) for service in HOLDERS))
+    return dict(zip(HOLDERS, answers, strict=True))
+
+
+async def _held(runtime: Runtime, service: str, departure: Any) -> list[records_pb2.HeldGroup] | None:
     """What a service says that the employee holds there; None where it cannot be asked now."""
     request = records_pb2.ListHeldRequest(employee_id=str(departure.employee_id))
-    assert departure.run_time is not None
     request.since_time.FromDatetime(departure.run_time)
     try:
         return list((await runtime.clients.ask(service, LIST_HELD, request)).groups)
@@ -159,7 +165,7 @@ def _said(step: DepartureStep) -> tuple[Any, ...]:
     return step.state, step.count, step.what, step.evidence
 
 
-async def _do(call: Call, departure: Departure, answers: Mapping[str, list[records_pb2.HeldGroup] | None]) -> None:
+async def _do(call: Call, departure: Departure, answers: Answers) -> None:
     steps = _steps(departure)
     await _cut_off(call, departure, steps["CUT_OFF"])
     await _account(call, departure, steps["ACCOUNT"])
@@ -253,7 +259,7 @@ async def _heads(call: Call, departure: Departure, step: DepartureStep) -> None:
 def _elsewhere(
     departure: Departure,
     steps: Mapping[str, DepartureStep],
-    answers: Mapping[str, list[records_pb2.HeldGroup] | None],
+    answers: Answers,
     now: datetime.datetime,
 ) -> None:
     """What the other services said. A service that cannot be asked leaves its step waiting."""
