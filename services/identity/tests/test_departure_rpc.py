@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ async def test_a_departure_hands_over_everything_and_says_so(house: Bench, admin
     assert told(waits) == {
         "CUT_OFF": ("DONE", 1, f"{employee.code} Head"),
         "ACCOUNT": ("WAITING", 0, ""),
-        "GRANTS": ("DONE", 2, "采购员 Company\n审计员 Company"),
+        "GRANTS": ("DONE", 2, "采购员 上海测试有限公司\n审计员 上海测试有限公司"),
         "DELEGATIONS": ("DONE", 2, "Head → Buyer 2026-11-23 – 2026-12-30\nBoss → Head 2026-11-23 – 2026-12-30"),
         "HEADS": ("DONE", 1, "WORKSHOP Workshop → Colleague"),
         "TURNS": ("WAITING", 1, "PR-1"),
@@ -98,17 +99,18 @@ async def test_a_departure_hands_over_everything_and_says_so(house: Bench, admin
 
 
 @pytest.mark.parametrize("place", ["departure_before_step", "departure_after_commit"])
-async def test_a_pass_that_dies_is_made_up_for_by_the_next(house: Bench, admin: Any, place: str) -> None:
+async def test_a_pass_that_dies_is_made_up_for_by_the_next(house: Bench, admin: Any, place: str, tmp_path: Path) -> None:
     await holding_much(house, admin)
     made = await prepared(admin)
     await admin.RunDeparture(id=made.id)
     await keycloak_follows(house)
-    faults.use(f"{place}=raise")
+    faults.arm(str(tmp_path))
+    (tmp_path / place).write_text("error")
     try:
-        with pytest.raises(faults.Injected):
+        with pytest.raises(faults.InjectedError):
             await carry_on(house, made)
     finally:
-        faults.use("")
+        faults.arm("")
     done = await carry_on(house, made)
     assert done.state == made.DONE
     assert told(done)["GRANTS"][1] == 2
@@ -193,6 +195,7 @@ async def test_only_who_may_keep_the_employee_prepares_a_departure(house: Bench,
         await prepared(house.as_("buyer"), "requester", "colleague")
     with refused("PERMISSION_MISSING"):
         await prepared(house.as_("stranger"))
+    house.revoke("finance_head")
     house.grant("finance_head", ["identity.departure.*"], "COMPANY", company=COMPANY)
     await admin.CreateGrant(grant=make.grant("head", await make.role_id(house, "identity_administrator")))
     with refused("EMPLOYEE_BEYOND_OWN"):

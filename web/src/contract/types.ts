@@ -27,6 +27,10 @@ export interface Task extends Row {
   nodeName: string;
   visit: number;
   assigneeId: string;
+  /** Who may decide on behalf of the person whose turn it is. */
+  delegateId: string;
+  /** Who decided, where that was the delegate. */
+  decidedById: string;
   reason: string;
   reasonFacts: Record<string, string>;
   vote: string;
@@ -51,6 +55,7 @@ export interface Opinion extends Row {
   kind: string;
   text: string;
   nodeName: string;
+  onBehalfOfId: string;
   employeeIds: string[];
   createTime: string;
 }

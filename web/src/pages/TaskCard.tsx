@@ -7,6 +7,7 @@ import type { Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { Reference } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
+import { Delegated } from "./Delegated";
 
 /** A task in a list: who asks for what, how much, since when. */
 export function TaskCard({ task, here = false, query = "" }: { task: Task; here?: boolean; query?: string }) {
@@ -22,6 +23,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
       </small>
       <small>
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
+        {task.delegateId && <Delegated task={task} />}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>

@@ -19,6 +19,7 @@ import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
 import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
+import { Delegated } from "./Delegated";
 import { TaskContent } from "./TaskContent";
 
 type Decision = "approve" | "reject" | "return";
@@ -48,6 +49,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}</small>
+          <Delegated task={task.data} />
         </p>
       </header>
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
