@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -172,6 +172,28 @@ def grants(built_in: Mapping[str, str]) -> list[Record]:
         )
         for grant in tables("rights")["grants"]
         for person in grant["people"]
+    ]
+
+
+def delegations(day_in: Callable[[int], str]) -> list[Record]:
+    """Turns that another decides for a while; `day_in` says the business day so many days from today."""
+    return [
+        Record(
+            "identity.delegation",
+            f"{one['from']}/{one['to']}",
+            {
+                "delegator_id": id_of("identity.employee", one["from"]),
+                "delegate_id": id_of("identity.employee", one["to"]),
+                "from_date": day_in(0),
+                "until_date": day_in(one["days"]),
+                "document_types": one["documents"],
+                "limit_amount": one["limit"],
+                "currency": CURRENCY,
+                "reason": one["reason"],
+            },
+            company=one["company"],
+        )
+        for one in tables("rights")["delegations"]
     ]
 
 

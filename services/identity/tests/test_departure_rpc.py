@@ -99,7 +99,9 @@ async def test_a_departure_hands_over_everything_and_says_so(house: Bench, admin
 
 
 @pytest.mark.parametrize("place", ["departure_before_step", "departure_after_commit"])
-async def test_a_pass_that_dies_is_made_up_for_by_the_next(house: Bench, admin: Any, place: str, tmp_path: Path) -> None:
+async def test_a_pass_that_dies_is_made_up_for_by_the_next(
+    house: Bench, admin: Any, place: str, tmp_path: Path
+) -> None:
     await holding_much(house, admin)
     made = await prepared(admin)
     await admin.RunDeparture(id=made.id)

@@ -63,7 +63,9 @@ async def test_a_list_is_planned_for_each_who_asks(service, as_):
 
     async with service.runtime.read_sessions() as session:
         plans = await session.execute(
-            sa.text("SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT unit.%'")
+            sa.text(
+                "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT unit.%'"
+            )
         )
     assert plans.all() == [(12, 0)]
 
