@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ SUCCESSOR, DELEGATE = "cuihaoran", "daiyuming"
 
 
 @pytest.fixture
-async def leaver(door: Any) -> AsyncIterator[dict[str, Any]]:
+async def leaver(door: Any) -> dict[str, Any]:
     """A new employee of the machining shop, whom others can ask."""
     admin, tag = await door("administrator"), uuid.uuid4().hex[:8]
     shop = await admin.get(f"/v1/identity/departments/{id_of('identity.department', 'SH11')}")
@@ -38,7 +37,7 @@ async def leaver(door: Any) -> AsyncIterator[dict[str, Any]]:
         assert (await admin.get(f"{EMPLOYEES}/{made['id']}"))["accountState"] == "IN_STEP"
 
     await eventually(known, seconds=30)
-    yield made
+    return made
 
 
 async def asked(session: Any, document: str) -> Any:

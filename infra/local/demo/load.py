@@ -14,7 +14,6 @@ from infra.local.demo import records
 from infra.local.demo.cast import ADMINISTRATOR, Cast
 from infra.local.demo.door import CannotGoOnError, Door
 from infra.local.demo.records import Record
-from infra.local.demo.story import day_in
 
 AT_ONCE = 8
 BATCH = 100
@@ -72,7 +71,7 @@ class Loader:
         built_in = await self._built_in_roles()
         await self.ensure("Separated duties", records.duties(built_in))
         await self.ensure("Grants", records.grants(built_in))
-        await self.ensure("Delegations", records.delegations(day_in))
+        await self.ensure("Delegations", records.delegations())
 
     async def _item_master(self) -> None:
         await self.ensure("Units", records.units())

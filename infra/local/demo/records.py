@@ -7,9 +7,11 @@ organisation code (HEY...) that no register gives out, telephone numbers are 555
 from __future__ import annotations
 
 import csv
+import datetime
 import functools
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+import zoneinfo
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -175,8 +177,14 @@ def grants(built_in: Mapping[str, str]) -> list[Record]:
     ]
 
 
-def delegations(day_in: Callable[[int], str]) -> list[Record]:
-    """Turns that another decides for a while; `day_in` says the business day so many days from today."""
+def day_in(days: int) -> str:
+    """A business day so many days from today."""
+    today = datetime.datetime.now(zoneinfo.ZoneInfo(TIME_ZONE)).date()
+    return (today + datetime.timedelta(days=days)).isoformat()
+
+
+def delegations() -> list[Record]:
+    """Turns that another decides for a while."""
     return [
         Record(
             "identity.delegation",
