@@ -10,7 +10,7 @@ import datetime
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Refused
 
@@ -84,7 +84,7 @@ def alone(delegation: Delegation, others: Iterable[Delegation], names: Mapping[u
     mine = scope_of(delegation)
     for other in others:
         if other.delegator_id == delegation.delegator_id and mine.meet(scope_of(other)):
-            days = {"from": other.from_date, "until": other.until_date}
+            days: dict[str, Any] = {"from": other.from_date, "until": other.until_date}
             raise Refused("DELEGATION_OVERLAP", delegate=names[other.delegate_id], **days)
 
 
