@@ -4,12 +4,12 @@ import type { Task } from "@/contract/types";
 import { Reference } from "@/documents/Reference";
 
 /** Whose turn it is and who may decide it for them, as the reader stands to both; of a decision, who gave it for whom. */
-export function Delegated({ task }: { task: Task }) {
+export function Delegated({ task, short = false }: { task: Task; short?: boolean }) {
   const me = useMe();
   const decided = task.state !== "OPEN" && task.state !== "WAITING";
   const mine = task.assigneeId === me.employee.id;
   if (!(decided ? task.decidedById : task.delegateId)) return null;
-  const text = decided ? "approval.decidedFor" : task.delegateId === me.employee.id ? "approval.forThem" : mine ? "approval.byMe" : "approval.delegatedTo";
+  const text = decided ? "approval.decidedFor" : task.delegateId === me.employee.id ? "approval.forThem" : mine && !short ? "approval.byMe" : "approval.delegatedTo";
   return (
     <span className="delegated">
       <Trans

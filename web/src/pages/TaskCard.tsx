@@ -23,7 +23,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
       </small>
       <small>
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
-        {task.delegateId && <Delegated task={task} />}
+        {task.delegateId && <Delegated task={task} short />}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>
