@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, preview, steering
+from approval.case import conduct, migration, preview, steering
 from approval.case.arrival import case_of
+from approval.case.drawing import drawing_of
 from approval.case.model import Case
 from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
 from approval.lookups import flow_at
@@ -60,6 +61,9 @@ class Cases:
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
 
+    async def DrawCase(self, request: Any, call: Call) -> Any:
+        return await drawing_of(call, await find(call, request.id))
+
     async def ListCases(self, request: Any, call: Call) -> Any:
         return await call.page(Case, request, where=[visible(call)], scope=False)
 
@@ -104,6 +108,11 @@ class Cases:
     async def JumpCase(self, request: Any, call: Call) -> Any:
         case = await _steered(request, call)
         await steering.jump(call, case, request.node_id, request.reason)
+        return case
+
+    async def MigrateCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await migration.migrate(call, case, request.reason)
         return case
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:

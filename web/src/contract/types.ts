@@ -18,6 +18,7 @@ export interface ApprovalPreview {
   flowVersion: number;
   steps: ApprovalStep[];
   problem: string;
+  problemFacts: Record<string, string>;
 }
 
 export interface Task extends Row {

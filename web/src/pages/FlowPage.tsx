@@ -4,10 +4,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useVerb } from "@/api/documents";
 import { timeText } from "@/contract/format";
-import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
+import { fieldOf, methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import { Reference } from "@/documents/Reference";
+import { FlowDownload } from "./flowExport/FlowDownload";
 import { FlowOutline } from "./FlowOutline";
+import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
 import { TryFlowDialog } from "./TryFlowDialog";
 import type { FlowNode } from "./flowTree";
 
@@ -24,11 +26,20 @@ interface Version {
 export default function FlowPage({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
   const [trying, setTrying] = useState<Row>();
+  const [comparing, setComparing] = useState<Row>();
+  const [migrating, setMigrating] = useState<Row>();
   return (
     <>
       <GenericDetail
         document={document} without={["tree"]}
-        tools={(row) => <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>}
+        tools={(row) => (
+          <>
+            <FlowDownload document={document} id={row.id} />
+            <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>
+            {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setComparing(row)}>{methodOf(document, "compare")!.label}</Button>}
+            {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setMigrating(row)}>{methodOf(document, "previewMigration")!.label}</Button>}
+          </>
+        )}
         more={(row) => (
           <>
             <section className="card">
@@ -40,6 +51,8 @@ export default function FlowPage({ document }: { document: DocumentMeta }) {
         )}
       />
       {trying && <TryFlowDialog document={document} flow={trying} onClose={() => setTrying(undefined)} />}
+      {comparing && <CompareFlowDialog document={document} flow={comparing} onClose={() => setComparing(undefined)} />}
+      {migrating && <MigrateFlowDialog document={document} flow={migrating} onClose={() => setMigrating(undefined)} />}
     </>
   );
 }
@@ -56,7 +69,7 @@ function Versions({ document, id }: { document: DocumentMeta; id: string }) {
         items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
           key: String(version),
           label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
-          children: <FlowOutline node={tree} />,
+          children: <><FlowDownload document={document} id={id} version={version} size="small" /><FlowOutline node={tree} /></>,
         }))}
       />
     </section>
