@@ -1,24 +1,18 @@
-import { Trans } from "react-i18next";
+import { useTranslation } from "react-i18next";
 import { useMe } from "@/api/me";
 import type { Task } from "@/contract/types";
 import { Reference } from "@/documents/Reference";
 
 /** Whose turn it is and who may decide it for them, as the reader stands to both; of a decision, who gave it for whom. */
 export function Delegated({ task, short = false }: { task: Task; short?: boolean }) {
+  const { t } = useTranslation();
   const me = useMe();
   const decided = task.state !== "OPEN" && task.state !== "WAITING";
-  const mine = task.assigneeId === me.employee.id;
-  if (!(decided ? task.decidedById : task.delegateId)) return null;
-  const text = decided ? "approval.decidedFor" : task.delegateId === me.employee.id ? "approval.forThem" : mine && !short ? "approval.byMe" : "approval.delegatedTo";
-  return (
-    <span className="delegated">
-      <Trans
-        i18nKey={text}
-        components={{
-          person: <Reference document="identity.employee" id={task.assigneeId} plain />,
-          delegate: <Reference document="identity.employee" id={decided ? task.decidedById : task.delegateId} plain />,
-        }}
-      />
-    </span>
-  );
+  const delegate = decided ? task.decidedById : task.delegateId;
+  if (!delegate) return null;
+  const person = <Reference document="identity.employee" id={task.assigneeId} plain />;
+  const other = <Reference document="identity.employee" id={delegate} plain />;
+  if (decided) return <span className="delegated">{other} {t("timeline.for")} {person}</span>;
+  if (delegate === me.employee.id) return <span className="delegated">{t("approval.forThem")} {person}</span>;
+  return <span className="delegated">{t("approval.delegatedTo")} {other}{!short && task.assigneeId === me.employee.id && <>{t("list.comma")}{t("approval.youMay")}</>}</span>;
 }

@@ -35,12 +35,13 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const current = id ?? first;
   const next = open.data?.rows.find((task) => task.id !== current);
   const onDecided = () => go(wide && next ? routeOf(document, next.id) : document.route, { replace: true });
+  const labels = { open: t("approval.open"), for: t("approval.delegatedToMe"), by: t("approval.delegatedByMe"), done: t("approval.done") };
   const list = (
     <section className="inbox-list" aria-label={t("approval.inbox")}>
       <header className="page-head">
         <h1>{t("approval.inbox")} <span className="count">{t("list.count", { count: open.data?.totalSize ?? 0 })}</span></h1>
         <Segmented
-          aria-label={t("approval.which")} value={tab} options={TABS.map((value) => ({ value, label: t(`approval.tab.${value}`) }))}
+          aria-label={t("approval.which")} value={tab} options={TABS.map((value) => ({ value, label: labels[value] }))}
           onChange={(chosen) => {
             setParams((before) => {
               const after = new URLSearchParams(before);
