@@ -70,6 +70,8 @@ class Place:
     credit_code: str = ""
     address: str = ""
     phone: str = ""
+    # hours of a working day (`workdays`); the usual ones where nothing is said
+    working_hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Organisation:
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
     delegations: Mapping[uuid.UUID, list[Deputy]] = field(default_factory=dict)  # by delegator
     successors: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)  # of those who left
+    # days that are not what their weekday says, of a company or (None) of all: whether they are worked (`workdays`)
+    days: Mapping[tuple[uuid.UUID | None, datetime.date], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         children: defaultdict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
@@ -165,6 +169,10 @@ class Organisation:
             clock=clock or Clock(),
             delegations=dict(delegations),
             successors={uuid.UUID(one.employee_id): uuid.UUID(one.successor_id) for one in answer.successors},
+            days={
+                (_id(day.company_id), datetime.date.fromisoformat(day.calendar_date)): day.working
+                for day in answer.calendar_days
+            },
         )
 
     def person(self, employee_id: uuid.UUID) -> Person:
@@ -278,6 +286,7 @@ def _place(message: directory_pb2.Authorization.Place) -> Place:
         credit_code=message.credit_code,
         address=message.address,
         phone=message.phone,
+        working_hours=message.working_hours,
     )
 
 

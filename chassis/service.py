@@ -21,6 +21,7 @@ from chassis.states import advance
 if TYPE_CHECKING:
     from chassis.call import Call
     from chassis.runtime import Runtime
+    from chassis.timers import OnTime
 
 Handler = Callable[[Any, "Call"], Awaitable[Any]]
 
@@ -72,6 +73,8 @@ class Service:
     # what a person holds, told while somebody leaves
     held: Sequence[Held] = ()
     complete_report: Callable[[Any, Call], Awaitable[None]] | None = None
+    # what happens when a timer is due, by the handler's name
+    timers: Mapping[str, OnTime] = field(default_factory=dict)
 
     def __init__(
         self, name: str, *, base: Any, rpcs: Sequence[object], reactions: Sequence[Reaction] = (), **more: Any
@@ -85,6 +88,7 @@ class Service:
         self.background = more.pop("background", ())
         self.need = more.pop("need", ())
         self.seed = more.pop("seed", None)
+        self.timers = {handler.name: handler for handler in more.pop("timers", ())}
         if more:
             raise TypeError(f"a service has no {', '.join(more)}")
         self.handlers = self._handlers()

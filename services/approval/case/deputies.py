@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -108,11 +108,11 @@ async def follow(call: Call, case: Case) -> None:
     if not fresh and not moving:
         return
     case.undo = None
-    conduct.deputise(call, case, [*moving, *fresh], turns)
+    delegates = deputies.delegate(organisation, [*moving, *fresh], turns)
     for turn in moving:
         call.touch(turn)
-    conduct.let_read(call, case, [turn.assignee_id for turn in fresh])
-    conduct.wait_for(case, [turn for turn in turns if turn.state == "OPEN"])
+    conduct.let_read(call, case, [*(turn.assignee_id for turn in fresh), *delegates])
+    await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
     await _tell(call, case, moving, fresh, before)
 
@@ -131,8 +131,9 @@ async def _take_over(call: Call, case: Case, turn: Task, turns: Sequence[Task]) 
     name, state = conduct.name_of(call, gone), turn.state
     turn.state, turn.done_time, turn.end_reason = "TRANSFERRED", call.now(), "task.handed_over"
     turn.end_facts = {"person": name, "name": conduct.name_of(call, to)}
-    conduct.say(call, case, "HAND_OVER", task=turn, employee_ids=[to], on_behalf_of_id=gone)
     reason = "approver.handed_over" if to == organisation.successors[gone] else "approver.handed_over_above"
+    why: dict[str, Any] = {"reason": reason, "reason_facts": {"person": name}}
+    conduct.say(call, case, "HAND_OVER", task=turn, employee_ids=[to], on_behalf_of_id=gone, **why)
     taken = handing.beside(call, case, turn, to, state=state, place=turn.place, reason=reason, person=name)
     taken.veto, taken.added_by_id = turn.veto, turn.added_by_id
     call.touch(turn)

@@ -8,7 +8,7 @@ each line. Within one line (one after another, or added signers) nobody stands t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from approval.engine import ballot
@@ -30,6 +30,15 @@ def way_of(organisation: Organisation, turn: Any, turns: Iterable[Any] = ()) -> 
             break
         way.append(at)
     return () if way and way[-1] in _beside(turn, turns) else tuple(way)
+
+
+def delegate(organisation: Organisation, fresh: Iterable[Any], turns: Sequence[Any]) -> list[uuid.UUID]:
+    """Write on these turns how they are delegated now, or that they are not; the delegates. `turns` as for `way_of`."""
+    live = [turn for turn in fresh if turn.state in ("OPEN", "WAITING")]
+    for turn in live:
+        way = way_of(organisation, turn, turns)
+        turn.delegation_chain_ids, turn.delegate_id = list(way), way[-1] if way else None
+    return [turn.delegate_id for turn in live if turn.delegate_id]
 
 
 def _beside(turn: Any, turns: Iterable[Any]) -> set[uuid.UUID]:

@@ -49,6 +49,8 @@ export interface Task extends Row {
   currency: string;
   contentHash: string;
   urgeTime: string | null;
+  dueTime: string | null;
+  bySystem: boolean;
 }
 
 export interface Opinion extends Row {
@@ -58,6 +60,8 @@ export interface Opinion extends Row {
   nodeName: string;
   onBehalfOfId: string;
   employeeIds: string[];
+  reason: string;
+  reasonFacts: Record<string, string>;
   createTime: string;
 }
 
@@ -78,6 +82,7 @@ export interface Case extends Row {
   parkReason: string;
   parkFacts: Record<string, string>;
   nodes: { nodeId: string; nodeName: string }[];
+  delays: { nodeId: string; nodeName: string; dueTime: string | null }[];
 }
 
 export interface RequisitionLine {

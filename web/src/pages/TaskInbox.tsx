@@ -14,7 +14,7 @@ const PAGE = 100;
 /** Waits for me; delegated to me; delegated by me; answered. */
 const TABS = ["open", "for", "by", "done"] as const;
 
-/** To-do: the list at the left and the request at the right; on a phone one after the other. */
+/** To-do, the overdue first: the list at the left and the request at the right; on a phone one after the other. */
 export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
   const me = useMe();
@@ -26,8 +26,8 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const done = tab === "done";
   // the server answers with turns that are mine or delegated to me
   const ways = { open: "", for: ` AND delegate_id = "${me.employee.id}"`, by: ` AND assignee_id = "${me.employee.id}" AND delegate_id != ""`, done: "" };
-  const open = useList<Task>(document, { filter: `state = "OPEN"`, orderBy: "open_time", pageSize: PAGE, summarize: true });
-  const some = useList<Task>(document, { filter: `state = "OPEN"${ways[tab]}`, orderBy: "open_time", pageSize: PAGE }, tab === "for" || tab === "by");
+  const open = useList<Task>(document, { filter: `state = "OPEN"`, orderBy: "due_time,open_time", pageSize: PAGE, summarize: true });
+  const some = useList<Task>(document, { filter: `state = "OPEN"${ways[tab]}`, orderBy: "due_time,open_time", pageSize: PAGE }, tab === "for" || tab === "by");
   const past = useList<Task>(document, { filter: `state != "OPEN" AND state != "WAITING"`, orderBy: "done_time desc", pageSize: PAGE }, done);
   const shown = done ? past : tab === "open" ? open : some;
   const rows = shown.data?.rows ?? [];
