@@ -26,7 +26,7 @@ import pytest
 from api import Direct, Session, direct
 from papers import title_of, written
 from screen import ORDERS, REQUISITIONS
-from test_api_cutoff import switch
+from test_api_cutoff import EMPLOYEES, switch
 
 from chassis import contract
 from chassis.contract import Method
@@ -65,7 +65,7 @@ PEOPLE = {
 }
 BOUND = {"shenjiayi", "suhuimin", "shiguoping", "heyutong", "nisuzhen", "fuxiaoyi"}
 SUZHOU = {"heyutong", "nisuzhen", "fuxiaoyi"}
-LEAVER = "qianyongfu"
+LEAVER = "weichanglin"
 DENIED, SIGNED_OUT = ("PERMISSION_DENIED", "PERMISSION_MISSING"), ("UNAUTHENTICATED", "NOT_SIGNED_IN")
 NOT_HERE, FOR_SERVICES = ("PERMISSION_DENIED", "COMPANY_NOT_ALLOWED"), ("PERMISSION_DENIED", "SERVICES_ONLY")
 AT_ONCE = 16
@@ -157,6 +157,12 @@ async def test_matrix_of_a_leaver(instance: Any, door: Any, record_property: Cal
             found = await answers(services, token)
     finally:
         await switch(admin, LEAVER, "enable")
+
+    async def back() -> None:
+        person = await admin.get(f"{EMPLOYEES}/{id_of('identity.employee', LEAVER)}")
+        assert person["accountState"] == "IN_STEP"
+
+    await eventually(back, seconds=60)
     wrong = [f"{target}: {name}: {answer}" for (name, target), answer in found.items() if answer != SIGNED_OUT]
     count(record_property, len(found), wrong)
 

@@ -77,8 +77,12 @@ def matrix(report: Report, arguments: Sequence[str]) -> bool:
     REPORTS.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, **instance.env(), "INSTANCE": instance.name}
     passed = _pytest(report, "matrix", ["e2e-tests/test_matrix.py", *arguments], env=env)
-    noted = [(one.get("name"), int(one.get("value", 0))) for one in _report("matrix").iter("property")]
+    noted = [
+        (one.get("name"), int(one.get("value", 0)))
+        for one in ElementTree.parse(REPORTS / "matrix.xml").getroot().iter("property")
+    ]
     cells, wrong = (sum(value for name, value in noted if name == of) for of in ("cells", "wrong"))
+    wrong = max(wrong, _counts(REPORTS / "matrix.xml")[1])  # a test that broke off counted nothing
     print(f"\nmatrix: {wrong} wrong of {cells} cells")
     return passed and cells > 0
 
@@ -170,10 +174,6 @@ def _command(
     code = subprocess.run(list(command), cwd=cwd, env=env).returncode
     report.line(f"{name}: {'passed' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.1f} s")
     return code == 0
-
-
-def _report(name: str) -> ElementTree.Element:
-    return ElementTree.parse(REPORTS / f"{name}.xml").getroot()
 
 
 def _counts(file: Path) -> tuple[int, int, int]:
