@@ -32,6 +32,7 @@ async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: in
     steps, at_fault = foresee(walk)
     preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=_messages(steps))
     preview.problem = at_fault.stuck_reason if at_fault else ""
+    preview.node_ids.extend(visit.node.id for visit in walk.visits)
     return preview
 
 

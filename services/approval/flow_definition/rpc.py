@@ -47,7 +47,7 @@ class FlowDefinitions:
 
     async def ValidateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id)
-        flow, problems = examine(definition, call.organisation)
+        flow, problems = examine(definition.tree, definition, call.organisation)
         nobody: list[Problem] = []
         if flow is not None:
             limits = await limits_for(call, definition.company_id, flow)
@@ -60,7 +60,7 @@ class FlowDefinitions:
 
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
-        check_publishable(definition, call.organisation)
+        check_publishable(definition.tree, definition, call.organisation)
         advance(definition, "publish")
         definition.published_version = (definition.published_version or 0) + 1
         definition.publish_time, definition.draft_differs = call.now(), False
@@ -113,7 +113,8 @@ class FlowDefinitions:
 
     async def TryFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag, lock=False)
-        flow = check_publishable(definition, call.organisation)
+        tree = json_format.MessageToDict(request.tree) if request.HasField("tree") else definition.tree
+        flow = check_publishable(tree, definition, call.organisation)
         case = case_of(_imagined(request.approval, definition, call))
         return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
 
