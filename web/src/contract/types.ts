@@ -18,6 +18,7 @@ export interface ApprovalPreview {
   flowVersion: number;
   steps: ApprovalStep[];
   problem: string;
+  nodeIds: string[];
 }
 
 export interface Task extends Row {

@@ -1,64 +1,46 @@
-import { ExperimentOutlined } from "@ant-design/icons";
-import { Button, Collapse } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useVerb } from "@/api/documents";
-import { timeText } from "@/contract/format";
+import { routeOf, useGo } from "@/app/links";
 import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
-import { Reference } from "@/documents/Reference";
-import { FlowOutline } from "./FlowOutline";
-import { TryFlowDialog } from "./TryFlowDialog";
-import type { FlowNode } from "./flowTree";
+import type { Content } from "@/flow/Differences";
+import { FlowTree } from "@/flow/FlowTree";
+import { PublishDialog } from "@/flow/PublishDialog";
+import { Versions, useVersions } from "@/flow/Versions";
+import { DocumentTypeContext } from "@/flow/fields";
 
-interface Version {
-  version: number;
-  tree: FlowNode;
-  publishedById: string;
-  publishTime: string;
-  note: string;
-  runningCases: number;
-}
-
-/** A flow: its draft as an outline, what was published before, and a try with an imagined document. */
+/** A flow: its draft as it is drawn, and what was published before. */
 export default function FlowPage({ document }: { document: DocumentMeta }) {
-  const { t } = useTranslation();
-  const [trying, setTrying] = useState<Row>();
+  const [publishing, setPublishing] = useState<Row>();
   return (
     <>
-      <GenericDetail
-        document={document} without={["tree"]}
-        tools={(row) => <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>}
-        more={(row) => (
-          <>
-            <section className="card">
-              <h2>{fieldOf(document, "tree")?.label}</h2>
-              <FlowOutline node={row.tree as FlowNode} />
-            </section>
-            <Versions document={document} id={row.id} />
-          </>
-        )}
-      />
-      {trying && <TryFlowDialog document={document} flow={trying} onClose={() => setTrying(undefined)} />}
+      <GenericDetail document={document} without={["tree"]} own={(row) => ({ publish: () => setPublishing(row) })} more={(row) => <Drawn document={document} row={row} />} />
+      {publishing && (
+        <DocumentTypeContext value={String(publishing.documentType)}>
+          <PublishDialog document={document} flow={publishing} onClose={() => setPublishing(undefined)} onDone={() => setPublishing(undefined)} />
+        </DocumentTypeContext>
+      )}
     </>
   );
 }
 
-function Versions({ document, id }: { document: DocumentMeta; id: string }) {
+function Drawn({ document, row }: { document: DocumentMeta; row: Row }) {
   const { t } = useTranslation();
-  const { data } = useVerb<{ versions: Version[] }>(document, "listVersions", id);
-  if (!data || data.versions.length === 0) return null;
+  const go = useGo();
+  const content = row as unknown as Content;
+  const versions = useVersions(document, row.id);
   return (
-    <section className="card">
-      <h2>{t("flow.versions")}</h2>
-      <Collapse
-        size="small"
-        items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
-          key: String(version),
-          label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
-          children: <FlowOutline node={tree} />,
-        }))}
-      />
-    </section>
+    <DocumentTypeContext value={String(row.documentType)}>
+      <section className="card">
+        <h2>{fieldOf(document, "tree")?.label}</h2>
+        {content.tree && <FlowTree tree={content.tree} />}
+      </section>
+      {versions.length > 0 && (
+        <section className="card" aria-label={t("flow.versions")}>
+          <h2>{t("flow.versions")}</h2>
+          <Versions document={document} versions={versions} draft={content} onRestore={({ version }) => go(`${routeOf(document, row.id)}/edit?restore=${version}`)} />
+        </section>
+      )}
+    </DocumentTypeContext>
   );
 }
