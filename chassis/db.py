@@ -256,17 +256,23 @@ class Tables:
 
 EVERY_COMPANY = "*"
 PINGED_AFTER_SECONDS = 5.0
-_company: contextvars.ContextVar[str] = contextvars.ContextVar("heyi_company", default="")
+_settings: contextvars.ContextVar[str] = contextvars.ContextVar("heyi_settings", default="")
 
 
 @contextlib.contextmanager
-def fenced_to(company: uuid.UUID | None) -> Iterator[None]:
-    """Transactions that begin inside see and write rows of this company only; None: of every company."""
-    token = _company.set(str(company) if company is not None else EVERY_COMPANY)
+def fenced_to(company: uuid.UUID | None, *, planned_anew: bool = False) -> Iterator[None]:
+    """Transactions that begin inside see and write rows of this company only; None: of every company.
+
+    `planned_anew`: each statement is planned for its values. A list needs that: the plan that suits somebody with
+    thousands of rows walks through all of them for somebody with none, and after five executions PostgreSQL makes one
+    for everybody.
+    """
+    settings = f" SET LOCAL heyi.company = '{company if company is not None else EVERY_COMPANY}'"
+    token = _settings.set(settings + "; SET LOCAL plan_cache_mode = force_custom_plan" * planned_anew)
     try:
         yield
     finally:
-        _company.reset(token)
+        _settings.reset(token)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
@@ -275,8 +281,8 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
     __slots__ = ()
 
     async def execute(self, query: str, *args: Any, **named: Any) -> Any:
-        if query.startswith("BEGIN") and (company := _company.get()):
-            query += f" SET LOCAL heyi.company = '{company}'"
+        if query.startswith("BEGIN"):
+            query += _settings.get()
         return await super().execute(query, *args, **named)
 
 

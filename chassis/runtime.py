@@ -181,7 +181,7 @@ class Runtime:
         envelope: Envelope,
     ) -> Any:
         async def attempt() -> Any:
-            with fenced_to(self._fence(method, company)):
+            with fenced_to(self._fence(method, company), planned_anew=hasattr(request, "page_token")):
                 async with self.read_sessions() as session, session.begin():
                     call = self._call(session, method, actor, company, reach, envelope)
                     return self._as_message(call, await self.service.handlers[method.full_name](request, call))

@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -32,5 +33,5 @@ async def bench(started: Bench) -> AsyncIterator[Bench]:
 
 
 @pytest.fixture(scope="session")
-def worker_id(request: Any) -> str:
-    return str(getattr(request.config, "workerinput", {}).get("workerid", "main"))
+def worker_id() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")

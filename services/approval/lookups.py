@@ -47,6 +47,19 @@ async def world_of(
     call: Call, case: Any, flow: Flow | None = None, *, named: Sequence[uuid.UUID] = (), foreseeing: bool = False
 ) -> World:
     """All that the walk of a case depends on, as things stand now; `named` by the approver who just agreed."""
+    limits = await limits_for(call, case.company_id, flow)
+    return world_with(call, case, limits, named=named, foreseeing=foreseeing)
+
+
+def world_with(
+    call: Call,
+    case: Any,
+    limits: Sequence[AuthorityLimit],
+    *,
+    named: Sequence[uuid.UUID] = (),
+    foreseeing: bool = False,
+) -> World:
+    """The same with the authority table at hand, for several cases of one company."""
     return World(
         organisation=call.organisation,
         company_id=case.company_id,
@@ -56,7 +69,7 @@ async def world_of(
         currency=case.currency,
         today=call.organisation.today(case.company_id),
         facts=case.facts or {},
-        limits=await limits_for(call, case.company_id, flow),
+        limits=limits,
         named=named,
         foreseeing=foreseeing,
     )

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
 from approval.engine import ballot
-from approval.engine.approvers import administrators, named_before
+from approval.engine.approvers import World, administrators, named_before
+from approval.engine.tree import Flow
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.notice.model import Notice
@@ -272,6 +273,13 @@ async def _walk_of(
     """The walk over the nodes that are not done, with their rows."""
     assert case.flow_version_id is not None
     flow = await flow_at(call, case.flow_version_id)
+    return walk_over(flow, await world_of(call, case, flow, named=named), stored, case.agreed_ids)
+
+
+def walk_over(
+    flow: Flow, world: World, stored: Iterable[NodeVisit], agreed: Iterable[uuid.UUID]
+) -> tuple[Walk, dict[Visit, NodeVisit]]:
+    """The walk over nodes that are not done, parents before children, with their rows."""
     visits: dict[uuid.UUID, Visit] = {}
     rows: dict[Visit, NodeVisit] = {}
     for row in stored:
@@ -279,9 +287,7 @@ async def _walk_of(
         visit = Visit(flow.nodes[row.node_id], parent, row.state, frozenset(row.agreed_ids), row.id)
         visit.stuck_reason, visit.stuck_facts = row.stuck_reason, row.stuck_facts or {}
         visits[row.id], rows[visit] = visit, row
-    world = await world_of(call, case, flow, named=named)
-    walk = Walk(flow, world, visits=visits.values(), agreed=case.agreed_ids)
-    return walk, rows
+    return Walk(flow, world, visits=visits.values(), agreed=agreed), rows
 
 
 # ---- what a walk leaves behind
@@ -510,9 +516,10 @@ def _one_of(column: Any, *states: str) -> Any:
 
 
 _TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
-_LIVE = (
+STANDING = (
     sa.select(NodeVisit, *_TURN)
     .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))
-    .where(NodeVisit.case_id == sa.bindparam("case"), _one_of(NodeVisit.state, "OPEN", "STUCK"))
+    .where(_one_of(NodeVisit.state, "OPEN", "STUCK"))
     .order_by(NodeVisit.id, Task.id)
 )
+_LIVE = STANDING.where(NodeVisit.case_id == sa.bindparam("case"))

@@ -8,9 +8,9 @@ from typing import Any
 
 from approval.case import conduct
 from approval.case.model import Case
-from approval.engine.approvers import Asked
+from approval.engine.approvers import Asked, World
 from approval.engine.tree import Flow
-from approval.engine.walk import Step, Turn, Walk, foresee
+from approval.engine.walk import Step, Turn, Visit, Walk, foresee
 from approval.lookups import NoFlow, choose_flow, world_of
 from chassis.call import Call
 from heyi.common.v1 import common_pb2
@@ -21,36 +21,50 @@ async def simulate(call: Call, case: Case) -> common_pb2.ApprovalPreview:
     try:
         definition, version, flow = await choose_flow(call, case)
     except NoFlow as none:
-        return common_pb2.ApprovalPreview(problem=none.reason)
+        return common_pb2.ApprovalPreview(problem=none.reason, problem_facts=none.facts)
     return await try_flow(call, case, flow, name=definition.name, version=version.number)
 
 
 async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: int) -> common_pb2.ApprovalPreview:
     """The way that a document would take through one flow."""
-    walk = Walk(flow, await world_of(call, case, flow, foreseeing=True))
+    steps, at_fault, visits = from_the_start(flow, await world_of(call, case, flow, foreseeing=True))
+    preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=messages(steps))
+    preview.node_ids.extend(visit.node.id for visit in visits)
+    if at_fault:
+        preview.problem = at_fault.stuck_reason
+        preview.problem_facts.update(at_fault.stuck_facts)
+    return preview
+
+
+def from_the_start(flow: Flow, world: World) -> tuple[list[Step], Visit | None, list[Visit]]:
+    """The steps of the whole way, as if everybody agreed, the node at which it would be stuck or refused, and every
+    node that it comes to.
+    """
+    walk = Walk(flow, world)
     walk.start()
     steps, at_fault = foresee(walk)
-    preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=_messages(steps))
-    preview.problem = at_fault.stuck_reason if at_fault else ""
-    preview.node_ids.extend(visit.node.id for visit in walk.visits)
-    return preview
+    return steps, at_fault, walk.visits
 
 
 async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     """What comes after the open turns, as things stand."""
     if case.state != "RUNNING":
         return []
-    walk = await conduct.resume(call, case)
+    return ahead(await conduct.resume(call, case), tasks)
+
+
+def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
+    """What comes after the turns of a walk that goes on over its live visits."""
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
         visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
-    return _messages(foresee(walk)[0])
+    return messages(foresee(walk)[0])
 
 
-def _messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
+def messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
     return [
         common_pb2.ApprovalStep(
             node_id=step.node.id,

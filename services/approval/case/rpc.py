@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, preview, steering
+from approval.case import conduct, migration, preview, steering
 from approval.case.arrival import case_of
 from approval.case.model import Case
 from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
@@ -104,6 +104,11 @@ class Cases:
     async def JumpCase(self, request: Any, call: Call) -> Any:
         case = await _steered(request, call)
         await steering.jump(call, case, request.node_id, request.reason)
+        return case
+
+    async def MigrateCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await migration.migrate(call, case, request.reason)
         return case
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:

@@ -20,12 +20,15 @@ TRANSITIONS = {
     ("RUNNING", "comment"): "RUNNING",
     ("RUNNING", "suspend"): "SUSPENDED",
     ("RUNNING", "jump"): "RUNNING",
+    ("RUNNING", "migrate"): "RUNNING",
     ("SUSPENDED", "resume"): "RUNNING",
+    ("SUSPENDED", "migrate"): "SUSPENDED",
     ("SUSPENDED", "withdraw"): "WITHDRAWN",
     ("SUSPENDED", "comment"): "SUSPENDED",
     ("PARKED", "withdraw"): "WITHDRAWN",
     ("PARKED", "retry"): "RUNNING",
     ("PARKED", "jump"): "RUNNING",
+    ("PARKED", "migrate"): "PARKED",
     ("PARKED", "comment"): "PARKED",
     ("APPROVED", "comment"): "APPROVED",
     ("REJECTED", "comment"): "REJECTED",
@@ -34,7 +37,7 @@ TRANSITIONS = {
 }
 LIVE = ("RUNNING", "PARKED", "SUSPENDED")
 OF_THE_REQUESTER = ("withdraw", "urge")
-STEERING = ("suspend", "resume", "jump")
+STEERING = ("suspend", "resume", "jump", "migrate")
 
 
 def allowed_to(case: Any, employee_id: uuid.UUID | None, *, held: Collection[str]) -> list[str]:

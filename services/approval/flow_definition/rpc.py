@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf import json_format
 
-from approval.case import preview
+from approval.case import migration, preview
 from approval.case.arrival import case_of
 from approval.case.model import Case
 from approval.case.rules import LIVE
 from approval.engine.tree import Problem
 from approval.flow_definition.model import FlowDefinition, FlowVersion
+from approval.flow_definition.regression import compare
 from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
 from approval.lookups import approvable, limits_for
 from chassis.call import Call
@@ -117,6 +118,15 @@ class FlowDefinitions:
         flow = check_publishable(tree, definition, call.organisation)
         case = case_of(_imagined(request.approval, definition, call))
         return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
+
+    async def CompareFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, lock=False)
+        draft = check_publishable(definition.tree, definition, call.organisation)
+        published = await _published(call, definition)
+        return await compare(call, definition, draft, published) if published else pb.CompareFlowDefinitionResponse()
+
+    async def PreviewMigrationFlowDefinition(self, request: Any, call: Call) -> Any:
+        return await migration.previews(call, await call.load(FlowDefinition, request.id, lock=False))
 
 
 def _imagined(approval: Any, definition: FlowDefinition, call: Call) -> Any:

@@ -56,6 +56,20 @@ async def test_a_repeated_call_gets_the_first_answer_and_does_nothing(service):
     assert again.message == first.message
 
 
+async def test_a_list_is_planned_for_each_who_asks(service, as_):
+    """PostgreSQL's plan for everybody, made after five executions, reads the whole table for somebody with no rows."""
+    for _ in range(12):
+        await as_("admin").ListUnits()
+
+    async with service.runtime.read_sessions() as session:
+        plans = await session.execute(
+            sa.text(
+                "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT unit.%'"
+            )
+        )
+    assert plans.all() == [(12, 0)]
+
+
 async def test_the_key_of_another_request_is_refused(service, as_):
     await as_("admin").CreateUnit(unit=UNIT, key="key-used-once")
 

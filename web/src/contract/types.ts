@@ -19,6 +19,7 @@ export interface ApprovalPreview {
   steps: ApprovalStep[];
   problem: string;
   nodeIds: string[];
+  problemFacts: Record<string, string>;
 }
 
 export interface Task extends Row {

@@ -101,7 +101,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   );
 }
 
-function refusalText(sentence: string, facts: Record<string, string>): string {
+export function refusalText(sentence: string, facts: Record<string, string>): string {
   return sentence.replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? "");
 }
 

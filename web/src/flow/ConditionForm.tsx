@@ -7,25 +7,28 @@ import { conditionText, isGroup, readCondition, type Comparison, type Group, typ
 import { OPERATORS, fieldNamed, operatorText, useConditionFields, useNamed, type ConditionField } from "./fields";
 
 interface Props {
+  label: string;
   value: string;
+  error?: string;
   onChange: (text: string) => void;
 }
 
 /** A condition put together from comparisons, with its text below it. Text that says more stays text. */
-export function ConditionForm({ value, onChange }: Props) {
+export function ConditionForm({ label, value, error, onChange }: Props) {
   const { t } = useTranslation();
   const fields = useConditionFields();
   const id = useId();
   const read = readCondition(value);
   return (
     <fieldset className="node-rules condition-form">
-      <legend>{t("flow.when")}</legend>
+      <legend>{label}</legend>
       {read ? <GroupForm group={read} fields={fields} onChange={(group) => onChange(conditionText(group))} /> : <p className="quiet">{t("flow.onlyText")}</p>}
-      <details open={!read || undefined}>
+      <details open={!read || Boolean(error) || undefined}>
         <summary>{t("flow.asText")}</summary>
         <label htmlFor={id} className="hidden-text">{t("flow.asText")}</label>
         <Input.TextArea id={id} className="code-input" autoSize={{ minRows: 2, maxRows: 8 }} spellCheck={false} value={value} onChange={({ target }) => onChange(target.value)} />
       </details>
+      {error && <p className="field-error" role="alert">{error}</p>}
     </fieldset>
   );
 }

@@ -17,7 +17,7 @@ export interface Content {
 const TONES: Record<Change["what"], string> = { added: "green", removed: "red", changed: "blue", moved: "gold" };
 
 function whatText(t: TFunction, what: Change["what"]): string {
-  return { added: t("flow.added"), removed: t("flow.removed"), changed: t("flow.changed"), moved: t("flow.moved") }[what];
+  return { added: t("flow.added"), removed: t("flow.removed"), changed: t("flow.changed"), moved: t("flow.wasMoved") }[what];
 }
 
 /** What is different between two versions, node by node and in words. */

@@ -50,7 +50,7 @@ function NodeForm({ standing, onChange }: { standing: Standing; onChange: Props[
       <Form.Item label={t("flow.name")} htmlFor={name}>
         <Input id={name} value={node.name ?? ""} maxLength={100} onChange={({ target }) => put("name", target.value)} />
       </Form.Item>
-      {branch && standing.above!.kind === "condition" && (isDefault(standing) ? <p className="quiet">{t("flow.defaultBranch")}</p> : <ConditionForm value={node.when ?? ""} onChange={(text) => put("when", text || undefined)} />)}
+      {branch && standing.above!.kind === "condition" && (isDefault(standing) ? <p className="quiet">{t("flow.defaultBranch")}</p> : <ConditionForm label={t("flow.when")} value={node.when ?? ""} onChange={(text) => put("when", text || undefined)} />)}
       {kind?.parts.filter(({ shown }) => shown?.(node) ?? true).map((part) => <PartField key={part.key} part={part} node={node} onChange={(value) => put(part.key, value)} />)}
     </Form>
   );

@@ -11,7 +11,7 @@ import { tidyNumber } from "@/contract/decimal";
 import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { ApprovalPreview } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
-import { Moment, StepText } from "@/documents/CaseTimeline";
+import { Moment, StepText, refusalText } from "@/documents/CaseTimeline";
 import { ReferencePicker, ReferencesPicker } from "@/documents/ReferencePicker";
 import { ConditionWords } from "./Words";
 import { DocumentTypeContext, fieldNamed, useConditionFields, type ConditionField } from "./fields";
@@ -133,7 +133,7 @@ function Way({ preview, tree }: { preview: ApprovalPreview; tree: FlowNode }) {
   return (
     <section aria-label={t("flow.way")} className="flow-way">
       <h3 className="section-title">{t("flow.way")}</h3>
-      {preview.problem && <Alert type="warning" showIcon className="note" title={t("path.problem")} description={meta.refusals[preview.problem]?.message ?? preview.problem} />}
+      {preview.problem && <Alert type="warning" showIcon className="note" title={t("path.problem")} description={refusalText(meta.refusals[preview.problem]?.message ?? preview.problem, preview.problemFacts)} />}
       <ol className="timeline">
         {preview.nodeIds.map((id) => {
           const standing = standingOf(tree, id);

@@ -6,7 +6,8 @@ import { call, fillPath } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
 import { methodOf, type DocumentMeta } from "@/contract/meta";
 import type { ApprovalPreview, ApprovalStep } from "@/contract/types";
-import { Moment, StepText } from "@/documents/CaseTimeline";
+import { useMeta } from "@/contract/useMeta";
+import { Moment, refusalText, StepText } from "@/documents/CaseTimeline";
 
 /** Who will be asked, in order, and why: as the draft stands, before it is submitted. */
 export function ApprovalPath({ document, id, version }: { document: DocumentMeta; id: string | undefined; version: string | undefined }) {
@@ -29,11 +30,13 @@ export function ApprovalPath({ document, id, version }: { document: DocumentMeta
   );
 }
 
-export function Steps({ preview }: { preview: ApprovalPreview }) {
+/** The steps of a way, in order; what keeps a document from being sent, or from coming to its end, in front. */
+export function Steps({ preview }: { preview: Pick<ApprovalPreview, "steps" | "problem" | "problemFacts"> }) {
   const { t } = useTranslation();
+  const { refusals } = useMeta();
   return (
     <>
-      {preview.problem && <Alert type="warning" showIcon className="note" title={t("path.problem")} description={preview.problem} />}
+      {preview.problem && <Alert type="warning" showIcon className="note" title={t("path.problem")} description={refusalText(refusals[preview.problem]?.message ?? preview.problem, preview.problemFacts)} />}
       <ol className="timeline">
         {preview.steps.map((step: ApprovalStep, index) => (
           <Moment key={`${step.nodeId}${step.path}${index}`} tone={step.kind === "copy" ? "quiet" : "ahead"}>

@@ -17,6 +17,7 @@ import { useInitialValues, useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing } from "@/documents/useEditing";
 import type { Content } from "@/flow/Differences";
+import { ConditionForm } from "@/flow/ConditionForm";
 import { FlowToolbar } from "@/flow/FlowToolbar";
 import { FlowTree } from "@/flow/FlowTree";
 import { NodeDrawer } from "@/flow/NodeDrawer";
@@ -169,7 +170,7 @@ function useLeaveWarning(dirty: boolean): void {
 function AboutFlow({ document, editing, types, isNew }: { document: DocumentMeta; editing: ReturnType<typeof useEditing>; types: { value: string; label: string }[]; isNew: boolean }) {
   const id = useId();
   const typeField = fieldOf(document, "documentType")!;
-  const fields = editing.fields.filter(({ name }) => name !== "tree" && name !== "documentType");
+  const fields = editing.fields.filter(({ name }) => name !== "tree" && name !== "documentType" && name !== "condition");
   return (
     <Form layout="vertical" component="div" className="card">
       {!editing.saved && (
@@ -178,6 +179,7 @@ function AboutFlow({ document, editing, types, isNew }: { document: DocumentMeta
         </Form.Item>
       )}
       <FieldsForm fields={fields} values={editing.values} onChange={editing.set} errors={editing.errors} autoFocus={isNew} />
+      <ConditionForm label={fieldOf(document, "condition")!.label} value={String(editing.values.condition ?? "")} error={editing.errors.condition} onChange={(text) => editing.set("condition", text)} />
     </Form>
   );
 }

@@ -1,25 +1,39 @@
+import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { routeOf, useGo } from "@/app/links";
-import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
+import { fieldOf, methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import type { Content } from "@/flow/Differences";
 import { FlowTree } from "@/flow/FlowTree";
 import { PublishDialog } from "@/flow/PublishDialog";
 import { Versions, useVersions } from "@/flow/Versions";
 import { DocumentTypeContext } from "@/flow/fields";
+import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
 
-/** A flow: its draft as it is drawn, and what was published before. */
+/** A flow: its draft as it is drawn, what was published before, and what a new version means for approvals. */
 export default function FlowPage({ document }: { document: DocumentMeta }) {
-  const [publishing, setPublishing] = useState<Row>();
+  const [asking, setAsking] = useState<{ what: "publish" | "compare" | "migrate"; flow: Row }>();
+  const close = () => setAsking(undefined);
   return (
     <>
-      <GenericDetail document={document} without={["tree"]} own={(row) => ({ publish: () => setPublishing(row) })} more={(row) => <Drawn document={document} row={row} />} />
-      {publishing && (
-        <DocumentTypeContext value={String(publishing.documentType)}>
-          <PublishDialog document={document} flow={publishing} onClose={() => setPublishing(undefined)} onDone={() => setPublishing(undefined)} />
+      <GenericDetail
+        document={document} without={["tree"]} own={(row) => ({ publish: () => setAsking({ what: "publish", flow: row }) })}
+        tools={(row) => (
+          <>
+            {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setAsking({ what: "compare", flow: row })}>{methodOf(document, "compare")!.label}</Button>}
+            {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setAsking({ what: "migrate", flow: row })}>{methodOf(document, "previewMigration")!.label}</Button>}
+          </>
+        )}
+        more={(row) => <Drawn document={document} row={row} />}
+      />
+      {asking?.what === "publish" && (
+        <DocumentTypeContext value={String(asking.flow.documentType)}>
+          <PublishDialog document={document} flow={asking.flow} onClose={close} onDone={close} />
         </DocumentTypeContext>
       )}
+      {asking?.what === "compare" && <CompareFlowDialog document={document} flow={asking.flow} onClose={close} />}
+      {asking?.what === "migrate" && <MigrateFlowDialog document={document} flow={asking.flow} onClose={close} />}
     </>
   );
 }
