@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from approval.case import conduct, migration, preview, steering
 from approval.case.arrival import case_of
+from approval.case.drawing import drawing_of
 from approval.case.model import Case
 from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
 from approval.lookups import flow_at
@@ -59,6 +60,9 @@ class Cases:
         reply.opinions.extend(call.reply(opinion) for opinion in opinions)
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
+
+    async def DrawCase(self, request: Any, call: Call) -> Any:
+        return await drawing_of(call, await find(call, request.id))
 
     async def ListCases(self, request: Any, call: Call) -> Any:
         return await call.page(Case, request, where=[visible(call)], scope=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from google.api import httpbody_pb2
 from google.protobuf import json_format
 
 from approval.case import migration, preview
@@ -12,11 +13,14 @@ from approval.case.arrival import case_of
 from approval.case.model import Case
 from approval.case.rules import LIVE
 from approval.engine.tree import Problem
+from approval.engine.words import Words
+from approval.flow_definition import exchange
 from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.regression import compare
 from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
 from approval.lookups import approvable, limits_for
-from chassis.call import Call
+from chassis import mapping
+from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
 
@@ -48,16 +52,35 @@ class FlowDefinitions:
 
     async def ValidateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id)
-        flow, problems = examine(definition.tree, definition, call.organisation)
-        nobody: list[Problem] = []
-        if flow is not None:
-            limits = await limits_for(call, definition.company_id, flow)
-            nobody = list(warnings(flow, definition, call.organisation, limits))
-        listed = [
-            pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts, warning=p in nobody)
-            for p in (*problems, *nobody)
-        ]
-        return pb.ValidateFlowDefinitionResponse(problems=listed)
+        return pb.ValidateFlowDefinitionResponse(problems=await _problems(definition, call))
+
+    async def DownloadFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id)
+        version = await _published(call, definition, request.version) if request.version else None
+        if request.version and version is None:
+            raise Refused("FLOW_VERSION_UNKNOWN", version=request.version)
+        words = Words(call.locale, call.organisation)
+        made = await exchange.file_of(definition, version, request.format, words, today=call.today())
+        return httpbody_pb2.HttpBody(content_type=f'{made.media_type}; name="{made.name}"', data=made.data)
+
+    async def ImportFlowDefinition(self, request: Any, call: Call) -> Any:
+        form = exchange.read(request.content, Words(call.locale, call.organisation))
+        message = exchange.message_of(form, request.code, request.name)
+        # a dry run makes the row as well, and keeps it to itself
+        made = FlowDefinition(company_id=call.company_id, **mapping.read_new(mapping.plan_for(FlowDefinition), message))
+        check_draft(made, approvable())
+        same = sa.select(FlowDefinition.id).where(
+            FlowDefinition.company_id == call.company_id, FlowDefinition.code == made.code
+        )
+        if (await call.db.execute(same)).first():
+            raise Refused("ALREADY_EXISTS", value=made.code)
+        problems = exchange.named(await _problems(made, call), form)
+        reply = pb.ImportFlowDefinitionResponse(
+            code=made.code, name=made.name, document_type=made.document_type, problems=problems
+        )
+        if not request.dry_run:
+            reply.flow_definition_id = str(call.add(made).id)
+        return reply
 
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
@@ -138,11 +161,26 @@ def _imagined(approval: Any, definition: FlowDefinition, call: Call) -> Any:
     return approval
 
 
-async def _published(call: Call, definition: FlowDefinition) -> FlowVersion | None:
-    newest = sa.and_(
-        FlowVersion.flow_definition_id == definition.id, FlowVersion.number == definition.published_version
+async def _published(call: Call, definition: FlowDefinition, number: int = 0) -> FlowVersion | None:
+    """A version by its number; without one the newest."""
+    wanted = sa.and_(
+        FlowVersion.flow_definition_id == definition.id,
+        FlowVersion.number == (number or definition.published_version),
     )
-    return (await call.db.execute(sa.select(FlowVersion).where(newest))).scalar_one_or_none()
+    return (await call.db.execute(sa.select(FlowVersion).where(wanted))).scalar_one_or_none()
+
+
+async def _problems(definition: FlowDefinition, call: Call) -> list[pb.FlowProblem]:
+    """All that is wrong with a draft, and whom it would not find today."""
+    flow, problems = examine(definition.tree, definition, call.organisation)
+    nobody: list[Problem] = []
+    if flow is not None:
+        limits = await limits_for(call, definition.company_id, flow)
+        nobody = list(warnings(flow, definition, call.organisation, limits))
+    return [
+        pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts, warning=p in nobody)
+        for p in (*problems, *nobody)
+    ]
 
 
 def _content(flow: Any) -> tuple[Any, ...]:

@@ -6,28 +6,22 @@ Chinese supplier.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import html
 import os
 import pathlib
 import string
-import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from chassis import money
-from chassis.call import Refused
+from chassis import money, paper
 from chassis.organisation import Place
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import suppliers_pb2
 
 HERE = pathlib.Path(__file__).parent
-AT_ONCE = asyncio.Semaphore(2)
-SECONDS = 9
 # where people open the suite; the code on the paper leads there
 PUBLIC_URL = "HEYI_GATEWAY_PUBLIC_URL"
 INVOICES = {
@@ -60,24 +54,8 @@ class Page:
 
 
 async def print_order(page: Page) -> bytes:
-    """The PDF, made by a process of its own."""
-    text = page_html(page)
-    async with AT_ONCE:
-        try:
-            # a thread waits for it: the loop's own pipes to children were seen closing under gRPC's threads
-            done = await asyncio.to_thread(
-                subprocess.run,
-                [sys.executable, "-m", "procurement.print"],
-                input=text.encode(),
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise Refused("SERVICE_UNAVAILABLE", service="print") from None
-    if done.returncode != 0:
-        raise RuntimeError(f"the print process failed: {done.stderr.decode(errors='replace')[-500:]}")
-    return done.stdout
+    """The PDF."""
+    return await paper.pdf(page_html(page))
 
 
 def page_html(page: Page) -> str:

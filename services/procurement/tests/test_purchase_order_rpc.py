@@ -454,7 +454,7 @@ async def test_a_cancelled_orders_price_is_not_the_last_price(shop: Shop) -> Non
 
 
 async def test_the_order_is_printed_in_chinese(shop: Shop, monkeypatch) -> None:
-    monkeypatch.setattr("procurement.print.pdf.SECONDS", 60)  # what is printed is asked here, not how soon
+    monkeypatch.setattr("chassis.paper.SECONDS", 60)  # what is printed is asked here, not how soon
     order = await shop.released(
         {"item_id": shop.bearing, "quantity": "100"}, {"description": "<b>&运费", "quantity": "1", "unit_price": "50"}
     )

@@ -1,5 +1,5 @@
 import { Button, Collapse, Select } from "antd";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useVerb } from "@/api/documents";
 import { timeText } from "@/contract/format";
@@ -22,8 +22,16 @@ export function useVersions(document: DocumentMeta, id: string | undefined): Ver
 
 const DRAFT = 0;
 
+interface Props {
+  document: DocumentMeta;
+  versions: Version[];
+  draft: Content;
+  tools?: (version: Version) => ReactNode;
+  onRestore: (version: Version) => void;
+}
+
 /** Every version with its note, any two compared, and an older one taken back into the draft. */
-export function Versions({ document, versions, draft, onRestore }: { document: DocumentMeta; versions: Version[]; draft: Content; onRestore: (version: Version) => void }) {
+export function Versions({ document, versions, draft, tools, onRestore }: Props) {
   const { t } = useTranslation();
   const [pair, setPair] = useState<[number, number]>([versions[0]?.version ?? DRAFT, DRAFT]);
   if (versions.length === 0) return <p className="quiet">{t("flow.neverPublished")}</p>;
@@ -45,7 +53,10 @@ export function Versions({ document, versions, draft, onRestore }: { document: D
           label: <span>{named(one.version)} · {timeText(one.publishTime)} · <Reference document="identity.employee" id={one.publishedById} plain /> · {t("flow.running", { count: one.runningCases })}{one.note && <> · {one.note}</>}</span>,
           children: (
             <>
-              <Button size="small" className="note" onClick={() => onRestore(one)}>{t("flow.restore")}</Button>
+              <p className="flow-panels">
+                <Button size="small" onClick={() => onRestore(one)}>{t("flow.restore")}</Button>
+                {tools?.(one)}
+              </p>
               <FlowTree tree={one.tree} />
             </>
           ),

@@ -8,6 +8,7 @@ import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
+import { CaseWay } from "./flowExport/CaseWay";
 import { TaskContent } from "./TaskContent";
 
 /** Shown in the header, the timeline or the request itself, or of use to programs only. */
@@ -23,7 +24,7 @@ export default function CasePage({ document }: { document: DocumentMeta }) {
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
-        side={(row) => <Asked row={row as Case} />} more={(row) => <Content row={row as Case} />}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Content row={row as Case} /></>}
       />
       {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>

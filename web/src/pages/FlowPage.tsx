@@ -9,6 +9,7 @@ import { FlowTree } from "@/flow/FlowTree";
 import { PublishDialog } from "@/flow/PublishDialog";
 import { Versions, useVersions } from "@/flow/Versions";
 import { DocumentTypeContext } from "@/flow/fields";
+import { FlowDownload } from "./flowExport/FlowDownload";
 import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
 
 /** A flow: its draft as it is drawn, what was published before, and what a new version means for approvals. */
@@ -21,6 +22,7 @@ export default function FlowPage({ document }: { document: DocumentMeta }) {
         document={document} without={["tree"]} own={(row) => ({ publish: () => setAsking({ what: "publish", flow: row }) })}
         tools={(row) => (
           <>
+            <FlowDownload document={document} id={row.id} />
             {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setAsking({ what: "compare", flow: row })}>{methodOf(document, "compare")!.label}</Button>}
             {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setAsking({ what: "migrate", flow: row })}>{methodOf(document, "previewMigration")!.label}</Button>}
           </>
@@ -52,7 +54,7 @@ function Drawn({ document, row }: { document: DocumentMeta; row: Row }) {
       {versions.length > 0 && (
         <section className="card" aria-label={t("flow.versions")}>
           <h2>{t("flow.versions")}</h2>
-          <Versions document={document} versions={versions} draft={content} onRestore={({ version }) => go(`${routeOf(document, row.id)}/edit?restore=${version}`)} />
+          <Versions document={document} versions={versions} draft={content} tools={({ version }) => <FlowDownload document={document} id={row.id} version={version} size="small" />} onRestore={({ version }) => go(`${routeOf(document, row.id)}/edit?restore=${version}`)} />
         </section>
       )}
     </DocumentTypeContext>

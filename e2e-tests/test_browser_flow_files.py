@@ -1,0 +1,115 @@
+"""Flows leave as files and come in again; others can read our BPMN; the way of a case as a picture."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from papers import approve, submit, title_of, written
+from playwright.async_api import Browser, expect
+from screen import REQUISITION, spaced
+from test_browser_votes import FLOWS, case_of
+
+from conftest import PHONE, SCREENSHOTS
+
+FLOW, CASE = "approval.flow_definition", "approval.case"
+BPMN_JS = Path(__file__).parent.parent / "web" / "node_modules" / "bpmn-js" / "dist"
+HEAD = {"kind": "department_head"}
+EVERY: dict[str, Any] = {
+    "id": "start", "kind": "sequence", "children": [
+        {"id": "a", "kind": "approve", "name": "部门负责人审批", "vote": "ratio", "percent": 60, "approvers": [HEAD]},
+        {"id": "c", "kind": "condition", "name": "按金额", "branches": [
+            {"id": "c1", "name": "超过 50,000 元", "when": "amount > 50000", "children": [
+                {"id": "p", "kind": "parallel", "name": "会签", "branches": [
+                    {"id": "p1", "name": "财务", "children": [
+                        {"id": "f", "kind": "approve", "name": "财务经理审批", "approvers": [HEAD]},
+                    ]},
+                    {"id": "p2", "name": "知会", "children": [
+                        {"id": "k", "kind": "copy", "name": "抄送采购员", "approvers": [HEAD]},
+                    ]},
+                ]},
+            ]},
+            {"id": "c2", "name": "其他情况", "children": []},
+        ]},
+    ],
+}  # fmt: skip
+READ = """async (xml) => {
+  const viewer = new BpmnJS({ container: "#canvas" });
+  const { warnings } = await viewer.importXML(xml);
+  viewer.get("canvas").zoom("fit-viewport");
+  const drawn = viewer.get("elementRegistry").filter((one) => one.type !== "bpmn:Process" && one.type !== "label");
+  return { warnings: warnings.map(String), drawn: drawn.length };
+}"""
+
+
+async def drafted(door: Any, tree: dict[str, Any], **more: Any) -> dict[str, Any]:
+    code = f"FILE-{uuid.uuid4().hex[:8]}".upper()
+    body = {"code": code, "name": "可以带走的流程", "document_type": REQUISITION, "tree": tree, **more}
+    made: dict[str, Any] = await (await door("admin")).call("POST", FLOWS, body)
+    return made
+
+
+async def test_browser_flow_files_bpmn_is_read_by_others(browser: Browser, window: Any, door: Any) -> None:
+    """The demo's flow and one with every kind, as bpmn-js reads and draws them: without a warning."""
+    admin = await door("admin")
+    demo = next(one for one in (await admin.get(FLOWS, filter='code = "PR"'))["flowDefinitions"])
+    flows = {"demo": (demo["id"], demo["publishedVersion"]), "every": ((await drafted(door, EVERY))["id"], 0)}
+    reader = await window("admin")
+    context = await browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
+    for name, (flow_id, version) in flows.items():
+        address = f"{reader.base}{FLOWS}/{flow_id}:download?format=BPMN&version={version}&company={demo['companyId']}"
+        answer = await reader.context.request.get(address)
+        assert answer.status == 200
+        page = await context.new_page()
+        await page.set_content('<div id="canvas" style="height: 860px"></div>')
+        for style in ("diagram-js.css", "bpmn-js.css"):
+            await page.add_style_tag(path=BPMN_JS / "assets" / style)
+        await page.add_script_tag(path=BPMN_JS / "bpmn-viewer.production.min.js")
+        read = await page.evaluate(READ, await answer.text())
+        assert read["warnings"] == []
+        xml = await answer.text()
+        assert read["drawn"] == xml.count("<bpmndi:BPMNShape ") + xml.count("<bpmndi:BPMNEdge ")
+        await page.screenshot(path=SCREENSHOTS / f"flow-bpmn-{name}.png")
+    await context.close()
+
+
+@pytest.mark.parametrize(("locale", "size"), [("zh-CN", (1280, 800)), ("en", PHONE)], ids=["desk", "phone"])
+async def test_browser_flow_files_out_and_in(
+    window: Any, door: Any, tmp_path: Path, locale: str, size: tuple[int, int]
+) -> None:
+    """Downloaded from its page, imported under another code, opened as a draft; and how far a case of it is."""
+    flow = await drafted(door, EVERY)
+    requisition = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "3"})
+    await submit(door, requisition)
+    await approve(door, requisition)
+    desk = await window("admin", locale=locale, size=size)
+    screen, page = desk.screen, desk.page
+    await desk.go(f"/approval/flow-definitions/{flow['id']}")
+    await screen.button(screen.action(FLOW, "download")).click()
+    await desk.picture("flow-download")
+    async with page.expect_download() as waiting:
+        await page.get_by_role("menuitem", name=screen.option(FLOW, "download", "format", "JSON")).click()
+    download = await waiting.value
+    assert download.suggested_filename == f"{flow['code']}-draft.json"
+    file = tmp_path / download.suggested_filename
+    await download.save_as(file)
+
+    await desk.go("/approval/flow-definitions")
+    await screen.button(screen.action(FLOW, "import")).click()
+    desk.expected.add(409)  # the flow itself is here already, under its code
+    await screen.dialog().get_by_label(screen.t("flow.file")).set_input_files(file)
+    await expect(screen.dialog().get_by_role("alert")).to_be_visible()
+    await screen.dialog().get_by_label(screen.asked(FLOW, "import", "code")).fill(f"{flow['code']}-B")
+    await desk.picture("flow-import")
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(FLOW, "import"))).click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(f"{flow['code']}-B")
+
+    await desk.go(f"/approval/cases/{await case_of(door, requisition)}")
+    await page.get_by_role("button", name=screen.action(CASE, "draw")).click()
+    way = page.get_by_role("group", name=screen.action(CASE, "draw"))
+    await expect(way.locator("svg")).to_be_visible()
+    done = screen.choice("DrawnShape", "standing", "DONE")
+    await expect(page.get_by_role("listitem").filter(has_text=f"部门负责人审批: {done}")).to_contain_text("马建国")
+    await desk.picture("case-way")
