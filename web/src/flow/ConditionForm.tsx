@@ -26,7 +26,7 @@ export function ConditionForm({ label, value, error, onChange }: Props) {
       <details open={!read || Boolean(error) || undefined}>
         <summary>{t("flow.asText")}</summary>
         <label htmlFor={id} className="hidden-text">{t("flow.asText")}</label>
-        <Input.TextArea id={id} className="code-input" autoSize={{ minRows: 2, maxRows: 8 }} spellCheck={false} value={value} onChange={({ target }) => onChange(target.value)} />
+        <Input.TextArea id={id} className="code-input" rows={3} spellCheck={false} value={value} onChange={({ target }) => onChange(target.value)} />
       </details>
       {error && <p className="field-error" role="alert">{error}</p>}
     </fieldset>

@@ -34,7 +34,7 @@ export function PublishDialog({ document, flow, onClose, onDone }: { document: D
       )}
       <Form layout="vertical" component="div">
         <Form.Item label={t("flow.publishNote")} htmlFor={id} required>
-          <Input.TextArea id={id} value={note} maxLength={200} autoSize={{ minRows: 2, maxRows: 5 }} autoFocus onChange={({ target }) => setNote(target.value)} />
+          <Input.TextArea id={id} value={note} maxLength={200} rows={3} autoFocus onChange={({ target }) => setNote(target.value)} />
         </Form.Item>
       </Form>
     </Modal>
