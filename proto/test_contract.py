@@ -262,26 +262,6 @@ def test_a_document_s_title_and_order_are_fields_of_it(name):
         assert direction in ("", "desc")
 
 
-def told_facts(message: Any) -> str:
-    """Name of the message with the facts of a document's requests for approval; "" where it sends none."""
-    return str(message.options.Extensions[options_pb2.document].facts)
-
-
-def test_what_asks_for_approval_says_which_facts_it_tells():
-    """A flow can ask no other: each is a field of a message beside the document."""
-    asking = {
-        ".".join(subject.split(".")[1:3])
-        for message in CONTRACT.messages.values()
-        if (subject := message.options.Extensions[options_pb2.event_subject])
-        and any(field.type_name == ".heyi.common.v1.ApprovalRequest" for field in message.field)
-    }
-    for key, document in CONTRACT.documents.items():
-        assert bool(told_facts(document)) == (key in asking), key
-    for file in CONTRACT.files:
-        names = {message.name for message in file.message_type}
-        assert {told_facts(message) for message in file.message_type} - {""} <= names, file.name
-
-
 def test_a_file_holds_one_document():
     for file in CONTRACT.files:
         kinds = [m.name for m in file.message_type if m.options.HasExtension(options_pb2.document)]
@@ -452,7 +432,8 @@ def shown(name: str) -> dict[str, Any]:
         waiting = sorted(kinds | replies)
     else:
         waiting = [kind for kind in document_kinds() if kind.startswith(f"{package}.")]
-        waiting += [f"{package}.{facts}" for kind in waiting if (facts := told_facts(CONTRACT.messages[kind]))]
+        specs = [CONTRACT.messages[kind].options.Extensions[options_pb2.document] for kind in waiting]
+        waiting += [f"{package}.{each.facts}" for each in specs if each.facts]
     for method in (parameter.values[0] for parameter in METHODS if not parameter.values[0].for_services):
         if method.service == name and ":" in method.path and not method.path.endswith(":batchGet"):
             waiting.append(f"{package}.{method.request.name}")
