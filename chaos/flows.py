@@ -71,14 +71,15 @@ async def requisition(client: Client, scene: Scene, chance: random.Random) -> No
         database="procurement", method="SubmitPurchaseRequisition", effect=("submission", made["id"]),
     )  # fmt: skip
     if turned_down:
-        await _decide(client, scene.head, made["id"], "reject")
+        await decide(client, scene.head, made["id"], "reject")
         return
-    await _decide(client, scene.head, made["id"], "approve")
+    await decide(client, scene.head, made["id"], "approve")
     if large:
-        await _decide(client, scene.finance, made["id"], "approve")
+        await decide(client, scene.finance, made["id"], "approve")
 
 
-async def _decide(client: Client, who: str, document: str, verb: str) -> None:
+async def decide(client: Client, who: str, document: str, verb: str) -> None:
+    """Wait to be asked about a document, and answer."""
     deadline = time.monotonic() + TURN_SECONDS
     while True:
         listed = await client.get(who, TASKS, filter=f'state = "OPEN" AND document_id = "{document}"')

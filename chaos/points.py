@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from chaos.client import Client, GaveUp, IntentLog, People, RefusedError
-from chaos.flows import Scene, item, requisition
+from chaos.flows import REQUISITIONS, Scene, decide, item, requisition
 from chaos.nemesis import Nemesis
 from chaos.verdict import converge
 from infra.local.instance import SERVICES
@@ -27,12 +27,14 @@ RELAY = ("before_publish", "after_publish")
 POINTS: dict[str, str] = {
     **{f"{service}.{point}": "flow" for service in ("procurement", "approval") for point in (*CALLS, *EVENTS, *RELAY)},
     **{f"inventory.{point}": "item" for point in ("before_commit", "after_commit", "after_publish")},
+    **{f"approval.timer_{point}": "timer" for point in ("after_lock", "before_commit", "after_commit")},
     "procurement.replay": "flow",
     "procurement.housekeeping": "start",
     "procurement.sweep_before_mark": "start",
     "identity.keycloak_claimed": "employee",
     "identity.keycloak_written": "employee",
 }
+FLOWS, FLOWS_KEEPER = "/v1/approval/flow-definitions", "yaowenbo"
 SHORT = ("procurement.after_commit", "approval.event_before_commit", "procurement.after_publish")
 
 
@@ -77,6 +79,8 @@ async def _die_at(point: str, nemesis: Nemesis, client: Client, scene: Scene) ->
                 await item(client, scene, random.Random(point))
             case "employee":
                 await _employee(client)
+            case "timer":
+                await _timer(client, scene)
             case "start":
                 await asyncio.to_thread(instance.stop, service)
                 try:
@@ -107,6 +111,44 @@ async def _revive(nemesis: Nemesis, point: str) -> bool:
         file.unlink()
     await nemesis.start(service)
     return True
+
+
+async def _timer(client: Client, scene: Scene) -> None:
+    """A requisition whose flow waits for the day that it is needed, which has come; then the head is asked."""
+    code = f"CH{secrets.token_hex(4).upper()}"
+    tree = {
+        "id": "start", "kind": "sequence",
+        "children": [
+            {"id": "wait", "kind": "delay", "name": "等待", "until_field": "need_date"},
+            {"id": "head", "kind": "approve", "name": "负责人", "approvers": [{"kind": "department_head"}]},
+        ],
+    }  # fmt: skip
+    flow = await client.write(
+        FLOWS_KEEPER, FLOWS,
+        {
+            "code": code, "name": code, "documentType": "procurement.purchase_requisition", "priority": 1,
+            "condition": f"'{code}' in facts.project_codes", "tree": tree,
+        },
+        database="approval", method="CreateFlowDefinition", effect=("flow", code),
+    )  # fmt: skip
+    await client.write(
+        FLOWS_KEEPER, f"{FLOWS}/{flow['id']}:publish", {"etag": flow["etag"], "note": code},
+        database="approval", method="PublishFlowDefinition", effect=("published", flow["id"]),
+    )  # fmt: skip
+    today = (await client.get(scene.requester, "/v1/identity/me"))["todayDate"]
+    body = {
+        "title": code, "currency": "CNY", "needDate": today, "deliveryPlace": "1 号库",
+        "lines": [{**scene.lines[0], "quantity": "1", "projectCode": code}],
+    }  # fmt: skip
+    made = await client.write(
+        scene.requester, REQUISITIONS, body,
+        database="procurement", method="CreatePurchaseRequisition", effect=("requisition", code),
+    )  # fmt: skip
+    await client.write(
+        scene.requester, f"{REQUISITIONS}/{made['id']}:submit", {"etag": made["etag"]},
+        database="procurement", method="SubmitPurchaseRequisition", effect=("submission", made["id"]),
+    )  # fmt: skip
+    await decide(client, scene.head, made["id"], "approve")
 
 
 async def _employee(client: Client) -> None:

@@ -90,6 +90,8 @@ class Call:
     touched: set[int] = field(default_factory=set)
     # copies that are written together with those of other events; None where each is written at once
     copies: list[tuple[Any, dict[str, Any]]] | None = None
+    # timers that run from the commit on (`timers.start`)
+    timers: list[dict[str, Any]] = field(default_factory=list)
 
     # ---- who, when, where
 

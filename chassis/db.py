@@ -53,8 +53,8 @@ def decimal_of(precision: int, scale: int, **column: Any) -> Mapped[Any]:
     return mapped_column(sa.Numeric(precision, scale), **column)
 
 
-def service_base(service: str) -> type[DeclarativeBase]:
-    """The Base of a service's models, with the chassis' tables in its metadata."""
+def service_base(service: str, *, timers: bool = False) -> type[DeclarativeBase]:
+    """The Base of a service's models, with the chassis' tables in its metadata; `timers`: that of timers too."""
 
     class Base(DeclarativeBase):
         metadata = sa.MetaData(naming_convention=NAMING)
@@ -69,7 +69,7 @@ def service_base(service: str) -> type[DeclarativeBase]:
         }
 
     Base.metadata.info["service"] = service
-    Base.metadata.info["tables"] = Tables(Base.metadata)
+    Base.metadata.info["tables"] = Tables(Base.metadata, timers=timers)
     return Base
 
 
@@ -137,7 +137,7 @@ def lines_of(kind: str) -> Any:
 class Tables:
     """The chassis' own tables, once per service."""
 
-    def __init__(self, metadata: sa.MetaData) -> None:
+    def __init__(self, metadata: sa.MetaData, *, timers: bool = False) -> None:
         def instant(name: str, *, index: bool = False) -> sa.Column[Any]:
             default = sa.func.clock_timestamp()
             return sa.Column(name, utc(), nullable=False, server_default=default, index=index)
@@ -251,6 +251,31 @@ class Tables:
             sa.Column("document_id", sa.Uuid(), primary_key=True),
             sa.Column("employee_id", sa.Uuid(), primary_key=True),
             sa.Index("ix_participant_employee_id", "employee_id"),
+        )
+        self.timer = self._timer(metadata, instant) if timers else None
+
+    @staticmethod
+    def _timer(metadata: sa.MetaData, instant: Any) -> sa.Table:
+        """What happens later by itself (`timers`). Due by the service's clock; leased by the database's own."""
+        due, error = sa.Column("due_time", utc()), sa.Column("error", sa.Text(), nullable=False, server_default="")
+        return sa.Table(
+            "timer",
+            metadata,
+            sa.Column("id", sa.Uuid(), primary_key=True),
+            sa.Column("company_id", sa.Uuid(), nullable=False),
+            # NULL while it stands still; then `left_seconds` says how much was left
+            due,
+            sa.Column("left_seconds", sa.Integer()),
+            sa.Column("handler", sa.Text(), nullable=False),
+            sa.Column("subject_id", sa.Uuid(), nullable=False, index=True),
+            sa.Column("part_id", sa.Uuid(), nullable=False),
+            sa.Column("facts", pg.JSONB(), nullable=False),
+            instant("created_at"),
+            sa.Column("leased_until", utc()),
+            sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
+            error,
+            sa.Index("ix_timer_due_time", due),
+            sa.Index("ix_timer_failing", due, postgresql_where=error != ""),
         )
 
 

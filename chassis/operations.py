@@ -66,6 +66,8 @@ class Operations:
             pool_in_use_count=found.pool_in_use,
             pool_size=found.pool_size,
             overdue_timers=found.timers_overdue,
+            late_timer_seconds=round(found.timer_late_seconds),
+            failing_timer_count=found.timers_failing,
         )
         for stuck in self.stuck:
             report.stuck_groups.append(await _waiting(stuck, call, days))

@@ -68,6 +68,8 @@ class Place:
     credit_code: str = ""
     address: str = ""
     phone: str = ""
+    # hours of a working day (`workdays`); the usual ones where nothing is said
+    working_hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Organisation:
     companies: Mapping[uuid.UUID, Place]
     rights: Mapping[uuid.UUID, list[Right]]
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
+    # days that are not what their weekday says, of a company or (None) of all: whether they are worked (`workdays`)
+    days: Mapping[tuple[uuid.UUID | None, datetime.date], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         children: defaultdict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
@@ -133,6 +137,10 @@ class Organisation:
             companies={place.company_id: place for place in map(_place, answer.companies)},
             rights=dict(rights),
             clock=clock or Clock(),
+            days={
+                (_id(day.company_id), datetime.date.fromisoformat(day.calendar_date)): day.working
+                for day in answer.calendar_days
+            },
         )
 
     def person(self, employee_id: uuid.UUID) -> Person:
@@ -245,6 +253,7 @@ def _place(message: directory_pb2.Authorization.Place) -> Place:
         credit_code=message.credit_code,
         address=message.address,
         phone=message.phone,
+        working_hours=message.working_hours,
     )
 
 

@@ -25,7 +25,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
-from chassis import audit, authn, contract, faults, ids, mapping, numbering, outbox, policy, telemetry, text, vitals
+from chassis import (
+    audit,
+    authn,
+    contract,
+    faults,
+    ids,
+    mapping,
+    numbering,
+    outbox,
+    policy,
+    telemetry,
+    text,
+    timers,
+    vitals,
+)  # fmt: skip
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, is_away, tables_of
@@ -285,6 +299,8 @@ class Runtime:
         if call.readers:
             documents, employees = zip(*call.readers, strict=True)
             pieces.append(Piece(_LET_READ, {"readable": documents, "readers": employees}))
+        if call.timers:
+            pieces.append(timers.piece(call.timers))
         if key is not None:
             pieces.append(Piece(_KEEP_REPLY, {**key, "response": message.SerializeToString()}))
         if later is not None and not rows:

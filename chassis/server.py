@@ -19,7 +19,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
 
-from chassis import authn, contract, crypto, errors, faults, housekeeping, inbox, policy, sweep, telemetry, vitals
+from chassis import (
+    authn,
+    contract,
+    crypto,
+    errors,
+    faults,
+    housekeeping,
+    inbox,
+    policy,
+    sweep,
+    telemetry,
+    timers,
+    vitals,
+)
 from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
@@ -174,6 +187,8 @@ class Host:
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
         self._go(self._forever(lambda: housekeeping.run(self.runtime)))
+        if self.service.timers:
+            self._go(self._forever(lambda: timers.run(self.runtime)))
         for background in self.service.background:
             self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
         self._go(self._tell_health())

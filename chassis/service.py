@@ -21,6 +21,7 @@ from chassis.states import advance
 if TYPE_CHECKING:
     from chassis.call import Call
     from chassis.runtime import Runtime
+    from chassis.timers import OnTime
 
 Handler = Callable[[Any, "Call"], Awaitable[Any]]
 
@@ -70,6 +71,8 @@ class Service:
     # documents that wait for a person longer than they should, and what else the service tells its operators
     stuck: Sequence[Stuck] = ()
     complete_report: Callable[[Any, Call], Awaitable[None]] | None = None
+    # what happens when a timer is due, by the handler's name
+    timers: Mapping[str, OnTime] = field(default_factory=dict)
 
     def __init__(
         self, name: str, *, base: Any, rpcs: Sequence[object], reactions: Sequence[Reaction] = (), **more: Any
@@ -82,6 +85,7 @@ class Service:
         self.background = more.pop("background", ())
         self.need = more.pop("need", ())
         self.seed = more.pop("seed", None)
+        self.timers = {handler.name: handler for handler in more.pop("timers", ())}
         if more:
             raise TypeError(f"a service has no {', '.join(more)}")
         self.handlers = self._handlers()

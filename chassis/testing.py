@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy as sa
 from google.protobuf import json_format, message
 
-from chassis import contract, crypto, ids, inbox, migrate, policy, testing_postgres
+from chassis import contract, crypto, ids, inbox, migrate, policy, testing_postgres, timers
 from chassis.clients import Clients
 from chassis.clock import FrozenClock
 from chassis.db import engine_for, tables_of
@@ -223,6 +223,10 @@ class Bench:
         )
         subject = contract.subject_of(type(event))
         return [await inbox.work_on(self.runtime, subject, event.SerializeToString(), headers) for _ in range(times)]
+
+    async def run_timers(self) -> int:
+        """Run what is due by the clock; how many timers were taken."""
+        return await timers.run_due(self.runtime)
 
     @contextlib.contextmanager
     def statements(self) -> Iterator[list[str]]:

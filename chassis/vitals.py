@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import contract, telemetry
+from chassis import contract, telemetry, timers
+from chassis.db import fenced_to
 from chassis.errors import Refused
 from chassis.outbox import STREAM
 
@@ -98,6 +99,8 @@ class Backlog:
     pool_in_use: int
     pool_size: int
     timers_overdue: tuple[str, ...]
+    timer_late_seconds: float = 0.0
+    timers_failing: int = 0
 
 
 async def backlog(runtime: Runtime, session: Any) -> Backlog:
@@ -110,7 +113,8 @@ async def backlog(runtime: Runtime, session: Any) -> Backlog:
     pool: Any = runtime.engine.pool
     now = time.monotonic()
     overdue = tuple(name for name, by in runtime.due.items() if now > by)
-    return Backlog(float(oldest), count, parked_open, pool.checkedout(), pool.size(), overdue)
+    late, failing = await timers.behind(runtime, session)
+    return Backlog(float(oldest), count, parked_open, pool.checkedout(), pool.size(), overdue, late, failing)
 
 
 async def watch(runtime: Runtime, connection: Client | None) -> None:
@@ -118,14 +122,17 @@ async def watch(runtime: Runtime, connection: Client | None) -> None:
     name = runtime.service.name
     while True:
         try:
-            async with runtime.read_sessions() as session:
-                found = await backlog(runtime, session)
+            with fenced_to(None):
+                async with runtime.read_sessions() as session:
+                    found = await backlog(runtime, session)
             telemetry.gauge("heyi.outbox.oldest", found.outbox_oldest_seconds, "s")
             telemetry.gauge("heyi.outbox.waiting", found.outbox_waiting)
             telemetry.gauge("heyi.events.parked.open", found.parked_open)
             telemetry.gauge("heyi.pool.in_use", found.pool_in_use)
             telemetry.gauge("heyi.pool.size", found.pool_size)
             telemetry.gauge("heyi.timers.overdue", len(found.timers_overdue))
+            telemetry.gauge("heyi.timers.late", found.timer_late_seconds, "s")
+            telemetry.gauge("heyi.timers.failing", found.timers_failing)
             if connection is not None and runtime.service.reactions:
                 told = await connection.jetstream().consumer_info(STREAM, name)
                 telemetry.gauge("heyi.inbox.pending", (told.num_pending or 0) + (told.num_ack_pending or 0))

@@ -153,14 +153,16 @@ class Direct:
         self.channels = {name: channel(name, address, [], tls) for name, address in targets.items()}
 
     async def ask(
-        self, method: contract.Method, token: str | None, *, target: str = "", request: Any = None
-    ) -> tuple[str, str]:
+        self, method: contract.Method, token: str | None, *, target: str = "", request: Any = None, company: str = "",
+        keyed: bool = True,
+    ) -> tuple[str, str]:  # fmt: skip
         """gRPC status and reason of one call; ("OK", "") when it was answered."""
         unary = self.channels[target or method.service].unary_unary(
             f"/{method.full_name}", request_serializer=method.request.SerializeToString,
             response_deserializer=method.reply.FromString,
         )  # fmt: skip
-        metadata = [("idempotency-key", str(uuid.uuid4()))]
+        metadata = [("idempotency-key", str(uuid.uuid4()))] if keyed else []
+        metadata += [("heyi-company", company)] if company else []
         metadata += [("authorization", f"Bearer {token}")] if token is not None else []
         try:
             await unary(request if request is not None else method.request(), timeout=10, metadata=metadata)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from api import Session
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 from screen import Screen
 
-from infra.local.demo.door import Door
 from infra.local.instance import DEMO_PASSWORD, Instance
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -41,15 +41,14 @@ def people(instance: Instance) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-async def door(instance: Instance, people: dict[str, str]) -> AsyncIterator[Callable[[str], Awaitable[Door]]]:
+async def door(instance: Instance, people: dict[str, str]) -> AsyncIterator[Callable[[str], Awaitable[Session]]]:
     """`await door("requester")`: a REST session of somebody, by role or username, signed in at Keycloak's page once."""
-    known: dict[str, Door] = {}
+    known: dict[str, Session] = {}
 
-    async def open_door(who: str) -> Door:
+    async def open_door(who: str) -> Session:
         username = people.get(who, who)
         if username not in known:
-            known[username] = Door(instance.url)
-            await known[username].sign_in(username, DEMO_PASSWORD)
+            known[username] = await Session.of(instance, username)
         return known[username]
 
     yield open_door
@@ -92,6 +91,16 @@ class Window:
         self.expected.discard(401)
         await self.screen.read_contract()
 
+    async def come_back(self, cookies: Sequence[Any]) -> bool:
+        """In by the session of an earlier window; False where it has ended meanwhile."""
+        await self.context.add_cookies(cookies)
+        if not (await self.context.request.get(f"{self.base}/v1/identity/me")).ok:
+            await self.context.clear_cookies()
+            return False
+        await self.page.goto(self.base + "/")
+        await self.screen.read_contract()
+        return True
+
     async def go(self, path: str) -> None:
         await self.page.goto(self.base + path)
 
@@ -102,10 +111,17 @@ class Window:
         await self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.locale}-{width}.png", full_page=True)
 
 
+@pytest.fixture(scope="session")
+def remembered() -> dict[str, list[Any]]:
+    """Cookies of the people who have signed in at a window: whoever opens another is in, as in one browser."""
+    return {}
+
+
 @pytest.fixture
 async def window(
-    browser: Browser, instance: Instance, people: dict[str, str], request: pytest.FixtureRequest
-) -> AsyncIterator[Any]:
+    browser: Browser, instance: Instance, people: dict[str, str], remembered: dict[str, list[Any]],
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Any]:  # fmt: skip
     """`await window("requester", locale="en", size=PHONE, dark=True)`: a window in which somebody is signed in."""
     opened: list[Window] = []
     failed = request.session.testsfailed
@@ -121,8 +137,10 @@ async def window(
         context.set_default_timeout(10_000)
         made = Window(await context.new_page(), context, instance.url, locale)
         opened.append(made)
-        if who is not None:
-            await made.sign_in(people.get(who, who), password)
+        username = people.get(who, who) if who is not None else None
+        if username is not None and not (username in remembered and await made.come_back(remembered[username])):
+            await made.sign_in(username, password)
+            remembered[username] = await context.cookies()
         return made
 
     yield open_window

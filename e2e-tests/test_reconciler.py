@@ -65,6 +65,18 @@ DAMAGE = {
     ),
     "no_number_is_beyond_its_counter": ("procurement", "UPDATE number_series SET last = 0"),
     "a_running_case_has_an_open_task": ("approval", "UPDATE task SET state = 'SKIPPED' WHERE state = 'OPEN'"),
+    "a_timer_runs_when_it_is_due": (
+        "approval",
+        "INSERT INTO timer (id, company_id, due_time, handler, subject_id, part_id, facts) "
+        "SELECT gen_random_uuid(), company_id, '2026-11-23', 'turn', id, id, '{}' FROM approval_case "
+        "WHERE state = 'RUNNING'",
+    ),
+    "a_timer_belongs_to_a_live_case": (
+        "approval",
+        "INSERT INTO timer (id, company_id, due_time, handler, subject_id, part_id, facts) "
+        "SELECT gen_random_uuid(), company_id, '2126-11-23', 'turn', id, id, '{}' FROM approval_case "
+        "WHERE state = 'APPROVED'",
+    ),
     "a_parked_case_says_why": ("approval", "UPDATE approval_case SET state = 'PARKED'"),
     "an_open_task_belongs_to_a_live_case": ("approval", "UPDATE approval_case SET state = 'APPROVED'"),
     "a_task_is_decided_once": (

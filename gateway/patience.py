@@ -1,4 +1,4 @@
-"""HTTP connections that keep the gateway waiting, or send headers without end, are cut off.
+"""HTTP connections that keep the gateway waiting, send headers without end, or do not say goodbye are cut off.
 
 The server below has a limit for neither: one client could hold every connection with a request line, or all of the
 memory with one header. What a body may take is bounded in `limits`.
@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10.0
 HEADER_BYTES = 32 * 1024
+GOODBYE_SECONDS = 1.0
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -32,6 +33,18 @@ class Impatient(HttpToolsProtocol):
         """Nobody is waited for any more."""
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The process stops. TLS would wait 30 s for the other side's goodbye, and who keeps connections gives none."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._part()
+
+    def _part(self) -> None:
+        if self.transport.get_write_buffer_size() == 0:
+            self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
+        else:
+            self.loop.call_later(GOODBYE_SECONDS, self._part)
 
     def data_received(self, data: bytes) -> None:
         """Count what comes until the headers are complete."""

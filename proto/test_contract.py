@@ -30,6 +30,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+def plural(name: str) -> str:
+    """`Companies`, but `CalendarDays`."""
+    return re.sub(r"(?<![aeiou])y$", "ie", name) + "s"
+
+
 class Contract:
     """The descriptors, by name; comments beside them."""
 
@@ -106,8 +111,7 @@ class Method:
         kinds = [m.name for m in self.file.message_type if m.options.HasExtension(options_pb2.document)]
         if not kinds:
             return "", ""
-        plural = kinds[0][:-1] + "ies" if kinds[0].endswith("y") else kinds[0] + "s"
-        return kinds[0], snake(re.sub(f"({plural}|{kinds[0]})$", "", self.name))
+        return kinds[0], snake(re.sub(f"({plural(kinds[0])}|{kinds[0]})$", "", self.name))
 
     @property
     def answers_in_clear(self) -> bool:
@@ -159,8 +163,7 @@ def test_a_permission_is_service_document_and_verb(method):
     names = {snake(name.rsplit(".", 1)[-1]) for name in CONTRACT.messages if name.startswith(f".heyi.{owner}.")}
     assert document in names, "no such document"
     singular = "".join(word.capitalize() for word in document.split("_"))
-    plural = singular[:-1] + "ies" if singular.endswith("y") else singular + "s"
-    spoken = snake(re.sub(f"({plural}|{singular})$", "", method.name))
+    spoken = snake(re.sub(f"({plural(singular)}|{singular})$", "", method.name))
     # What only reads more of a document is allowed to whoever may read it.
     assert verb in ({spoken, "get", "list"} if method.reads else {spoken})
 

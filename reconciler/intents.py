@@ -27,6 +27,15 @@ EFFECTS = {
     ),
     "employee": ("identity", "SELECT code AS value, count(*) AS times FROM employee WHERE code = ANY($1) GROUP BY 1"),
     "item": ("inventory", "SELECT code AS value, count(*) AS times FROM item WHERE code = ANY($1) GROUP BY 1"),
+    "flow": (
+        "approval",
+        "SELECT code AS value, count(*) AS times FROM flow_definition WHERE code = ANY($1) GROUP BY 1",
+    ),
+    "published": (
+        "approval",
+        "SELECT flow_definition_id::text AS value, count(*) AS times FROM flow_version "
+        "WHERE flow_definition_id = ANY($1::uuid[]) GROUP BY 1",
+    ),
     "submission": (
         "procurement",
         "SELECT aggregate_id::text AS value, count(*) AS times FROM outbox "

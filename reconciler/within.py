@@ -145,7 +145,25 @@ INVARIANTS = (
         "SELECT count(*) FROM approval_case",
         "SELECT c.id, c.document_number AS number, c.updated_at AS at FROM approval_case c "
         "WHERE c.state IN ('RUNNING', 'SUSPENDED') "
-        "AND NOT EXISTS (SELECT FROM task t WHERE t.case_id = c.id AND t.state = 'OPEN')",
+        "AND NOT EXISTS (SELECT FROM task t WHERE t.case_id = c.id AND t.state = 'OPEN') "
+        "AND NOT EXISTS (SELECT FROM timer m WHERE m.subject_id = c.id)",
+    ),
+    Invariant(
+        "a_timer_runs_when_it_is_due",
+        ("approval",),
+        CASE,
+        "SELECT count(*) FROM approval_case",
+        "SELECT subject_id AS id, handler, error, due_time AS at FROM timer WHERE due_time < now()",
+    ),
+    Invariant(
+        "a_timer_belongs_to_a_live_case",
+        ("approval",),
+        CASE,
+        "SELECT count(*) FROM approval_case",
+        "SELECT c.id, c.document_number AS number, c.state, c.updated_at AS at "
+        "FROM timer m JOIN approval_case c ON c.id = m.subject_id "
+        "WHERE c.state NOT IN ('RUNNING', 'PARKED', 'SUSPENDED') "
+        "OR (c.state = 'SUSPENDED') <> (m.due_time IS NULL)",
     ),
     Invariant(
         "a_parked_case_says_why",

@@ -1,5 +1,5 @@
-"""`make test`, `make e2e`, `make attack` and `make lint`: every check of the suite, each prepared from nothing, with
-names, times and one verdict.
+"""`make test`, `make e2e`, `make matrix`, `make attack` and `make lint`: every check of the suite, each prepared from
+nothing, with names, times and one verdict.
 
 The stories of e2e-tests run against the instance "test", which is set up anew for each run and stopped at its end.
 """
@@ -67,6 +67,20 @@ def e2e(report: Report, arguments: Sequence[str]) -> bool:
     """Run only the stories; the instance keeps running, so that the next round begins at once."""
     machine.debian_packages(report, browser=True)
     return _stories(report, Instance("test", report), arguments)
+
+
+def matrix(report: Report, arguments: Sequence[str]) -> bool:
+    """Ask everything in the contract as everybody; ends with how many answers are not as the table says."""
+    machine.debian_packages(report, browser=True)
+    instance = Instance("test", report)
+    instance.up()
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    env = {**os.environ, **instance.env(), "INSTANCE": instance.name}
+    passed = _pytest(report, "matrix", ["e2e-tests/test_matrix.py", *arguments], env=env)
+    noted = [(one.get("name"), int(one.get("value", 0))) for one in _report("matrix").iter("property")]
+    cells, wrong = (sum(value for name, value in noted if name == of) for of in ("cells", "wrong"))
+    print(f"\nmatrix: {wrong} wrong of {cells} cells")
+    return passed and cells > 0
 
 
 def attack(report: Report, arguments: Sequence[str]) -> bool:
@@ -158,6 +172,10 @@ def _command(
     return code == 0
 
 
+def _report(name: str) -> ElementTree.Element:
+    return ElementTree.parse(REPORTS / f"{name}.xml").getroot()
+
+
 def _counts(file: Path) -> tuple[int, int, int]:
     suite = next(ElementTree.parse(file).getroot().iter("testsuite"))
     number = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
@@ -203,6 +221,7 @@ def main() -> int:
         "e2e": lambda: e2e(report, arguments),
         "lint": lambda: lint(report),
         "attack": lambda: attack(report, arguments),
+        "matrix": lambda: matrix(report, arguments),
         "prepare": lambda: prepare(report),
     }
     try:

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey
 
 from chassis.db import service_base
 
-Base = service_base("approval")
+Base = service_base("approval", timers=True)
 
 
 def refers_to(column: str) -> ForeignKey:

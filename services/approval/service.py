@@ -1,7 +1,12 @@
 """Approval: flows, cases, turns, opinions and notices. Listens to every document that asks to be agreed to."""
 
+from typing import Any
+
+import sqlalchemy as sa
+
 from approval.authority_limit.rpc import AuthorityLimits
 from approval.base import Base
+from approval.case.expiry import HANDLERS
 from approval.case.model import Case
 from approval.case.rpc import Cases
 from approval.flow_definition.rpc import FlowDefinitions
@@ -9,13 +14,25 @@ from approval.notice.rpc import Notices
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
 from approval.task.rpc import Tasks
+from chassis.db import tables_of
 from chassis.service import Service, Stuck
+
+_TIMER = tables_of(Base.metadata).timer
+assert _TIMER is not None
+_FAILED = sa.and_(_TIMER.c.subject_id == Case.id, _TIMER.c.error != "")
+
+
+def _failing(what: str) -> Any:
+    """Of the timers of a case that failed: how many there are (`count`), since when the first is due (`min`)."""
+    return sa.select(getattr(sa.func, what)(_TIMER.c.due_time)).where(_FAILED).correlate(Case).scalar_subquery()
+
 
 SERVICE = Service(
     "approval",
     base=Base,
     rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
     reactions=REACTIONS,
+    timers=HANDLERS,
     stuck=[
         Stuck(
             "approval.undecided",
@@ -24,6 +41,7 @@ SERVICE = Service(
             Case.state.in_(["RUNNING", "SUSPENDED"]),
             Case.document_number,
         ),
+        Stuck("approval.timer", Case, _failing("min"), _failing("count") > 0, Case.document_number),
         Stuck("approval.parked", Case, Case.created_at, Case.state == "PARKED", Case.document_number),
     ],
 )

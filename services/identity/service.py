@@ -2,6 +2,7 @@
 
 from chassis.service import Service
 from identity.base import Base
+from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
 from identity.consistency_run.rpc import ConsistencyRuns
 from identity.consistency_run.watch import watch_runs
@@ -29,6 +30,7 @@ SERVICE = Service(
         DutyConflicts(),
         Directory(),
         ConsistencyRuns(),
+        CalendarDays(),
     ],
     background=[keep_in_step, watch_runs],
     series={"consistency_run": "CR-{yyyy}-{000000}"},

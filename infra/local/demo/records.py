@@ -76,6 +76,20 @@ def companies() -> list[Record]:
     ]
 
 
+def calendar() -> list[Record]:
+    """The days off and the make-up days of 2026, as the General Office of the State Council announced them on
+    4 November 2025 (国务院办公厅关于2026年部分节假日安排的通知): facts, and the whole group's.
+    """
+    return [
+        Record(
+            "identity.calendar_day",
+            row["date"],
+            {"calendar_date": row["date"], "kind": row["kind"], "name": row["name"]},
+        )
+        for row in rows("calendar")
+    ]
+
+
 def posts() -> list[Record]:
     return [Record("identity.post", row["code"], {**row, "level": int(row["level"])}) for row in rows("posts")]
 

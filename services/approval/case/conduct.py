@@ -14,10 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from approval.case import timing
 from approval.case.model import Case, NodeVisit
 from approval.engine import ballot
 from approval.engine.approvers import World, administrators, named_before
-from approval.engine.tree import Flow
+from approval.engine.tree import Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.notice.model import Notice
@@ -83,6 +84,29 @@ async def decide(call: Call, case: Case, task: Task, action: str, text: str, nam
     await answered(call, case, task, text, stored, turns, named=named)
 
 
+async def decide_itself(call: Call, case: Case, task: Task, action: str, facts: Mapping[str, str]) -> None:
+    """Nobody answered in time and the flow decides: that counts at the node, and as nobody's agreement."""
+    advance(task, action)
+    task.done_time, task.by_system, case.undo = call.now(), True, None
+    say(call, case, OPINIONS[action], task=task, reason="opinion.timeout", reason_facts=facts)
+    if ballot.final(action, task):
+        because = f"task.case_{task.state.lower()}"
+        await end(call, case, task.state, note="", because=because, but=task.id, notice="notice.timed_out")
+        return
+    await answered(call, case, task, case.note, *await where_it_stands(call, case))
+
+
+async def go_on_after(
+    call: Call, case: Case, visit_id: uuid.UUID, stored: Iterable[NodeVisit], turns: Iterable[Any]
+) -> None:
+    """The time of a node that waited has come."""
+    walk, rows = await _walk_of(call, case, stored)
+    visit = next(visit for visit in walk.visits if visit.id == visit_id)
+    say(call, case, "DELAY", node_name=visit.node.name)
+    walk.finish(visit, visit.agreed)
+    await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
+
+
 def _undo(case: Case, task: Task, stored: Iterable[NodeVisit]) -> dict[str, Any]:
     """How the case stands before an agreement: enough to bring that back (`handing.take_back`)."""
     visits = {str(row.id): [row.state, [str(who) for who in row.agreed_ids]] for row in stored}
@@ -118,7 +142,7 @@ async def answered(
                 facts = {"name": name_of(call, call.actor.employee_id)}
                 await cancel(call, behind, Task.id != task.id, because="task.line_refused", facts=facts)
             opened = await _open_due(call, case, here)
-            wait_for(case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
+            await wait_for(call, case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
             announce(call, case)
 
 
@@ -139,7 +163,7 @@ async def _node_agreed(
         await cancel(call, others, because=because, facts=facts, ended_by=task.id)
     walk, rows = await _walk_of(call, case, stored, named or ())
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
-    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED})
+    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED and not turn.by_system})
     following = next((opened.node for opened in walk.opened if named_before(opened.node)), None)
     if following is not None and named is not None and not named:
         raise Refused.fields([("next_ids", "TASK_NEXT_MISSING", {"node": following.name})])
@@ -155,8 +179,8 @@ async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
     opened = await call.db.execute(
         sa.update(Task)
         .where(Task.id.in_([turn.id for turn in due]))
-        .values(state="OPEN", open_time=now, updated_at=now, version=Task.version + 1)
-        .returning(Task.id, Task.assignee_id, Task.open_time)
+        .values(state="OPEN", open_time=now, due_time=None, updated_at=now, version=Task.version + 1)
+        .returning(Task.id, Task.node_id, Task.assignee_id, Task.open_time, Task.due_time)
         .execution_options(**UNSEEN)
     )
     rows = list(opened.all())
@@ -180,20 +204,29 @@ async def retry(call: Call, case: Case) -> None:
 
 
 async def end(
-    call: Call, case: Case, state: str, *, note: str, because: str, but: uuid.UUID | None = None, silent: bool = False
+    call: Call,
+    case: Case,
+    state: str,
+    *,
+    note: str,
+    because: str,
+    but: uuid.UUID | None = None,
+    silent: bool = False,
+    notice: str = "",
 ) -> None:
     """The case is over: nobody's turn stays open."""
     waiting = case.waiting_on_ids
-    facts = {"name": name_of(call, call.actor.person)}
+    facts = {"name": name_of(call, call.actor.person) or case.flow_name}
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
     await leave_nodes(call, NodeVisit.case_id == case.id)
     case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
-    wait_for(case, [])
+    await wait_for(call, case, [])
     announce(call, case)
     if silent:
         return
     if state in OUTCOMES:
-        await tell(call, case, [case.requester_id], OUTCOMES[state], person=facts["name"], text=note[:200])
+        key = notice or OUTCOMES[state]
+        await tell(call, case, [case.requester_id], key, person=facts["name"], text=note[:200])
     else:
         await tell(call, case, waiting, "notice.withdrawn")
 
@@ -313,6 +346,7 @@ async def settle(
     tasks = [_store_turn(call, case, turn, now) for turn in turns]
     for visit in walk.passed:
         say(call, case, "SKIP", node_name=visit.node.name)
+    _trigger(call, case, [visit.node for visit in walk.triggered if isinstance(visit.node, Trigger)])
     case.agreed_ids = list(walk.agreed)
     let_read(call, case, [task.assignee_id for task in tasks])
     asked = [task for task in tasks if task.state == "OPEN"]
@@ -323,9 +357,11 @@ async def settle(
         case.decide_time, case.undo = now, None
         if still_open:
             await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
-        wait_for(case, [])
+        await wait_for(call, case, [])
     else:
-        wait_for(case, [*still_open, *asked])
+        for visit in walk.delayed:
+            timing.wait(call, case, visit)
+        await wait_for(call, case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
         announce(call, case)
     await tell(call, case, [task.assignee_id for task in asked], "notice.todo")
@@ -337,6 +373,15 @@ async def settle(
         await tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
     if outcome == "PARKED":
         await tell_administrators(call, case)
+
+
+def _trigger(call: Call, case: Case, nodes: Sequence[Trigger]) -> None:
+    """Tell other services; all that one step came by in one event."""
+    for node in nodes:
+        say(call, case, "TRIGGER", node_name=node.name, text=node.topic)
+    if nodes:
+        told = [cases_pb2.CaseTrigger(node_id=node.id, node_name=node.name, topic=node.topic) for node in nodes]
+        call.announce(cases_pb2.CaseTriggered, case, audience=concerned(case), triggers=told)
 
 
 def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, now: datetime.datetime) -> None:
@@ -408,8 +453,10 @@ def say(
     task: Task | None = None,
     node_name: str = "",
     employee_ids: Iterable[uuid.UUID] = (),
+    reason: str = "",
+    reason_facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Keep what was said or decided; `employee_ids` are those whom it names."""
+    """Keep what was said or decided; `employee_ids` are those whom it names, `reason` why the flow itself did it."""
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -422,6 +469,8 @@ def say(
             node_name=task.node_name if task else node_name,
             employee_ids=list(employee_ids),
             content_hash=case.content_hash,
+            reason=reason,
+            reason_facts=dict(reason_facts) if reason_facts else None,
         )
     )
 
@@ -464,11 +513,12 @@ def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
     call.grant_read(case, employee_ids)
 
 
-def wait_for(case: Case, turns: Iterable[Any]) -> None:
-    """Whose decision is open, and since when the oldest of them."""
+async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
+    """Whose decision is open, and since when the oldest of them; their timers run from now on, others' stop."""
     turns = list(turns)
     case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
+    await timing.keep(call, case, turns)
 
 
 # ---- telling
@@ -515,7 +565,10 @@ def _one_of(column: Any, *states: str) -> Any:
     return column.in_([sa.literal_column(f"'{state}'") for state in states])
 
 
-_TURN = (Task.id, Task.visit_id, Task.state, Task.assignee_id, Task.open_time, Task.line, Task.place, Task.veto)
+_TURN = (
+    Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.open_time, Task.due_time, Task.line,
+    Task.place, Task.veto, Task.by_system,
+)  # fmt: skip
 STANDING = (
     sa.select(NodeVisit, *_TURN)
     .outerjoin(Task, sa.and_(Task.visit_id == NodeVisit.id, _one_of(Task.state, *ballot.COUNTED)))

@@ -24,12 +24,19 @@ async def transfer(call: Call, case: Case, task: Task, to: uuid.UUID, text: str)
     """Another person decides instead; who had the turn keeps reading."""
     _, turns = await conduct.where_it_stands(call, case)
     check_people([to], case, _at(task, turns), call.organisation, field="employee_id")
-    advance(task, "transfer")
-    task.done_time, task.opinion_text = call.now(), text
-    task.end_reason, task.end_facts = "task.transferred", {"name": conduct.name_of(call, to)}
+    task.opinion_text = text
     conduct.say(call, case, "TRANSFER", author_id=task.assignee_id, text=text, task=task, employee_ids=[to])
+    await pass_on(call, case, task, turns, to, reason="approver.transferred", ended="task.transferred")
+
+
+async def pass_on(
+    call: Call, case: Case, task: Task, turns: Sequence[Any], to: uuid.UUID, *, reason: str, ended: str
+) -> None:
+    """A turn goes over to another person, who stands where the other stood; `reason` and `ended` say why."""
+    advance(task, "transfer")
+    task.done_time, task.end_reason, task.end_facts = call.now(), ended, {"name": conduct.name_of(call, to)}
     person = conduct.name_of(call, task.assignee_id)
-    taken = _beside(call, case, task, to, state="OPEN", place=task.place, reason="approver.transferred", person=person)
+    taken = _beside(call, case, task, to, state="OPEN", place=task.place, reason=reason, person=person)
     taken.veto, taken.added_by_id = task.veto, task.added_by_id
     await _go_on(call, case, [*(turn for turn in turns if turn.id != task.id), taken], [taken])
 
@@ -59,7 +66,7 @@ async def add_signers(
         turn.added_by_id = me
     if before:
         # whoever was added goes first
-        task.state = "WAITING"
+        task.state, task.due_time = "WAITING", None
         task.place += len(people)
     conduct.say(call, case, "ADD_SIGNER", author_id=me, text=text, task=task, employee_ids=people)
     await _go_on(call, case, [task, *(turn for turn in turns if turn.id != task.id), *added], added)
@@ -103,13 +110,20 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     if behind:
         again = sa.update(Task).where(Task.id.in_([turn.id for turn in behind]))
         await call.db.execute(
-            again.values(state="WAITING", version=Task.version + 1).execution_options(**conduct.UNSEEN)
+            again.values(state="WAITING", due_time=None, version=Task.version + 1).execution_options(**conduct.UNSEEN)
         )
     spared = await call.db.execute(
         sa.update(Task)
         .where(Task.visit_id == task.visit_id, Task.ended_by_id == task.id)
-        .values(state=Task.state_before, done_time=None, end_reason="", end_facts={}, version=Task.version + 1)
-        .returning(Task.assignee_id, Task.open_time, Task.state)
+        .values(
+            state=Task.state_before,
+            done_time=None,
+            due_time=None,
+            end_reason="",
+            end_facts={},
+            version=Task.version + 1,
+        )
+        .returning(Task.id, Task.node_id, Task.assignee_id, Task.open_time, Task.due_time, Task.state)
         .execution_options(**conduct.UNSEEN)
     )
     asked_again = [row for row in spared.all() if row.state == "OPEN"]
@@ -122,7 +136,7 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     case.round, case.undo = case.round + 1, None
     gone = {turn.id for turn in (*opened, *behind)}
     still = [turn for turn in turns if turn.state == "OPEN" and turn.id not in gone]
-    conduct.wait_for(case, [*still, *asked_again, mine])
+    await conduct.wait_for(call, case, [*still, *asked_again, mine])
     conduct.announce(call, case)
     people = [turn.assignee_id for turn in (*opened, *behind)]
     await conduct.tell(call, case, people, "notice.taken_back", person=facts["name"])
@@ -159,6 +173,6 @@ async def _go_on(call: Call, case: Case, turns: Sequence[Any], fresh: Sequence[T
     """Nothing was decided, but other people are asked."""
     people = [turn.assignee_id for turn in fresh]
     conduct.let_read(call, case, people)
-    conduct.wait_for(case, [turn for turn in turns if turn.state == "OPEN"])
+    await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
     await conduct.tell(call, case, [turn.assignee_id for turn in fresh if turn.state == "OPEN"], "notice.todo")

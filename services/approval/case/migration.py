@@ -1,7 +1,8 @@
 """Running cases that go on by a newer version of their flow: what each becomes, and the move itself.
 
 A case is moved where it stands: the nodes that it is in must be at the same place in the newer tree. Open turns,
-answers and people stay; everything that comes after is walked by the newer version. Where the node is gone an
+answers and people stay; everything that comes after is walked by the newer version. A turn whose time to answer differs
+there has the new one from now on; what waits for a time goes on waiting. Where the node is gone an
 administrator leads the case elsewhere first (`steering.jump`).
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, preview
+from approval.case import conduct, preview, timing
 from approval.case.model import Case, NodeVisit
 from approval.case.rules import LIVE
 from approval.engine.tree import Flow, Parallel, way_to
@@ -106,7 +107,7 @@ async def migrate(call: Call, case: Case, reason: str) -> None:
     newest = await _newest(call, case.flow_definition_id) if case.flow_definition_id else None
     if newest is None or case.flow_version_id is None or newest.id == case.flow_version_id:
         raise Refused("CASE_NEWEST_VERSION", version=case.flow_version)
-    stored, _ = await conduct.where_it_stands(call, case)
+    stored, turns = await conduct.where_it_stands(call, case)
     old, new = await flow_at(call, case.flow_version_id), await flow_at(call, newest.id)
     problem, facts = obstacle(old, new, [row.node_id for row in stored])
     if problem:
@@ -114,6 +115,7 @@ async def migrate(call: Call, case: Case, reason: str) -> None:
     advance(case, "migrate")
     words = f"{case.flow_version} → {newest.number}: {reason}"
     case.flow_version_id, case.flow_version, case.undo = newest.id, newest.number, None
+    await timing.follow(call, case, old, new, [turn for turn in turns if turn.state == "OPEN"])
     conduct.say(call, case, "MIGRATE", author_id=call.actor.employee_id, text=words)
     conduct.announce(call, case)
 

@@ -9,6 +9,7 @@ from typing import Any
 from approval.case import conduct
 from approval.case.model import Case
 from approval.engine.approvers import Asked, World
+from approval.engine.ballot import AGREED
 from approval.engine.tree import Flow
 from approval.engine.walk import Step, Turn, Visit, Walk, foresee
 from approval.lookups import NoFlow, choose_flow, world_of
@@ -58,7 +59,7 @@ def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
-        visit.agreed |= {task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED")}
+        visit.agreed |= {task.assignee_id for task in here if task.state in AGREED and not task.by_system}
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
     return messages(foresee(walk)[0])

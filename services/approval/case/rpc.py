@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, migration, preview, steering
+from approval.case import conduct, migration, preview, steering, timing
 from approval.case.arrival import case_of
 from approval.case.drawing import drawing_of
 from approval.case.model import Case
@@ -58,6 +58,7 @@ class Cases:
         if "jump" in reply.allowed_actions and case.flow_version_id:
             reply.nodes.extend(steering.nodes_of(await flow_at(call, case.flow_version_id)))
         reply.opinions.extend(call.reply(opinion) for opinion in opinions)
+        reply.delays.extend(await timing.delays_of(call, case))
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
 

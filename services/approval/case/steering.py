@@ -4,7 +4,7 @@ reason, in front of everybody, and never with an own request.
 
 from __future__ import annotations
 
-from approval.case import conduct
+from approval.case import conduct, timing
 from approval.case.model import Case, NodeVisit
 from approval.engine.tree import Approve, Flow
 from approval.engine.walk import Walk
@@ -20,6 +20,7 @@ async def suspend(call: Call, case: Case, reason: str) -> None:
     advance(case, "suspend")
     person = conduct.name_of(call, call.actor.person)
     case.park_reason, case.park_facts, case.undo = "CASE_SUSPENDED", {"person": person, "text": reason}, None
+    await timing.pause(call, case)
     conduct.say(call, case, "SUSPEND", author_id=call.actor.employee_id, text=reason)
     conduct.announce(call, case)
     people = [case.requester_id, *case.waiting_on_ids]
@@ -30,6 +31,10 @@ async def resume(call: Call, case: Case, reason: str) -> None:
     """Those whose turn it is decide again."""
     advance(case, "resume")
     case.park_reason, case.park_facts = "", {}
+    await timing.resume(call, case)
+    _, turns = await conduct.where_it_stands(call, case)
+    # one that was given a time while nobody could decide has it from now on
+    await timing.keep(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.say(call, case, "RESUME", author_id=call.actor.employee_id, text=reason)
     conduct.announce(call, case)
     person = conduct.name_of(call, call.actor.person)

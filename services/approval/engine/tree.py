@@ -6,6 +6,7 @@ for itself. The README of this service describes the JSON.
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from chassis import ids
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
 VOTES = ("all", "any", "ratio", "sequential")
 WHEN_EMPTY = ("administrator", "person", "reject", "pass")
+THEN = ("remind", "escalate", "transfer", "approve", "reject")
+LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
 COMMON_KEYS = {"id", "kind", "name"}
@@ -25,9 +28,13 @@ KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator"},
+    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "timeout"},
     "copy": {"approvers"},
+    "delay": {"hours", "days", "until_field"},
+    "trigger": {"topic"},
 }
+# people read their names
+NAMED = ("approve", "copy", "condition", "delay", "trigger")
 # key of each kind of approver rule
 RULES = {
     "user": {"employee_id"},
@@ -42,6 +49,7 @@ RULES = {
     "previous_choice": set[str](),
 }
 FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
+TOPIC = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
 # a draft may still have these; a published tree has none
 UNFINISHED = {
     "FLOW_NODE_NAME",
@@ -100,6 +108,16 @@ class Condition(Node):
 
 
 @dataclass(frozen=True)
+class Timeout:
+    """What happens to a turn that nobody answers within so many working hours."""
+
+    hours: float
+    then: str
+    employee_id: uuid.UUID | None = None  # who decides instead
+    repeat: bool = False  # reminds again and again
+
+
+@dataclass(frozen=True)
 class Approve(Node):
     """People are asked to agree."""
 
@@ -110,6 +128,7 @@ class Approve(Node):
     person_id: uuid.UUID | None
     same_approver: str
     initiator: str
+    timeout: Timeout | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,22 @@ class Copy(Node):
     """People are told."""
 
     approvers: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Delay(Node):
+    """The case waits: so many working hours or days, or until a day that the document names."""
+
+    hours: float = 0
+    days: int = 0
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class Trigger(Node):
+    """Other services are told."""
+
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +172,11 @@ class Flow:
     def chooses(self) -> bool:
         """Whether an approver may have to say who is asked next."""
         return any(rule.kind == "previous_choice" for _, rule in self.rules)
+
+    @functools.cached_property
+    def timed(self) -> bool:
+        """Whether anything happens by itself when its time has come."""
+        return any(isinstance(n, Delay) or (isinstance(n, Approve) and n.timeout) for n in self.nodes.values())
 
     @property
     def needs_authority(self) -> bool:
@@ -182,7 +222,7 @@ class _Reader:
             self.wrong(path, "FLOW_NODE_KIND", shown, kind=str(kind or "")[:60], allowed=", ".join(KEYS))
             return None
         known = COMMON_KEYS | KEYS[kind] | ({"percent"} if kind == "approve" and raw.get("vote") == "ratio" else set())
-        name = self._head(raw, path, shown, known, named=kind in ("approve", "copy", "condition"))
+        name = self._head(raw, path, shown, known, named=kind in NAMED)
         node = self._of_kind(kind, raw, (node_id, name, path), shown, depth)
         self.nodes.setdefault(node.id, node)
         return node
@@ -198,6 +238,13 @@ class _Reader:
                 return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
             case "copy":
                 return Copy(*head, approvers=self._rules(raw, path, shown))
+            case "delay":
+                return self._delay(raw, head, shown)
+            case "trigger":
+                topic = raw.get("topic")
+                if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
+                    self.wrong(_at(path, "topic"), "FLOW_NODE_VALUE", shown, key="topic", allowed=TOPIC.pattern)
+                return Trigger(*head, topic=str(topic))
             case _:
                 return self._approve(raw, head, shown)
 
@@ -214,6 +261,9 @@ class _Reader:
             self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "when_empty"), "FLOW_PASS_WITHOUT_AUTHORITY", shown)
+        timeout = self._timeout(raw["timeout"], _at(path, "timeout"), shown) if "timeout" in raw else None
+        if timeout and timeout.then == "approve" and any(rule.kind == "authority" for rule in rules):
+            self.wrong(_at(path, "timeout.then"), "FLOW_TIMEOUT_AUTHORITY", shown)
         return Approve(
             *head,
             approvers=rules,
@@ -223,7 +273,46 @@ class _Reader:
             person_id=person_id,
             same_approver=self._choice(raw, "same_approver", SAME_APPROVER, path, shown),
             initiator=self._choice(raw, "initiator", INITIATOR, path, shown),
+            timeout=timeout,
         )
+
+    def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
+        raw = raw if isinstance(raw, dict) else {}
+        then = self._choice(raw, "then", THEN, path, shown) if "then" in raw else ""
+        known = {"hours", "then"} | ({"transfer": {"employee_id"}, "remind": {"repeat"}}.get(then) or set())
+        for key in sorted(str(k)[:60] for k in raw.keys() - known):
+            self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
+        employee_id, repeat = _id(raw.get("employee_id")), raw.get("repeat", False)
+        hours = _number(raw.get("hours"), LONGEST_HOURS)
+        wanted = {
+            "then": ("" if then else ", ".join(THEN)),
+            "hours": ("" if hours else f"> 0, <= {LONGEST_HOURS}"),
+            "employee_id": ("employee" if then == "transfer" and employee_id is None else ""),
+            "repeat": ("" if isinstance(repeat, bool) else "true, false"),
+        }
+        for key, allowed in wanted.items():
+            if allowed:
+                self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed=allowed)
+        return Timeout(hours, then, employee_id, repeat is True)
+
+    def _delay(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Delay:
+        path, given = head[2], sorted(KEYS["delay"] & raw.keys())
+        if len(given) != 1:
+            key = given[1] if given else "hours"
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="hours | days | until_field")
+            return Delay(*head)
+        (key,) = given
+        value = raw[key]
+        hours = _number(value, LONGEST_HOURS) if key == "hours" else 0
+        days = _whole(value) if key == "days" else 0
+        days = days if 0 < days <= LONGEST_DAYS else 0
+        until = value if key == "until_field" and isinstance(value, str) and FIELD.fullmatch(value) else ""
+        if not (hours or days or until):
+            allowed = {"hours": f"> 0, <= {LONGEST_HOURS}", "days": f"1-{LONGEST_DAYS}", "until_field": FIELD.pattern}[
+                key
+            ]
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed=allowed)
+        return Delay(*head, hours=hours, days=days, until=until)
 
     def _head(self, raw: Mapping[str, Any], path: str, shown: str, known: set[str], *, named: bool) -> str:
         """Check what every node has: an id of its own, a name where people read it, no strange keys."""
@@ -372,7 +461,7 @@ def _unasked(node: Node) -> list[Node]:
         case Approve():
             return []
         case Chain(children=children):
-            ways = [_unasked(child) for child in children if not isinstance(child, Copy)]
+            ways = [_unasked(child) for child in children if not isinstance(child, Copy | Delay | Trigger)]
             return [] if any(not way for way in ways) else [n for way in ways for n in way][:1] or [node]
         case Parallel(branches=branches):
             ways = [_unasked(branch) for branch in branches]
@@ -418,3 +507,8 @@ def _id(raw: object) -> uuid.UUID | None:
 def _whole(raw: object) -> int:
     """A whole number; JSON that came through protobuf holds 2 as 2.0."""
     return int(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and float(raw).is_integer() else 0
+
+
+def _number(raw: object, most: int) -> float:
+    """A number above nothing and not beyond `most`; 0 for anything else."""
+    return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and 0 < raw <= most else 0

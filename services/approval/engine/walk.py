@@ -7,13 +7,25 @@ told or passed over, and how the case stands. The same code answers "who would b
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from approval.engine import ballot, conditions
 from approval.engine.approvers import Asked, World, approvers_of, told_by, variables_of
-from approval.engine.tree import Approve, Chain, Condition, Copy, Flow, Node, Parallel, way_to
+from approval.engine.tree import (
+    Approve,
+    Chain,
+    Condition,
+    Copy,
+    Delay,
+    Flow,
+    Node,
+    Parallel,
+    Trigger,
+    way_to,
+)  # fmt: skip
 
 NO_FACTS: Mapping[str, str] = {}
 
@@ -63,12 +75,14 @@ class Walk:
         self.turns: list[Turn] = []
         self.passed: list[Visit] = []  # nodes where nobody was found and the policy says: go on
         self.named_later: list[Visit] = []  # nodes whose people an approver will name: only when foreseeing
+        self.delayed: list[Visit] = []  # nodes at which the case waits for a time
+        self.triggered: list[Visit] = []  # nodes that tell other services
         self.rejected: Visit | None = None
         self.finished = False
 
     @property
     def outcome(self) -> str:
-        """How the case stands after the walk: RUNNING exactly where somebody's turn is open."""
+        """How the case stands after the walk: RUNNING exactly where somebody's turn is open or a time waited for."""
         if self.rejected is not None:
             return "REJECTED"
         if self.finished:
@@ -86,7 +100,7 @@ class Walk:
         self.finished = visit.state == "DONE"
 
     def finish(self, visit: Visit, agreed: Iterable[uuid.UUID]) -> None:
-        """The people asked at a node agreed; go on from there."""
+        """The people asked at a node agreed, or its time has come (then who agreed before); go on from there."""
         self.agreed |= set(agreed)
         visit.agreed, visit.state = frozenset(agreed), "DONE"
         self._leave(visit)
@@ -140,6 +154,11 @@ class Walk:
                 visit.state = "DONE"
             case Approve() as node:
                 self._ask(visit, node)
+            case Delay() as node:
+                self._wait(visit, node)
+            case Trigger():
+                self.triggered.append(visit)
+                visit.state = "DONE"
             case _:
                 raise AssertionError(f"no such node: {visit.node}")
 
@@ -162,6 +181,13 @@ class Walk:
             return
         entered = self._enter(chosen, visit, visit.agreed)
         visit.agreed, visit.state = entered.agreed, "DONE" if entered.state == "DONE" else "OPEN"
+
+    def _wait(self, visit: Visit, node: Delay) -> None:
+        if node.until and day_of(self.world.facts.get(node.until)) is None:
+            visit.state, visit.stuck_reason = "STUCK", "CASE_DELAY_DATE"
+            visit.stuck_facts = {"node": node.name or node.id, "field": node.until}
+            return
+        self.delayed.append(visit)
 
     def _ask(self, visit: Visit, node: Approve) -> None:
         answer = approvers_of(node, self.world)
@@ -218,6 +244,14 @@ class Walk:
         self.finished = True
 
 
+def day_of(value: object) -> datetime.date | None:
+    """The day that a field of a document's facts names."""
+    try:
+        return datetime.date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a preview. Steps of the same round are asked side by side."""
@@ -247,11 +281,13 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
             (v, Step(v.node, "approve", "", 0, (), "approver.previous_choice", NO_FACTS, number))
             for v in walk.named_later
         ]
+        passed += [(v, _delay_step(v.node, number)) for v in walk.delayed if isinstance(v.node, Delay)]
+        walk.delayed.clear()
         walk.passed.clear()
         walk.named_later.clear()
         at = {visit: position for position, visit in enumerate(walk.visits)}
         steps += [step for _, step in sorted([*_steps(fresh, number), *passed], key=lambda found: at[found[0]])]
-        asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve)]
+        asking = [v for v in walk.visits if v.state == "OPEN" and isinstance(v.node, Approve | Delay)]
         if not asking or walk.rejected is not None:
             break
         for visit in asking:
@@ -260,6 +296,15 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
             people = () if some else (turn.asked.employee_id for turn in turns)
             walk.finish(visit, {*visit.agreed, *people})
     return steps, walk.rejected or walk.stuck
+
+
+def _delay_step(node: Delay, number: int) -> Step:
+    reason, facts = "step.delay_hours", {"hours": f"{node.hours:g}"}
+    if node.days:
+        reason, facts = "step.delay_days", {"days": str(node.days)}
+    elif node.until:
+        reason, facts = "step.delay_until", {"field": node.until}
+    return Step(node, "delay", "", 0, (), reason, facts, number)
 
 
 def _steps(turns: list[Turn], number: int) -> list[tuple[Visit, Step]]:

@@ -104,6 +104,10 @@ def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:
         if isinstance(node, Approve) and node.when_empty == "person" and not _active(node.person_id, organisation):
             facts = {"node": node.id, "rule": "person", "value": str(node.person_id)}
             yield Problem(node.id, f"{node.path}.employee_id".lstrip("."), "FLOW_APPROVER_UNKNOWN", facts)
+        timeout = node.timeout if isinstance(node, Approve) else None
+        if timeout and timeout.then == "transfer" and not _active(timeout.employee_id, organisation):
+            facts = {"node": node.id, "rule": "timeout", "value": str(timeout.employee_id)}
+            yield Problem(node.id, f"{node.path}.timeout.employee_id".lstrip("."), "FLOW_APPROVER_UNKNOWN", facts)
 
 
 def _active(employee_id: uuid.UUID | None, organisation: Organisation) -> bool:

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base, refers_to
@@ -33,6 +34,9 @@ class Opinion(Searchable, Document, Base):
     node_name: Mapped[str] = mapped_column(default="")
     employee_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list)
     content_hash: Mapped[str] = mapped_column(default="")
+    # why the flow itself acted: a message key, with facts
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:

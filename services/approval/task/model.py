@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,6 +55,10 @@ class Task(Searchable, Document, Base):
     currency: Mapped[str] = mapped_column(default="")
     content_hash: Mapped[str]
     urge_time: Mapped[datetime.datetime | None]
+    # until when an answer is expected; set when its timer starts
+    due_time: Mapped[datetime.datetime | None]
+    # nobody answered in time and the flow decided: no agreement of the person
+    by_system: Mapped[bool] = mapped_column(default=False, server_default=false())
     # whose decision made this turn needless, and how it stood: what taking that decision back restores
     ended_by_id: Mapped[uuid.UUID | None]
     state_before: Mapped[str] = mapped_column(default="")
@@ -73,3 +77,4 @@ Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", 
 Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
 Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))
+Index("ix_task_due", Task.assignee_id, Task.due_time, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")

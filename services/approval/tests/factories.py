@@ -26,6 +26,10 @@ def copy(node_id: str, *approvers: Any) -> dict[str, Any]:
     return {**approve(node_id, *approvers), "kind": "copy"}
 
 
+def delay(node_id: str, **wait: Any) -> dict[str, Any]:
+    return {"id": node_id, "kind": "delay", "name": node_id.upper(), **wait}
+
+
 def sequence(*children: dict[str, Any], node_id: str = "root") -> dict[str, Any]:
     return {"id": node_id, "kind": "sequence", "children": list(children)}
 

@@ -23,7 +23,7 @@ def test_the_flow_in_the_readme_is_a_good_one_and_every_word_of_the_format_is_ex
     flow, problems = read(json.loads(example[1]))
 
     assert flow is not None, problems
-    words = {*tree.KEYS, *tree.RULES, *tree.VOTES, *tree.WHEN_EMPTY, *tree.SAME_APPROVER, *tree.INITIATOR}
+    words = {*tree.KEYS, *tree.RULES, *tree.VOTES, *tree.WHEN_EMPTY, *tree.SAME_APPROVER, *tree.INITIATOR, *tree.THEN}
     words |= set().union(*tree.KEYS.values(), *tree.RULES.values())
     assert [word for word in words if word not in text] == []
 
@@ -31,7 +31,7 @@ def test_the_flow_in_the_readme_is_a_good_one_and_every_word_of_the_format_is_ex
 def test_every_message_key_has_its_words():
     """Keys that are not in the contract, so that no contract test misses them."""
     sources = [path.read_text("utf-8") for path in SERVICE.rglob("*.py") if "tests" not in path.parts]
-    used = {key for text in sources for key in re.findall(r'"((?:approver|task|notice)\.[a-z_]+)"', text)}
+    used = {key for text in sources for key in re.findall(r'"((?:approver|task|notice|step|opinion)\.[a-z_]+)"', text)}
     used = used - {"task.id"} | {"task.case_rejected", "task.case_returned"}
     for locale in ("en", "zh-CN"):
         catalog = SERVICE.parents[1] / "proto" / "labels" / locale / "approval.yaml"

@@ -11,7 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from approval.engine import ballot
-from approval.engine.tree import Approve
+from approval.engine.tree import Approve, Delay
 from approval.engine.walk import Visit, Walk, foresee
 from approval.task.rules import check_people
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
@@ -44,6 +44,7 @@ POLICIES = st.fixed_dictionaries(
     }
 )
 FACTS = {
+    "need_date": "2026-12-01",
     "cost_department_ids": [str(stable("workshop"))],
     "owner_ids": [str(stable(key)) for key in ("requester", "disabled", "colleague")],
 }
@@ -80,8 +81,12 @@ def _approval(rules: list[Any], policies: dict[str, Any]) -> dict[str, Any]:
 
 
 APPROVALS = st.tuples(st.lists(RULES, min_size=1, max_size=3), POLICIES).map(lambda both: _approval(*both))
+DELAYS = st.sampled_from(
+    [{"hours": 1}, {"days": 2}, {"until_field": "need_date"}, {"until_field": "need_date"}, {"until_field": "missing"}]
+).map(lambda wait: {"id": "d", "kind": "delay", "name": "D", **wait})
+TRIGGERS = st.just({"id": "t", "kind": "trigger", "name": "T", "topic": "told"})
 COPIES = st.lists(RULES, min_size=1, max_size=2).map(lambda rules: copy("k", *rules))
-NODES = st.recursive(st.one_of(APPROVALS, APPROVALS, APPROVALS, COPIES), _branching, max_leaves=8)
+NODES = st.recursive(st.one_of(APPROVALS, APPROVALS, APPROVALS, COPIES, DELAYS, TRIGGERS), _branching, max_leaves=8)
 TREES = st.tuples(NODES, APPROVALS).map(lambda both: _numbered(sequence(*both), itertools.count()))
 
 
@@ -98,6 +103,7 @@ class Held:
     place: int
     veto: bool
     added_by: Any = None
+    by_system: bool = False
 
 
 COLLEAGUES = ["head", "boss", "buyer", "finance_head", "colleague", "other_department", "requester", "disabled"]
@@ -115,6 +121,12 @@ class Desk:
     @property
     def open(self) -> list[Held]:
         return [] if self.ended else [turn for turn in self.held if turn.state == "OPEN"]
+
+    @property
+    def waits(self) -> list[Visit]:
+        """Nodes at which a time is waited for."""
+        waiting = [v for v in self.walk.visits if isinstance(v.node, Delay) and v.state == "OPEN"]
+        return [] if self.ended else waiting
 
     def at(self, visit: Visit) -> list[Held]:
         return [turn for turn in self.held if turn.visit is visit]
@@ -134,12 +146,13 @@ class Desk:
             assert self.open == [], "approved while somebody is still asked"
             self.ended = "APPROVED"
 
-    def decide(self, turn: Held, action: str) -> None:
+    def decide(self, turn: Held, action: str, *, by_system: bool = False) -> None:
         turn.state = {"approve": "APPROVED", "reject": "REJECTED", "return": "RETURNED"}[action]
+        turn.by_system = by_system
         if ballot.final(action, turn):
             self.ended = turn.state
             return
-        if action == "approve":
+        if action == "approve" and not by_system:
             self.walk.agreed.add(turn.employee_id)
         self.settle(turn.visit)
 
@@ -153,6 +166,10 @@ class Desk:
         except Refused:
             return False
         return True
+
+    def expire(self, visit: Visit) -> None:
+        """The time that a node waited for has come."""
+        self.take(self.walk.finish, visit, visit.agreed)
 
     def transfer(self, turn: Held, to: Any) -> None:
         turn.state = "TRANSFERRED"
@@ -185,7 +202,7 @@ class Desk:
             case "REFUSED":
                 self.ended = "REJECTED"
             case "AGREED":
-                agreed = {turn.employee_id for turn in here if turn.state in ballot.AGREED}
+                agreed = {turn.employee_id for turn in here if turn.state in ballot.AGREED and not turn.by_system}
                 for turn in here:
                     turn.state = "CANCELLED" if turn.state in ("OPEN", "WAITING") else turn.state
                 self.take(self.walk.finish, visit, agreed)
@@ -204,7 +221,8 @@ class Desk:
         nodes = [visit.node.id for visit in self.walk.visits]
         assert len(nodes) == len(set(nodes)), "a node was entered twice"
         if not self.ended and self.walk.outcome == "RUNNING":
-            assert self.open, "a running case without an open turn"
+            assert self.open or self.waits, "a running case without an open turn or a time that it waits for"
+        assert set(self.waits) <= set(self.walk.delayed) or self.ended, "a node waits for a time that nobody measures"
         for turn in [] if self.ended else self.open:
             here = [other for other in self.at(turn.visit) if other.state in ballot.COUNTED]
             assert len(here) == len({other.employee_id for other in here}), "one person twice at a node"
@@ -213,11 +231,23 @@ class Desk:
             assert len(beside) == len({other.place for other in beside}), "two at one place"
             before = [other.state for other in beside if other.place < turn.place]
             assert set(before) <= set(ballot.AGREED), "asked before those in front agreed"
-        if not self.ended and not self.open:
+        if not self.ended and not self.open and not self.waits:
             assert self.walk.stuck is not None, "nobody's turn, and no administrator called"
 
 
-ACTIONS = ["approve"] * 8 + ["reject", "reject", "return", "transfer", "transfer", "before", "after", "remove", "jump"]
+ACTIONS = ["approve"] * 8 + [
+    "reject",
+    "reject",
+    "return",
+    "transfer",
+    "transfer",
+    "before",
+    "after",
+    "remove",
+    "jump",
+    "late",
+    "late",
+]
 
 
 @settings(max_examples=300, deadline=None)
@@ -227,8 +257,12 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
     desk.check()
 
     for _ in range(500):
-        if desk.ended or not desk.open:
+        if desk.ended or not (desk.open or desk.waits):
             break
+        if desk.waits and (not desk.open or data.draw(st.booleans())):
+            desk.expire(data.draw(st.sampled_from(desk.waits)))
+            desk.check()
+            continue
         turn = data.draw(st.sampled_from(desk.open))
         action = data.draw(st.sampled_from(ACTIONS))
         who = stable(data.draw(st.sampled_from(COLLEAGUES)))
@@ -244,6 +278,8 @@ def test_a_running_case_always_has_an_open_turn_and_comes_to_an_end(tree: dict[s
             case "jump":
                 asking = [node.id for node in desk.walk.flow.nodes.values() if isinstance(node, Approve)]
                 desk.jump(data.draw(st.sampled_from(asking)))
+            case "late":
+                desk.decide(turn, data.draw(st.sampled_from(["approve", "reject"])), by_system=True)
             case "approve" | "reject" | "return":
                 desk.decide(turn, action)
         desk.check()
@@ -260,8 +296,11 @@ def test_what_was_foreseen_is_what_happens_when_everybody_agrees(tree: dict[str,
     steps, at_fault = foresee(foreseen)
     desk = Desk(tree, requester)
 
-    while desk.open:
-        desk.decide(desk.open[0], "approve")
+    while desk.open or desk.waits:
+        if desk.open:
+            desk.decide(desk.open[0], "approve")
+        else:
+            desk.expire(desk.waits[0])
 
     some = [turn.visit for turn in foreseen.turns if turn.vote in ("any", "ratio")]
     if len(some) == len(set(some)):  # else it is open who of several decides

@@ -26,3 +26,4 @@ class Company(Searchable, Document, Base):
     phone: Mapped[str] = mapped_column(default="")
     bank_name: Mapped[str] = mapped_column(default="")
     bank_account: Mapped[str] = mapped_column(default="")
+    working_hours: Mapped[str] = mapped_column(default="", server_default="")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stdnum.cn import uscc
 from stdnum.exceptions import ValidationError
 
+from chassis import workdays
 from chassis.errors import Refused
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check(company: Company) -> None:
-    """Refuse a wrong credit code or time zone; the credit code is kept in its compact form."""
+    """Refuse a wrong credit code, time zone or working day; the credit code is kept in its compact form."""
     try:
         company.credit_code = uscc.validate(company.credit_code)
     except ValidationError:
@@ -24,6 +25,11 @@ def check(company: Company) -> None:
         zoneinfo.ZoneInfo(company.time_zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise Refused("COMPANY_TIME_ZONE", field="time_zone", value=company.time_zone) from None
+    try:
+        workdays.hours_of(company.working_hours or "")
+    except ValueError:
+        value = company.working_hours
+        raise Refused("FIELD_FORMAT", field="working_hours", value=value, expected=workdays.USUAL_HOURS) from None
 
 
 def leave(company: Company, *, people: int) -> None:

@@ -1,4 +1,4 @@
-"""The organisation and everybody's rights as one answer: six statements, whatever the size."""
+"""The organisation and everybody's rights as one answer: seven statements, whatever the size."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from heyi.identity.v1 import directory_pb2 as pb
 from heyi.identity.v1 import grants_pb2
+from identity.calendar_day.model import CalendarDay
 from identity.company.model import Company
 from identity.department.model import Department
 from identity.employee.model import Employee
@@ -38,6 +39,11 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
         answer.companies.add(company_id=str(place.id), **{name: getattr(place, name) for name in PLACE[1:]})
     for post in (await db.execute(sa.select(Post.id, Post.code, Post.name, Post.level))).all():
         answer.posts.add(post_id=str(post.id), code=post.code, name=post.name, level=post.level)
+    for day in (await db.execute(_DAYS)).all():
+        answer.calendar_days.add(
+            company_id=_text(day.calendar_company_id), calendar_date=str(day.calendar_date),
+            working=day.kind == "WORKDAY",
+        )  # fmt: skip
     for right in (await db.execute(_GRANTED)).all():
         answer.rights.append(_right(right))
     everybody = await db.scalar(sa.select(Role.permissions).where(Role.code == EVERYBODY))
@@ -54,7 +60,18 @@ PERSON = (
     "id", "name", "username", "code", "home_company_id", "department_id", "post_id", "state", "not_before",
 )  # fmt: skip
 UNIT = ("id", "company_id", "parent_id", "head_id", "name", "state")
-PLACE = ("id", "code", "name", "short_name", "base_currency", "time_zone", "credit_code", "address", "phone")
+PLACE = (
+    "id",
+    "code",
+    "name",
+    "short_name",
+    "base_currency",
+    "time_zone",
+    "credit_code",
+    "address",
+    "phone",
+    "working_hours",
+)
 _GRANTED = (
     sa.select(
         Grant.employee_id,
@@ -71,6 +88,10 @@ _GRANTED = (
     .join(Employee, Employee.id == Grant.employee_id)
     .where(Grant.state == "ACTIVE", Role.state == "ACTIVE", Employee.state == "ACTIVE")
     .order_by(Grant.id)
+)
+
+_DAYS = sa.select(CalendarDay.calendar_company_id, CalendarDay.calendar_date, CalendarDay.kind).where(
+    CalendarDay.state == "ACTIVE"
 )
 
 

@@ -191,6 +191,7 @@ def facts(requisition: PurchaseRequisition, catalog: Catalog) -> dict[str, Any]:
     codes = {category.code for category in catalog.categories.values() if category.id in named}
     return {
         "urgency": requisition.urgency,
+        "need_date": requisition.need_date.isoformat() if requisition.need_date else "",
         "categories": sorted(codes),
         "line_count": len(lines),
         "max_line_amount": float(max((line.amount for line in lines), default=ZERO)),

@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
+  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
   FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -30,6 +30,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
+  "identity.calendar_day": <CalendarOutlined />,
   "identity.consistency_run": <ReconciliationOutlined />,
 };
 

@@ -19,6 +19,10 @@ export function lasting(value: unknown): string {
   return value ? dayjs(String(value)).fromNow(true) : "";
 }
 
+export function isPast(value: string): boolean {
+  return dayjs(value).isBefore(dayjs());
+}
+
 /** Rates are typed and read in per cent. */
 export function isRate(field: { name: string }): boolean {
   return /taxRate$/i.test(field.name);

@@ -46,6 +46,8 @@ export interface Task extends Row {
   currency: string;
   contentHash: string;
   urgeTime: string | null;
+  dueTime: string | null;
+  bySystem: boolean;
 }
 
 export interface Opinion extends Row {
@@ -54,6 +56,8 @@ export interface Opinion extends Row {
   text: string;
   nodeName: string;
   employeeIds: string[];
+  reason: string;
+  reasonFacts: Record<string, string>;
   createTime: string;
 }
 
@@ -74,6 +78,7 @@ export interface Case extends Row {
   parkReason: string;
   parkFacts: Record<string, string>;
   nodes: { nodeId: string; nodeName: string }[];
+  delays: { nodeId: string; nodeName: string; dueTime: string | null }[];
 }
 
 export interface RequisitionLine {

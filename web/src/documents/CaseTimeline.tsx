@@ -8,6 +8,7 @@ import { enumLabel, methodOf, textOf } from "@/contract/meta";
 import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
+import { DueTime } from "./DueTime";
 import { Reference, References } from "./Reference";
 import { voteText } from "./vote";
 
@@ -51,19 +52,26 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
           <Moment key={opinion.id} tone={GOOD.has(opinion.kind) ? "done" : BAD.has(opinion.kind) ? "wrong" : "quiet"}>
             <p>
-              <Reference document="identity.employee" id={opinion.authorId} plain /> <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
+              {opinion.authorId ? <Reference document="identity.employee" id={opinion.authorId} plain /> : t("timeline.system")} <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
               <time dateTime={opinion.createTime}>{timeText(opinion.createTime)}</time>
             </p>
             {opinion.employeeIds.length > 0 && <p><span aria-hidden="true">→</span> <References document="identity.employee" ids={opinion.employeeIds} plain /></p>}
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
+            {opinion.reason && <p className="quiet">{textOf(meta, opinion.reason, opinion.reasonFacts)}</p>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
         ))}
         {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
             {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+          </Moment>
+        ))}
+        {data.delays.map(({ nodeId, nodeName, dueTime }) => (
+          <Moment key={nodeId} tone="waits">
+            <p><strong>{t("timeline.waiting")}</strong>{dueTime && <time dateTime={dueTime}>{t("timeline.until", { time: timeText(dueTime) })}</time>}</p>
+            <small>{nodeName}</small>
           </Moment>
         ))}
         {later.map((task) => (

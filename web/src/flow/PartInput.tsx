@@ -1,4 +1,4 @@
-import { AutoComplete, InputNumber, Select } from "antd";
+import { AutoComplete, Input, InputNumber, Select } from "antd";
 import { useContext } from "react";
 import { useTranslation } from "react-i18next";
 import { useMeta } from "@/contract/useMeta";
@@ -31,6 +31,8 @@ export function PartInput({ part, value, onChange, id }: Props) {
       return <ReferencePicker id={id} label={label} placeholder={part.empty?.(t) ?? label} document={`identity.${part.input}`} value={text} onChange={(key) => onChange(key || undefined)} />;
     case "code":
       return <CodePicker id={id} label={label} document={part.document!} value={text} onChange={onChange} />;
+    case "text":
+      return <Input id={id} aria-label={label} maxLength={60} value={text} onChange={({ target }) => onChange(target.value || undefined)} />;
     case "fact":
       return <FactPicker id={id} label={label} document={part.document!} value={text} onChange={onChange} />;
     default:

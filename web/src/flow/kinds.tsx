@@ -3,7 +3,7 @@
  * menus and comparisons read nothing else, so a new kind is a new entry here. A node of a kind that is not here is
  * shown and kept as it is.
  */
-import { AuditOutlined, BranchesOutlined, OrderedListOutlined, PartitionOutlined, SendOutlined } from "@ant-design/icons";
+import { AuditOutlined, BranchesOutlined, ClockCircleOutlined, OrderedListOutlined, PartitionOutlined, SendOutlined, ThunderboltOutlined } from "@ant-design/icons";
 import type { TFunction } from "i18next";
 import type { ReactNode } from "react";
 import { voteText } from "@/documents/vote";
@@ -13,7 +13,7 @@ import { newId, type FlowNode, type FlowRule } from "./tree";
 export interface Part {
   key: string;
   label: (t: TFunction) => string;
-  input: "choice" | "number" | "employee" | "department" | "code" | "fact" | "rules";
+  input: "choice" | "number" | "employee" | "department" | "code" | "fact" | "text" | "rules";
   /** Of a choice: value and word; the first is meant where nothing is said. */
   options?: (t: TFunction) => [unknown, string][];
   /** Of a code: the document whose codes these are. Of a fact: what its value names. */
@@ -91,6 +91,19 @@ export const NODE_KINDS: Record<string, NodeKind> = {
   parallel: {
     label: (t) => t("flow.parallel"), icon: <PartitionOutlined />, members: "branches", parts: [],
     make: (t) => ({ id: newId(), kind: "parallel", name: t("flow.parallel"), branches: [branch(t("flow.branch")), branch(t("flow.branch"))] }),
+  },
+  delay: {
+    label: (t) => t("flow.delay"), icon: <ClockCircleOutlined />,
+    parts: [
+      { key: "hours", label: (t) => t("flow.delayHours"), input: "number", least: 1, shown: ({ days, until_field }) => days === undefined && until_field === undefined },
+      { key: "days", label: (t) => t("flow.delayDays"), input: "number", least: 1, shown: ({ hours, until_field }) => hours === undefined && until_field === undefined },
+      { key: "until_field", label: (t) => t("flow.delayUntil"), input: "text", shown: ({ hours, days }) => hours === undefined && days === undefined },
+    ],
+    make: (t) => ({ id: newId(), kind: "delay", name: t("flow.delay"), days: 1 }),
+  },
+  trigger: {
+    label: (t) => t("flow.trigger"), icon: <ThunderboltOutlined />, parts: [{ key: "topic", label: (t) => t("flow.topic"), input: "text" }],
+    make: (t) => ({ id: newId(), kind: "trigger", name: t("flow.trigger"), topic: "flow.reached" }),
   },
   sequence: { label: (t) => t("flow.sequence"), icon: <OrderedListOutlined />, members: "children", parts: [] },
 };

@@ -52,6 +52,8 @@ interface Report {
   poolInUseCount: number;
   poolSize: number;
   overdueTimers: string[];
+  lateTimerSeconds: number;
+  failingTimerCount: number;
   stuckGroups: { kind: string; totalCount: number; documents: StuckDocument[] }[];
   slowMethods: SlowMethod[];
   processes: RunningProcess[];
@@ -69,6 +71,7 @@ const DAYS = [1, 3, 7, 14, 30];
 function reasonOf(t: TFunction, kind: string): string {
   const reasons: Record<string, string> = {
     "approval.undecided": t("operations.undecided"),
+    "approval.timer": t("operations.timer"),
     "approval.parked": t("operations.unstaffed"),
     "procurement.undecided": t("operations.waiting"),
     "procurement.unconfirmed": t("operations.unconfirmed"),
@@ -127,6 +130,7 @@ export default function Operations() {
             { title: t("operations.parked"), align: "right", render: (_, { service, parkedCount }) => (parkedCount ? <AppLink to={`/platform/parked-events?service=${service}`}>{parkedCount}</AppLink> : 0) },
             { title: t("operations.pool"), align: "right", render: (_, { poolInUseCount, poolSize }) => `${poolInUseCount} / ${poolSize}` },
             { title: t("operations.overdue"), render: (_, { overdueTimers }) => (overdueTimers.length ? <span className="worse">{overdueTimers.join(" · ")}</span> : "—") },
+            { title: t("operations.documentTimers"), align: "right", render: (_, { failingTimerCount: failing, lateTimerSeconds: late }) => (failing || late > OLD_SECONDS ? <span className="worse">{t("operations.timersBehind", { failing, late })}</span> : "—") },
           ]}
         />
       </Part>

@@ -5,6 +5,7 @@ import { ago } from "@/contract/format";
 import { fieldOf } from "@/contract/meta";
 import type { Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { DueTime } from "@/documents/DueTime";
 import { Reference } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
 
@@ -22,6 +23,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
       </small>
       <small>
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
+        {task.state === "OPEN" && <DueTime due={task.dueTime} />}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>

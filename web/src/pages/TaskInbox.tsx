@@ -12,7 +12,7 @@ import { TaskPage } from "./TaskPage";
 
 const PAGE = 100;
 
-/** To-do: the list at the left and the request at the right; on a phone one after the other. */
+/** To-do, the overdue first: the list at the left and the request at the right; on a phone one after the other. */
 export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
   const me = useMe();
@@ -22,7 +22,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const [params, setParams] = useSearchParams();
   const done = params.get("tab") === "done";
   const mine = `assignee_id = "${me.employee.id}"`;
-  const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "open_time", pageSize: PAGE, summarize: true });
+  const open = useList<Task>(document, { filter: `${mine} AND state = "OPEN"`, orderBy: "due_time,open_time", pageSize: PAGE, summarize: true });
   const past = useList<Task>(document, { filter: `${mine} AND state != "OPEN" AND state != "WAITING"`, orderBy: "done_time desc", pageSize: PAGE }, done);
   const shown = done ? past : open;
   const rows = shown.data?.rows ?? [];

@@ -14,6 +14,7 @@ import type { Requisition, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
 import { CaseTimeline } from "@/documents/CaseTimeline";
+import { DueTime } from "@/documents/DueTime";
 import { isTyping } from "@/documents/FilterBar";
 import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
@@ -35,7 +36,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const record = useDocument<Requisition>(about, task.data?.documentId);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
-  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, caseId } = task.data;
+  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId } = task.data;
   return (
     <article className="page task-page">
       <header className="task-head">
@@ -47,7 +48,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <p className="task-amount"><span className="figure">{group(amount || "0", 2)}</span> <small>{currency}</small></p>
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
-          <small>{ago(openTime)}</small>
+          <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
         </p>
       </header>
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}

@@ -29,7 +29,8 @@ BUILT_IN = {
 
 def everything() -> list[Record]:
     return [
-        *records.companies(), *records.posts(), *records.departments(), *records.employees(), *records.roles(),
+        *records.companies(), *records.calendar(), *records.posts(), *records.departments(), *records.employees(),
+        *records.roles(),
         *records.grants(BUILT_IN), *records.units(), *records.categories(), *records.items(), *records.suppliers(),
         *records.supplier_items(), *records.limits(), *records.flows(),
         *records.duties(BUILT_IN),
@@ -58,6 +59,15 @@ def test_ids_and_codes_are_unique() -> None:
     for column in ("name", "credit_code", "phone", "bank_account"):
         assert len({row[column] for row in rows("suppliers")}) == 40, column
     assert len({row["username"] for row in rows("employees")}) == 60
+
+
+def test_the_calendar_of_2026_works_as_many_days_as_the_announcement_leaves() -> None:
+    """Seven holidays with 33 days off, and six days of weekends that are worked."""
+    kinds = Counter(row["kind"] for row in rows("calendar"))
+    worked = [row["date"] for row in rows("calendar") if row["kind"] == "WORKDAY"]
+    assert (kinds["HOLIDAY"], kinds["WORKDAY"]) == (33, 6)
+    assert all(datetime.date.fromisoformat(day).weekday() >= 5 for day in worked)
+    assert len({row["date"] for row in rows("calendar")}) == 39
 
 
 def test_no_item_stands_twice() -> None:
