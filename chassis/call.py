@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chassis.outbox import Outgoing
     from chassis.runtime import Runtime
 
-__all__ = ["Actor", "Call", "Refused"]
+__all__ = ["Actor", "Call", "Refused", "same_version"]
 
 NO_COMPANY = uuid.UUID(int=0)
 # fields that the runtime fills in
@@ -153,8 +153,7 @@ class Call:
             row = (await self.db.execute(statement, {"key": identifier})).scalar_one_or_none()
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
-        if etag and etag != ids.etag_of(row.version):
-            raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
+        same_version(row, etag)
         self.tracked[id(row)] = row
         return row  # type: ignore[no-any-return]
 
@@ -408,6 +407,12 @@ class Call:
             return message
 
         return present
+
+
+def same_version(row: Any, etag: str | None) -> None:
+    """Refuse a request that was made of another version of the document; one without an etag takes any."""
+    if etag and etag != ids.etag_of(row.version):
+        raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
 
 
 def _any_of(ways: Sequence[Any]) -> list[Any]:

@@ -7,10 +7,11 @@ nowhere. Whoever is bound to the own company cannot choose another one, whatever
 A call says nothing: no field is filled in, no document named, and what changes something has no idempotency key. The
 permission is judged first, so whoever may is told what is missing, and nothing happens.
 
-matrix_documents.csv says it of documents: a draft of shenjiayi's in Shanghai's workshop, and an order of Shanghai's,
-for herself, somebody in her department, in another department, in another company, the head of her department, and
-those with a right of their own. `+` reaches the document, for `0` there is none, `-` may not do such a thing to any. A
-change comes with an etag that is nobody's: whoever reaches the document is told so, and nothing happens.
+matrix_documents.csv says it of documents: a draft of shenjiayi's in Shanghai's workshop, a requisition of hers that was
+ordered, and an order of Shanghai's, for herself, somebody in her department, in another department, in another company,
+the head of her department, and those with a right of their own. `+` reaches the document, for `0` there is none, `-`
+may not do such a thing to any. A change comes with an etag that is nobody's: whoever reaches the document is told so,
+and nothing happens.
 """
 
 from __future__ import annotations
@@ -36,13 +37,14 @@ from infra.local.instance import SERVICES
 METHODS = {name.removeprefix("heyi.").replace(".v1.", "."): m for name, m in contract.load().methods.items()}
 
 
-def by_hand(name: str) -> dict[str, dict[str, str]]:
-    """A table: cells by RPC and person."""
+def by_hand(name: str, *keys: str) -> dict[tuple[str, ...], dict[str, str]]:
+    """A table: cells by what stands in front and by person."""
     with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
-        return {row.pop("rpc"): row for row in csv.DictReader(file)}
+        return {tuple(row.pop(key) for key in keys): row for row in csv.DictReader(file)}
 
 
-TABLE, DOCUMENTS = by_hand("matrix.csv"), by_hand("matrix_documents.csv")
+TABLE = {name: row for (name,), row in by_hand("matrix.csv", "rpc").items()}
+DOCUMENTS = by_hand("matrix_documents.csv", "document", "rpc")
 # what each column stands for
 PEOPLE = {
     "admin": "administrator",
@@ -175,20 +177,23 @@ def about(method: Method, document_id: str) -> Any:
 async def test_matrix_of_documents(instance: Any, door: Any, record_property: Callable[[str, object], None]) -> None:
     shanghai = id_of("identity.company", "SH")
     draft = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "10"})
-    [order] = (await (await door("dingxiaoyan")).get(ORDERS, company=shanghai, pageSize=1))["purchaseOrders"]
+    mine, buyer = await door("shenjiayi"), await door("dingxiaoyan")
+    [old] = (await mine.get(REQUISITIONS, filter='state = "ORDERED"', pageSize=1))["purchaseRequisitions"]
+    [order] = (await buyer.get(ORDERS, company=shanghai, pageSize=1))["purchaseOrders"]
+    ids = {"draft": draft["id"], "ordered": old["id"], "order": order["id"]}
     people = next(iter(DOCUMENTS.values()))
     tokens = {who: await (await door(who)).token() for who in people}
     wrong = []
     async with direct(instance) as services:
-        for name, row in DOCUMENTS.items():
+        for (document, name), row in DOCUMENTS.items():
             method = METHODS[name]
-            request = about(method, draft["id"] if "Requisition" in name else order["id"])
+            request = about(method, ids[document])
             reached = ("OK", "") if method.read_only else ("ABORTED", "STALE_ETAG")
             must = {"+": reached, "0": ("NOT_FOUND", "DOCUMENT_NOT_FOUND"), "-": DENIED}
             for who, cell in row.items():
                 company = "" if who in SUZHOU else shanghai
                 answer = await services.ask(method, tokens[who], request=request, company=company)
                 if answer != must[cell]:
-                    wrong.append(f"{name} by {who}: {answer}, not {must[cell]}")
-    await (await door("requester")).call("DELETE", f"{REQUISITIONS}/{draft['id']}")
+                    wrong.append(f"{name} of {document} by {who}: {answer}, not {must[cell]}")
+    await mine.call("DELETE", f"{REQUISITIONS}/{draft['id']}")
     count(record_property, len(DOCUMENTS) * len(people), wrong)

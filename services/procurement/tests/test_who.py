@@ -187,6 +187,15 @@ async def test_another_companys_document_is_as_unknown_as_none(service: Any, doc
     assert facts[0] == facts[1]
 
 
+async def test_a_wrong_etag_does_not_tell_that_there_is_a_draft(service: Any, shop: Shop) -> None:
+    draft = await shop.draft()
+
+    admin = service.as_("admin")
+    assert await outcome(admin.SubmitPurchaseRequisition(id=draft.id, etag="never")) == HIDDEN
+    assert await outcome(admin.CopyPurchaseRequisition(id=draft.id, etag="never")) == HIDDEN
+    assert await outcome(shop.requester.SubmitPurchaseRequisition(id=draft.id, etag="never")) == "STALE_ETAG"
+
+
 async def test_only_the_owner_acts_on_a_draft_that_came_back(service: Any, shop: Shop) -> None:
     service.grant("boss", ["procurement.*"], "DEPARTMENT_AND_BELOW")
     submitted = await shop.submitted()

@@ -32,7 +32,7 @@ export function PartInput({ part, value, onChange, id }: Props) {
     case "code":
       return <CodePicker id={id} label={label} document={part.document!} value={text} onChange={onChange} />;
     case "text":
-      return <Input id={id} aria-label={label} maxLength={60} value={text} onChange={({ target }) => onChange(target.value || undefined)} />;
+      return <Input id={id} aria-label={label} maxLength={part.most ?? 60} value={text} onChange={({ target }) => onChange(target.value || undefined)} />;
     case "fact":
       return <FactPicker id={id} label={label} document={part.document!} value={text} onChange={onChange} />;
     default:

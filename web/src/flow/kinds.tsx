@@ -3,7 +3,7 @@
  * menus and comparisons read nothing else, so a new kind is a new entry here. A node of a kind that is not here is
  * shown and kept as it is.
  */
-import { AuditOutlined, BranchesOutlined, ClockCircleOutlined, OrderedListOutlined, PartitionOutlined, SendOutlined, ThunderboltOutlined } from "@ant-design/icons";
+import { AuditOutlined, BranchesOutlined, ClockCircleOutlined, FormOutlined, OrderedListOutlined, PartitionOutlined, SendOutlined, ThunderboltOutlined } from "@ant-design/icons";
 import type { TFunction } from "i18next";
 import type { ReactNode } from "react";
 import { voteText } from "@/documents/vote";
@@ -50,27 +50,30 @@ export interface RuleKind {
 const whoIsAsked: Part = { key: "approvers", label: (t) => t("flow.whoIsAsked"), input: "rules" };
 const branch = (name: string): FlowNode => ({ id: newId(), name, children: [] });
 
+const decision: Part[] = [
+  whoIsAsked,
+  {
+    key: "vote", label: (t) => t("flow.howDecided"), input: "choice",
+    options: (t) => ["all", "any", "sequential", "ratio"].map((vote) => [vote, vote === "ratio" ? t("flow.share") : voteText(t, vote, undefined)]),
+  },
+  { key: "percent", label: (t) => t("flow.sharePercent"), input: "number", least: 1, most: 100, suffix: "%", shown: ({ vote }) => vote === "ratio" },
+  {
+    key: "when_empty", label: (t) => t("flow.whenEmpty"), input: "choice",
+    options: (t) => [["administrator", t("flow.emptyAdministrator")], ["person", t("flow.emptyPerson")], ["reject", t("flow.emptyReject")], ["pass", t("flow.emptyPass")]],
+  },
+  { key: "employee_id", label: (t) => t("flow.insteadPerson"), input: "employee", shown: ({ when_empty }) => when_empty === "person" },
+  { key: "initiator", label: (t) => t("flow.initiator"), input: "choice", options: (t) => [["skip", t("flow.initiatorSkip")], ["head", t("flow.initiatorHead")]] },
+  { key: "claim", label: (t) => t("flow.claim"), input: "choice", options: (t) => [[false, t("flow.claimNo")], [true, t("flow.claimYes")]] },
+];
+const sameApprover: Part = {
+  key: "same_approver", label: (t) => t("flow.sameApprover"), input: "choice",
+  options: (t) => [["ask", t("flow.sameAsk")], ["skip_next", t("flow.sameSkipNext")], ["skip_all", t("flow.sameSkipAll")]],
+};
+
 export const NODE_KINDS: Record<string, NodeKind> = {
   approve: {
     label: (t) => t("flow.approve"), icon: <AuditOutlined />,
-    parts: [
-      whoIsAsked,
-      {
-        key: "vote", label: (t) => t("flow.howDecided"), input: "choice",
-        options: (t) => ["all", "any", "sequential", "ratio"].map((vote) => [vote, vote === "ratio" ? t("flow.share") : voteText(t, vote, undefined)]),
-      },
-      { key: "percent", label: (t) => t("flow.sharePercent"), input: "number", least: 1, most: 100, suffix: "%", shown: ({ vote }) => vote === "ratio" },
-      {
-        key: "when_empty", label: (t) => t("flow.whenEmpty"), input: "choice",
-        options: (t) => [["administrator", t("flow.emptyAdministrator")], ["person", t("flow.emptyPerson")], ["reject", t("flow.emptyReject")], ["pass", t("flow.emptyPass")]],
-      },
-      { key: "employee_id", label: (t) => t("flow.insteadPerson"), input: "employee", shown: ({ when_empty }) => when_empty === "person" },
-      {
-        key: "same_approver", label: (t) => t("flow.sameApprover"), input: "choice",
-        options: (t) => [["ask", t("flow.sameAsk")], ["skip_next", t("flow.sameSkipNext")], ["skip_all", t("flow.sameSkipAll")]],
-      },
-      { key: "initiator", label: (t) => t("flow.initiator"), input: "choice", options: (t) => [["skip", t("flow.initiatorSkip")], ["head", t("flow.initiatorHead")]] },
-    ],
+    parts: [...decision, sameApprover],
     make: (t) => ({ id: newId(), kind: "approve", name: t("flow.approve"), approvers: [{ kind: "department_head" }] }),
     tidy: ({ percent, employee_id, approvers = [], ...rest }) => ({
       ...rest,
@@ -78,6 +81,13 @@ export const NODE_KINDS: Record<string, NodeKind> = {
       ...(rest.vote === "ratio" ? { percent: percent ?? 50, approvers } : { approvers: approvers.map((rule) => ({ ...rule, veto: undefined })) }),
     }),
     how: (t, { vote, percent }) => voteText(t, vote, percent),
+  },
+  handle: {
+    label: (t) => t("flow.handle"), icon: <FormOutlined />,
+    // no share decides whether something is done
+    parts: decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)),
+    tidy: ({ employee_id, ...rest }) => (rest.when_empty === "person" ? { ...rest, employee_id } : rest),
+    make: (t) => ({ id: newId(), kind: "handle", name: t("flow.handle"), approvers: [{ kind: "department_head" }] }),
   },
   copy: {
     label: (t) => t("flow.copy"), icon: <SendOutlined />,
@@ -131,6 +141,8 @@ export const RULE_KINDS: Record<string, RuleKind> = {
   },
   field_department_head: { sentence: (t, marks) => t("flow.ruleFieldHead", marks), parts: [fact("identity.department")], make: {} },
   field_user: { sentence: (t, marks) => t("flow.ruleFieldUser", marks), parts: [fact("identity.employee")], make: {} },
+  initiator_choice: { sentence: (t) => t("flow.ruleInitiatorChoice"), parts: [], make: {} },
+  expression: { sentence: (t, marks) => t("flow.ruleExpression", marks), parts: [{ key: "expression", label: (t) => t("flow.expression"), input: "text", most: 2000 }], make: {} },
   previous_choice: { sentence: (t) => t("flow.rulePreviousChoice"), parts: [], make: {} },
 };
 
