@@ -72,6 +72,7 @@ def world_with(
         limits=limits,
         named=named,
         foreseeing=foreseeing,
+        chosen={node: [uuid.UUID(who) for who in people] for node, people in (case.chosen or {}).items()},
     )
 
 

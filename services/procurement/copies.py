@@ -1,4 +1,4 @@
-"""Read copies of the item master, kept by events of the inventory service; an older version never replaces a newer."""
+"""Read copies of the item master and of approval flows, kept by events; an older version never replaces a newer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from google.protobuf import json_format
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,6 +16,7 @@ from chassis import ids
 from chassis.bundled import Rows
 from chassis.call import Call
 from chassis.db import decimal_of
+from heyi.approval.v1 import flow_definitions_pb2
 from heyi.inventory.v1 import item_categories_pb2, items_pb2, units_pb2
 from procurement.base import Base
 from procurement.catalog import Catalog, Category, Item, Unit
@@ -69,6 +71,18 @@ class UnitCopy(Base):
     active: Mapped[bool]
 
 
+class FlowCopy(Base):
+    """A published approval flow, as far as submitting needs it: whether the requester chooses who is asked."""
+
+    __tablename__ = "flow_copy"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    company_id: Mapped[uuid.UUID]
+    document_type: Mapped[str]
+    choosing: Mapped[bool]
+
+
 async def keep_item(event: items_pb2.ItemCreated | items_pb2.ItemUpdated, call: Call) -> None:
     """Keep the newest version of an item."""
     item = event.item
@@ -114,6 +128,35 @@ async def keep_unit(event: units_pb2.UnitCreated | units_pb2.UnitUpdated, call: 
         "active": unit.state == units_pb2.Unit.ACTIVE,
     }
     await call.copy(UnitCopy, ids.parse(unit.id), ids.version_of(unit.etag), values)
+
+
+async def keep_flow(
+    event: flow_definitions_pb2.FlowDefinitionPublished | flow_definitions_pb2.FlowDefinitionRetired, call: Call
+) -> None:
+    """Keep whether a flow, as it was published, leaves something for the requester to choose."""
+    flow = event.flow_definition
+    published = flow.state == flow_definitions_pb2.FlowDefinition.PUBLISHED
+    values = {
+        "company_id": ids.parse(flow.company_id),
+        "document_type": flow.document_type,
+        "choosing": published and _holds(json_format.MessageToDict(flow.tree), "kind", "initiator_choice"),
+    }
+    await call.copy(FlowCopy, ids.parse(flow.id), ids.version_of(flow.etag), values)
+
+
+def _holds(tree: Any, key: str, value: str) -> bool:
+    """Whether an object anywhere in JSON has a key with a value."""
+    if isinstance(tree, dict):
+        return tree.get(key) == value or any(_holds(member, key, value) for member in tree.values())
+    return isinstance(tree, list) and any(_holds(member, key, value) for member in tree)
+
+
+async def requester_chooses(call: Call, document_type: str) -> bool:
+    """Whether a flow for documents of a type in the call's company may leave it to the requester who is asked."""
+    choosing = sa.and_(
+        FlowCopy.company_id == call.company_id, FlowCopy.document_type == document_type, FlowCopy.choosing
+    )
+    return (await call.db.execute(sa.select(FlowCopy.id).where(choosing).limit(1))).first() is not None
 
 
 def among(column: Any, name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from chassis import ids
 from chassis.call import Call
 from chassis.service import on
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
 from heyi.inventory.v1 import item_categories_pb2, items_pb2, units_pb2
 from heyi.procurement.v1 import purchase_orders_pb2, purchase_requisitions_pb2
 from procurement import copies
@@ -105,6 +105,8 @@ REACTIONS = [
     on(item_categories_pb2.ItemCategoryUpdated, copies.keep_category),
     on(units_pb2.UnitCreated, copies.keep_unit),
     on(units_pb2.UnitUpdated, copies.keep_unit),
+    on(flow_definitions_pb2.FlowDefinitionPublished, copies.keep_flow),
+    on(flow_definitions_pb2.FlowDefinitionRetired, copies.keep_flow),
     on(cases_pb2.CaseOpened, follow_case),
     on(cases_pb2.CaseAdvanced, follow_case),
     on(cases_pb2.CaseParked, follow_case),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -56,6 +57,7 @@ def case_of(request: Any) -> Case:
         content_hash=request.content_hash,
         submission=request.submission,
         facts=json_format.MessageToDict(request.facts),
+        chosen=_chosen(request),
         participant_ids=[],
         waiting_on_ids=[],
         agreed_ids=[],
@@ -65,12 +67,23 @@ def case_of(request: Any) -> Case:
     )
 
 
-def _id(request: Any, name: str) -> Any:
+def _id(request: Any, name: str) -> uuid.UUID:
+    return _read_id(getattr(request, name), name)
+
+
+def _read_id(text: str, name: str) -> uuid.UUID:
     try:
-        return ids.parse(getattr(request, name))
+        return ids.parse(text)
     except ValueError:
-        value = getattr(request, name)[:50]
-        raise Refused("FIELD_FORMAT", field=f"approval.{name}", value=value, expected="UUID") from None
+        raise Refused("FIELD_FORMAT", field=f"approval.{name}", value=text[:50], expected="UUID") from None
+
+
+def _chosen(request: Any) -> dict[str, list[str]]:
+    """Whom the requester chose, by the id of the node."""
+    return {
+        choice.node_id: [str(_read_id(who, f"choices[{number}].employee_ids")) for who in choice.employee_ids]
+        for number, choice in enumerate(request.choices)
+    }
 
 
 def _amount(text: str) -> Decimal:

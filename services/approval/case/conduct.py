@@ -9,41 +9,42 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from approval.case import timing
+from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
+from approval.case.telling import announce, concerned, name_of, tell, tell_administrators
 from approval.engine import ballot
-from approval.engine.approvers import World, administrators, named_before
+from approval.engine.approvers import World, named_before
 from approval.engine.tree import Flow, Trigger
-from approval.engine.walk import Turn, Visit, Walk
+from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
-from approval.notice.model import Notice
 from approval.opinion.model import Opinion
 from approval.task.model import Task
 from approval.task.rules import OPINIONS
 from chassis.call import Call, Refused
 from chassis.ids import uuid7
 from chassis.states import advance
-from heyi.approval.v1 import cases_pb2, notices_pb2
+from heyi.approval.v1 import cases_pb2
 
-EVENTS = {
-    "RUNNING": cases_pb2.CaseAdvanced,
-    "APPROVED": cases_pb2.CaseApproved,
-    "REJECTED": cases_pb2.CaseRejected,
-    "RETURNED": cases_pb2.CaseReturned,
-    "WITHDRAWN": cases_pb2.CaseWithdrawn,
-    "PARKED": cases_pb2.CaseParked,
-    "SUSPENDED": cases_pb2.CaseSuspended,
-}
 # what the requester is told when the case ends
 OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETURNED": "notice.returned"}
 LIVE = ("OPEN", "WAITING")
-STOOD = ("state", "note", "park_reason", "park_facts")
+STOOD = ("state", "note", "park_reason", "park_facts", "facts")
 UNSEEN = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was filled in at a node: as conditions see it, and for people to read."""
+
+    facts: Mapping[str, Any]
+    shown: Sequence[Mapping[str, Any]]
 
 
 # ---- the life of a case, in its order
@@ -65,21 +66,34 @@ async def begin(call: Call, case: Case, *, opening: bool = False) -> None:
     await settle(call, case, walk, still_open=[], opening=opening)
 
 
-async def decide(call: Call, case: Case, task: Task, action: str, text: str, named: Sequence[uuid.UUID] = ()) -> None:
+async def decide(
+    call: Call,
+    case: Case,
+    task: Task,
+    action: str,
+    text: str,
+    named: Sequence[uuid.UUID] = (),
+    filled: Filled | None = None,
+) -> None:
     """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the
-    flow leaves that to the approver.
+    flow leaves that to the approver; `filled` is what was filled in where the node is for doing.
     """
     assert call.actor.employee_id is not None
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
-    say(call, case, OPINIONS[action], author_id=me, text=text, task=task)
+    shown = {"fields": filled.shown} if filled else None
+    say(call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=shown)
     if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
     stored, turns = await where_it_stands(call, case)
-    if action == "approve":
+    if action in ("approve", "handle"):
         case.undo = _undo(case, task, stored)
+    if filled:
+        known = case.facts or {}
+        case.facts = {**known, "handled": {**known.get("handled", {}), **filled.facts}}
+    if action == "approve":
         case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
     await answered(call, case, task, text, stored, turns, named=named)
 
@@ -100,7 +114,7 @@ async def go_on_after(
     call: Call, case: Case, visit_id: uuid.UUID, stored: Iterable[NodeVisit], turns: Iterable[Any]
 ) -> None:
     """The time of a node that waited has come."""
-    walk, rows = await _walk_of(call, case, stored)
+    walk, rows = await walk_of(call, case, stored)
     visit = next(visit for visit in walk.visits if visit.id == visit_id)
     say(call, case, "DELAY", node_name=visit.node.name)
     walk.finish(visit, visit.agreed)
@@ -141,7 +155,7 @@ async def answered(
                 behind = sa.and_(Task.visit_id == task.visit_id, Task.line == task.line)
                 facts = {"name": name_of(call, call.actor.employee_id)}
                 await cancel(call, behind, Task.id != task.id, because="task.line_refused", facts=facts)
-            opened = await _open_due(call, case, here)
+            opened = await open_due(call, case, here)
             await wait_for(call, case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
             announce(call, case)
 
@@ -161,17 +175,20 @@ async def _node_agreed(
         because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
         facts = {"name": name_of(call, call.actor.employee_id)}
         await cancel(call, others, because=because, facts=facts, ended_by=task.id)
-    walk, rows = await _walk_of(call, case, stored, named or ())
+    walk, rows = await walk_of(call, case, stored, named or ())
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
-    walk.finish(visit, {turn.assignee_id for turn in here if turn.state in ballot.AGREED and not turn.by_system})
-    following = next((opened.node for opened in walk.opened if named_before(opened.node)), None)
+    if visit.left:
+        case.round += 1  # what was left is entered once more
+    agreed = {turn.assignee_id for turn in here if turn.state in ("APPROVED", "SKIPPED") and not turn.by_system}
+    walk.finish(visit, agreed)
+    following = next((opened.node for opened in walk.opened if _to_be_named(opened)), None)
     if following is not None and named is not None and not named:
         raise Refused.fields([("next_ids", "TASK_NEXT_MISSING", {"node": following.name})])
     elsewhere = [turn for turn in turns if turn.visit_id != task.visit_id and turn.state == "OPEN"]
     await settle(call, case, walk, rows=rows, still_open=elsewhere)
 
 
-async def _open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
+async def open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
     """Ask those at a node whose time has come."""
     due, now = ballot.due(here), call.now()
     if not due:
@@ -198,7 +215,7 @@ async def retry(call: Call, case: Case) -> None:
         await begin(call, case)
         return
     stored, turns = await where_it_stands(call, case)
-    walk, rows = await _walk_of(call, case, stored)
+    walk, rows = await walk_of(call, case, stored)
     walk.retry()
     await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
 
@@ -277,7 +294,7 @@ def submitted(call: Call, case: Case) -> None:
 async def resume(call: Call, case: Case) -> Walk:
     """The walk of a case as it stands: its live visits and nothing older."""
     stored, _ = await where_it_stands(call, case)
-    return (await _walk_of(call, case, stored))[0]
+    return (await walk_of(call, case, stored))[0]
 
 
 async def where_it_stands(call: Call, case: Case) -> tuple[list[NodeVisit], list[Any]]:
@@ -295,12 +312,17 @@ async def leads_to_choice(call: Call, case: Case, task: Task) -> bool:
     here = [agreed if turn.id == task.id else turn for turn in turns if turn.visit_id == task.visit_id]
     if ballot.outcome(task.vote, task.vote_percent, here) != "AGREED":
         return False
-    walk, _ = await _walk_of(call, case, stored)
+    walk, _ = await walk_of(call, case, stored)
     walk.finish(next(visit for visit in walk.visits if visit.id == task.visit_id), {task.assignee_id})
-    return any(named_before(opened.node) for opened in walk.opened)
+    return any(_to_be_named(opened) for opened in walk.opened)
 
 
-async def _walk_of(
+def _to_be_named(visit: Visit) -> bool:
+    """Whether whoever agreed just now says who is asked at a node; not where those of before are asked again."""
+    return named_before(visit.node) and not visit.again
+
+
+async def walk_of(
     call: Call, case: Case, stored: Iterable[NodeVisit], named: Sequence[uuid.UUID] = ()
 ) -> tuple[Walk, dict[Visit, NodeVisit]]:
     """The walk over the nodes that are not done, with their rows."""
@@ -319,6 +341,7 @@ def walk_over(
         parent = visits[row.parent_id] if row.parent_id else None
         visit = Visit(flow.nodes[row.node_id], parent, row.state, frozenset(row.agreed_ids), row.id)
         visit.stuck_reason, visit.stuck_facts = row.stuck_reason, row.stuck_facts or {}
+        visit.left = left_of(visit, row.left_nodes)
         visits[row.id], rows[visit] = visit, row
     return Walk(flow, world, visits=visits.values(), agreed=agreed), rows
 
@@ -334,8 +357,11 @@ async def settle(
     still_open: Sequence[Any],
     rows: Mapping[Visit, NodeVisit] | None = None,
     opening: bool = False,
+    todo: tuple[str, Mapping[str, str]] = ("notice.todo", {}),
 ) -> None:
-    """Store the visits and turns of a walk, say how the case stands, and tell everybody."""
+    """Store the visits and turns of a walk, say how the case stands, and tell everybody; `todo` is what those are told
+    whose turn it is.
+    """
     now, outcome = call.now(), walk.outcome
     if outcome == "REJECTED":
         for visit in [visit for visit in walk.visits if visit.state != "DONE"]:
@@ -364,7 +390,7 @@ async def settle(
         await wait_for(call, case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
         announce(call, case)
-    await tell(call, case, [task.assignee_id for task in asked], "notice.todo")
+    await tell(call, case, [task.assignee_id for task in asked], todo[0], **todo[1])
     await tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
     if outcome == "REJECTED":
         say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
@@ -391,6 +417,7 @@ def _store_visit(call: Call, case: Case, visit: Visit, row: NodeVisit | None, no
         row = NodeVisit(id=visit.id, case_id=case.id, node_id=visit.node.id, parent_id=parent_id, open_time=now)
         row.number = case.round or 1
         call.db.add(row)
+        row.left_nodes = left_as_json(visit.left)
     row.state, row.agreed_ids = visit.state, sorted(visit.agreed)
     row.stuck_reason, row.stuck_facts = visit.stuck_reason, dict(visit.stuck_facts)
     row.done_time = now if visit.state in ("DONE", "CANCELLED") else None
@@ -414,6 +441,10 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
         place=turn.place,
         visit=case.round or 1,
         done_time=None if turn.state in LIVE else now,
+        node_kind=kind_of(turn.visit.node),
+        to_claim=turn.to_claim,
+        claim_time=turn.claim_time,
+        added_by_id=turn.added_by_id,
     )
     if turn.state == "SKIPPED":
         say(call, case, "SKIP", author_id=task.assignee_id, task=task)
@@ -455,8 +486,11 @@ def say(
     employee_ids: Iterable[uuid.UUID] = (),
     reason: str = "",
     reason_facts: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> None:
-    """Keep what was said or decided; `employee_ids` are those whom it names, `reason` why the flow itself did it."""
+    """Keep what was said or decided. `employee_ids` are whom it names, `reason` why the flow itself did it, `more` is
+    of its kind.
+    """
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -471,6 +505,7 @@ def say(
             content_hash=case.content_hash,
             reason=reason,
             reason_facts=dict(reason_facts) if reason_facts else None,
+            **more,
         )
     )
 
@@ -497,11 +532,11 @@ async def cancel(
     )
 
 
-async def leave_nodes(call: Call, which: Any) -> None:
-    """Nodes that are not gone on with; all in one statement."""
+async def leave_nodes(call: Call, which: Any, states: Sequence[str] = ("OPEN", "STUCK")) -> None:
+    """Nodes that are not gone on with; all in one statement. Of nodes that are DONE: what was agreed counts no more."""
     await call.db.execute(
         sa.update(NodeVisit)
-        .where(which, NodeVisit.state.in_(["OPEN", "STUCK"]))
+        .where(which, NodeVisit.state.in_(states))
         .values(state="CANCELLED", done_time=call.now())
         .execution_options(**UNSEEN)
     )
@@ -519,45 +554,6 @@ async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
     case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
     await timing.keep(call, case, turns)
-
-
-# ---- telling
-
-
-def announce(call: Call, case: Case) -> None:
-    call.announce(EVENTS[case.state], case, audience=concerned(case))
-
-
-def concerned(case: Case) -> list[uuid.UUID]:
-    return list(dict.fromkeys([case.requester_id, *case.participant_ids]))
-
-
-async def tell_administrators(call: Call, case: Case) -> None:
-    await tell(call, case, administrators(await world_of(call, case)), "notice.parked")
-
-
-async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:
-    """One notice for each turn or outcome, on the record and live on the person's screen."""
-    known = {"requester": name_of(call, case.requester_id), "number": case.document_number, "title": case.title}
-    for employee_id in employee_ids:
-        notice = call.add(
-            Notice(
-                company_id=case.company_id,
-                employee_id=employee_id,
-                text_key=text_key,
-                text_facts={**known, **facts},
-                document_type=case.document_type,
-                document_id=case.document_id,
-                document_number=case.document_number,
-                case_id=case.id,
-            )
-        )
-        call.announce(notices_pb2.NoticeCreated, notice, audience=[employee_id])
-
-
-def name_of(call: Call, employee_id: uuid.UUID | None) -> str:
-    person = call.organisation.people.get(employee_id) if employee_id else None
-    return person.name if person else ""
 
 
 def _one_of(column: Any, *states: str) -> Any:

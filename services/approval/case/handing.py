@@ -166,6 +166,9 @@ def _beside(
         visit=task.visit,
         line=task.line,
         place=place,
+        node_kind=task.node_kind,
+        to_claim=task.to_claim,
+        claim_time=task.claim_time,
     )
 
 

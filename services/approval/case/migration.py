@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case import conduct, preview, timing
+from approval.case.left import ids_in
 from approval.case.model import Case, NodeVisit
 from approval.case.rules import LIVE
 from approval.engine.tree import Flow, Parallel, way_to
@@ -71,7 +72,7 @@ async def previews(call: Call, definition: FlowDefinition) -> pb.PreviewMigratio
         stored = list(dict.fromkeys(row.NodeVisit for row in rows))
         turns = [row for row in rows if row.id is not None]
         world, old = world_with(call, case, limits), flows[case.flow_version_id]
-        problem, facts = obstacle(old, new, [row.node_id for row in stored])
+        problem, facts = obstacle(old, new, _node_ids(stored))
         reply.cases.append(
             difference(
                 case,
@@ -109,7 +110,7 @@ async def migrate(call: Call, case: Case, reason: str) -> None:
         raise Refused("CASE_NEWEST_VERSION", version=case.flow_version)
     stored, turns = await conduct.where_it_stands(call, case)
     old, new = await flow_at(call, case.flow_version_id), await flow_at(call, newest.id)
-    problem, facts = obstacle(old, new, [row.node_id for row in stored])
+    problem, facts = obstacle(old, new, _node_ids(stored))
     if problem:
         raise Refused(problem, **facts)
     advance(case, "migrate")
@@ -118,6 +119,11 @@ async def migrate(call: Call, case: Case, reason: str) -> None:
     await timing.follow(call, case, old, new, [turn for turn in turns if turn.state == "OPEN"])
     conduct.say(call, case, "MIGRATE", author_id=call.actor.employee_id, text=words)
     conduct.announce(call, case)
+
+
+def _node_ids(stored: Iterable[NodeVisit]) -> list[str]:
+    """The nodes where a case stands, and those to which it comes straight back."""
+    return [key for row in stored for key in (row.node_id, *ids_in(row.left_nodes))]
 
 
 async def _newest(call: Call, definition_id: uuid.UUID) -> FlowVersion | None:

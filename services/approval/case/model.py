@@ -58,6 +58,8 @@ class Case(Searchable, Document, Base):
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # counts the times that the case was led back or elsewhere; nodes entered since carry the number
     round: Mapped[int] = mapped_column(default=1)
+    # whom the requester chose, by the id of the node
+    chosen: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
@@ -93,6 +95,8 @@ class NodeVisit(Base):
     stuck_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     open_time: Mapped[datetime.datetime]
     done_time: Mapped[datetime.datetime | None]
+    # where a return that comes straight back left the case to come here (`case/left.py`)
+    left_nodes: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 # all that going on needs, however long the case has been

@@ -8,8 +8,7 @@ from typing import Any
 
 from approval.case import conduct
 from approval.case.model import Case
-from approval.engine.approvers import Asked, World
-from approval.engine.ballot import AGREED
+from approval.engine.approvers import Asked, World, chosen_by_requester
 from approval.engine.tree import Flow
 from approval.engine.walk import Step, Turn, Visit, Walk, foresee
 from approval.lookups import NoFlow, choose_flow, world_of
@@ -55,7 +54,9 @@ def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
-        visit.agreed |= {task.assignee_id for task in here if task.state in AGREED and not task.by_system}
+        visit.agreed |= {
+            task.assignee_id for task in here if task.state in ("APPROVED", "SKIPPED") and not task.by_system
+        }
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
     return messages(foresee(walk)[0])
@@ -73,6 +74,7 @@ def messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:
             reason=step.reason,
             reason_facts=step.facts,
             path=str(step.round),
+            needs_choice=chosen_by_requester(step.node),
         )
         for step in steps
     ]

@@ -52,7 +52,7 @@ async def jump(call: Call, case: Case, node_id: str, reason: str) -> None:
     advance(case, "jump")
     person, asked = conduct.name_of(call, call.actor.person), case.waiting_on_ids
     await conduct.cancel(call, Task.case_id == case.id, because="task.jumped", facts={"name": person})
-    await conduct.leave_nodes(call, NodeVisit.case_id == case.id)
+    await conduct.leave_nodes(call, NodeVisit.case_id == case.id, ("OPEN", "STUCK", "DONE"))
     case.agreed_ids, case.undo, case.round, case.note = [], None, case.round + 1, reason
     conduct.say(call, case, "JUMP", author_id=call.actor.employee_id, text=reason, node_name=node.name)
     await conduct.tell(call, case, asked, "notice.jumped", person=person, text=reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,7 @@ class World:
     limits: Sequence[Limit] = ()
     named: Sequence[uuid.UUID] = ()  # whom the approver just before named
     foreseeing: bool = False  # nobody has named anybody yet
+    chosen: Mapping[str, Sequence[uuid.UUID]] = field(default_factory=dict)  # by the requester, for nodes by their ids
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ class Asked:
 @dataclass(frozen=True)
 class Answer:
     """Who is asked at an approval node, or what happens without anybody: `pass`, `reject`, `stuck`; `named`: who that
-    will be, the approver before is going to say.
+    will be, somebody is going to say: who, is the reason.
     """
 
     people: tuple[Asked, ...]
     vote: str
     verdict: str = "ask"
+    reason: str = ""
 
 
 def variables_of(world: World) -> dict[str, Any]:
@@ -86,11 +88,13 @@ def variables_of(world: World) -> dict[str, Any]:
 def approvers_of(node: Approve, world: World) -> Answer:
     """Who decides at a node, after the rule about the own request and the policy for nobody."""
     if world.foreseeing and named_before(node):
-        return Answer((), node.vote, "named")
+        return Answer((), node.vote, "named", "approver.previous_choice")
+    if world.foreseeing and chosen_by_requester(node) and not world.chosen.get(node.id):
+        return Answer((), node.vote, "named", "approver.initiator_choice")
     found: list[Asked] = []
     authorised = True
     for rule in node.approvers:
-        people = [replace(asked, veto=rule.veto) for asked in _people(rule, world)]
+        people = [replace(asked, veto=rule.veto) for asked in _people(rule, world, node.id)]
         authorised = authorised and (bool(people) or rule.kind != "authority")
         found += people
     people_found = _without_requester(found, world, above=node.initiator == "head")
@@ -116,9 +120,14 @@ def named_before(node: Node) -> bool:
     return isinstance(node, Approve) and any(rule.kind == "previous_choice" for rule in node.approvers)
 
 
+def chosen_by_requester(node: Node) -> bool:
+    """Whether the requester says who is asked at a node."""
+    return isinstance(node, Approve | Copy) and any(rule.kind == "initiator_choice" for rule in node.approvers)
+
+
 def told_by(node: Copy, world: World) -> tuple[Asked, ...]:
     """Who gets a copy. The requester needs none."""
-    found = [asked for rule in node.approvers for asked in _people(rule, world)]
+    found = [asked for rule in node.approvers for asked in _people(rule, world, node.id)]
     return _without_requester(found, world, above=False)
 
 
@@ -136,8 +145,10 @@ def administrators(world: World) -> list[uuid.UUID]:
     return sorted((e for e in held if e in people), key=lambda e: (people[e].code, e))
 
 
-def _people(rule: Rule, world: World) -> Iterator[Asked]:
-    """The active people that a rule finds; whoever asked may be among them."""
+def _people(rule: Rule, world: World, node_id: str) -> Iterator[Asked]:
+    """The active people that a rule of a node finds; whoever asked may be among them. Raises ConditionFailed where an
+    expression has no answer.
+    """
     organisation = world.organisation
     match rule.kind:
         case "user":
@@ -151,6 +162,15 @@ def _people(rule: Rule, world: World) -> Iterator[Asked]:
             yield from _named(holders, "approver.post", {"post": rank.name if rank else rule.code}, world)
         case "previous_choice":
             yield from _named(world.named, "approver.previous_choice", {}, world)
+        case "initiator_choice":
+            yield from _named(world.chosen.get(node_id, ()), "approver.initiator_choice", {}, world)
+        case "group":
+            listed = organisation.holders_of_role(rule.code, world.company_id) if rule.code else rule.employee_ids
+            yield from _named(listed, "approver.group", {"group": rule.name}, world)
+        case "expression":
+            codes = conditions.people(rule.expression, variables_of(world))
+            by_code = {person.code: key for key, person in organisation.people.items() if person.code in codes}
+            yield from _named((by_code[c] for c in codes if c in by_code), "approver.expression", {}, world)
         case "department_post":
             yield from _in_departments(rule, world)
         case "field_user":

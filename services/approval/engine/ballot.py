@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-AGREED = ("APPROVED", "SKIPPED")
+AGREED = ("APPROVED", "HANDLED", "SKIPPED")
 COUNTED = ("OPEN", "WAITING", *AGREED, "REJECTED")
 
 

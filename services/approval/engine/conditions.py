@@ -11,12 +11,14 @@ amount are declared here, since office staff write whole numbers and plain CEL w
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 from cel_expr_python import cel
 
+HANDLED = re.compile(r"\bhandled\b")
 EXACT_UP_TO = Decimal(90_000_000_000_000)
 VARIABLES = """
   - {name: amount, type_name: double}
@@ -41,22 +43,48 @@ class ConditionFailed(Exception):
 
 def problem_of(expression: str) -> str:
     """What is wrong with an expression; "" where it is a condition that can be computed."""
+    return _problem(expression, ("BOOL", "DYN"), "a condition answers true or false")
+
+
+def problem_of_people(expression: str) -> str:
+    """What is wrong with an expression; "" where it answers with codes of employees."""
+    return _problem(expression, ("LIST<STRING>", "LIST<DYN>", "DYN"), "a list of employee codes is wanted")
+
+
+def _problem(expression: str, kinds: Collection[str], wanted: str) -> str:
     try:
         kind = _compiled(expression).return_type().name()
     except RuntimeError as refused:
         return _first_line(refused)
-    return "" if kind in ("BOOL", "DYN") else f"answers {kind.lower()}; a condition answers true or false"
+    return "" if kind in kinds else f"answers {kind.lower()}; {wanted}"
 
 
 def holds(expression: str, variables: Mapping[str, Any]) -> bool:
     """Whether a condition holds for a document. Raises ConditionFailed where it has no answer."""
-    try:
-        answer = _compiled(expression).eval(data=dict(variables)).plain_value()
-    except RuntimeError as refused:
-        raise ConditionFailed(_first_line(refused)) from refused
+    answer = _answer(expression, variables)
     if not isinstance(answer, bool):
         raise ConditionFailed(str(answer)[:200])
     return answer
+
+
+def people(expression: str, variables: Mapping[str, Any]) -> list[str]:
+    """The codes of employees that an expression answers with. Raises ConditionFailed where it has no such answer."""
+    answer = _answer(expression, variables)
+    if not isinstance(answer, list) or not all(isinstance(code, str) for code in answer):
+        raise ConditionFailed(str(answer)[:200])
+    return answer
+
+
+def asks_for_handled(expression: str) -> bool:
+    """Whether an expression speaks of what is filled in at a handling node."""
+    return HANDLED.search(expression) is not None
+
+
+def _answer(expression: str, variables: Mapping[str, Any]) -> Any:
+    try:
+        return _compiled(expression).eval(data=dict(variables)).plain_value()
+    except RuntimeError as refused:
+        raise ConditionFailed(_first_line(refused)) from refused
 
 
 def exact_amount(amount: Decimal) -> float:

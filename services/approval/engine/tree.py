@@ -9,15 +9,16 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from approval.engine import conditions
+from approval.engine import conditions, forms
 from chassis import ids
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
 VOTES = ("all", "any", "ratio", "sequential")
+VOTES_OF_HANDLING = ("all", "any", "sequential")
 WHEN_EMPTY = ("administrator", "person", "reject", "pass")
 THEN = ("remind", "escalate", "transfer", "approve", "reject")
 LONGEST_HOURS, LONGEST_DAYS = 1000, 250
@@ -28,13 +29,14 @@ KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "timeout"},
+    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"},
+    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields"},
     "copy": {"approvers"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
 }
 # people read their names
-NAMED = ("approve", "copy", "condition", "delay", "trigger")
+NAMED = ("approve", "handle", "copy", "condition", "delay", "trigger")
 # key of each kind of approver rule
 RULES = {
     "user": {"employee_id"},
@@ -47,8 +49,11 @@ RULES = {
     "field_department_head": {"field"},
     "field_user": {"field"},
     "previous_choice": set[str](),
+    "initiator_choice": set[str](),
+    "group": {"name", "employee_ids", "role"},
+    "expression": {"expression"},
 }
-FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
+FIELD = forms.KEY
 TOPIC = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
 # a draft may still have these; a published tree has none
 UNFINISHED = {
@@ -60,6 +65,7 @@ UNFINISHED = {
     "FLOW_DEFAULT_BRANCH",
     "FLOW_NO_APPROVAL",
     "FLOW_NOBODY_CHOOSES",
+    "FLOW_FIELDS_MISSING",
 }
 
 
@@ -76,6 +82,9 @@ class Rule:
     levels: int = 0
     only_final: bool = False
     veto: bool = False  # a refusal by whom it finds ends the case, where a share decides
+    name: str = ""  # of a group
+    employee_ids: tuple[uuid.UUID, ...] = ()
+    expression: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,15 @@ class Approve(Node):
     person_id: uuid.UUID | None
     same_approver: str
     initiator: str
-    timeout: Timeout | None = None
+    claim: bool  # everybody found may take the turn; whoever does decides
+    timeout: Timeout | None
+
+
+@dataclass(frozen=True)
+class Handle(Approve):
+    """People do something and fill in what came of it; nobody agrees or refuses."""
+
+    fields: tuple[forms.Field, ...]
 
 
 @dataclass(frozen=True)
@@ -245,12 +262,31 @@ class _Reader:
                 if not isinstance(topic, str) or not TOPIC.fullmatch(topic):
                     self.wrong(_at(path, "topic"), "FLOW_NODE_VALUE", shown, key="topic", allowed=TOPIC.pattern)
                 return Trigger(*head, topic=str(topic))
+            case "handle":
+                return self._handle(raw, head, shown)
             case _:
-                return self._approve(raw, head, shown)
+                return Approve(*head, **self._asking(raw, path, shown, VOTES))
 
-    def _approve(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Approve:
-        path = head[2]
-        vote = self._choice(raw, "vote", VOTES, path, shown)
+    def _handle(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Handle:
+        path, listed = head[2], raw.get("fields", [])
+
+        def wrong(place: str, key: str, allowed: str) -> None:
+            where = f"{_at(path, 'fields')}{place}"
+            self.wrong(where, "FLOW_FIELD", shown, field=place.split(".")[0].strip("[]"), key=key, allowed=allowed)
+
+        fields = forms.read_fields(listed, wrong)
+        if listed == []:
+            self.wrong(_at(path, "fields"), "FLOW_FIELDS_MISSING", shown)
+        return Handle(*head, **self._asking(raw, path, shown, VOTES_OF_HANDLING), fields=fields)
+
+    def _asking(self, raw: Mapping[str, Any], path: str, shown: str, votes: Sequence[str]) -> dict[str, Any]:
+        """Who is asked at a node and how they answer together."""
+        claim = raw.get("claim", False)
+        if not isinstance(claim, bool):
+            self.wrong(_at(path, "claim"), "FLOW_NODE_VALUE", shown, key="claim", allowed="true, false")
+        if claim is True and raw.get("vote", "any") != "any":
+            self.wrong(_at(path, "vote"), "FLOW_CLAIM_VOTE", shown, key="vote")
+        vote = "any" if claim is True else self._choice(raw, "vote", votes, path, shown)
         percent = _whole(raw.get("percent")) if vote == "ratio" else 0
         if vote == "ratio" and not 1 <= percent <= 100:
             self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
@@ -264,17 +300,17 @@ class _Reader:
         timeout = self._timeout(raw["timeout"], _at(path, "timeout"), shown) if "timeout" in raw else None
         if timeout and timeout.then == "approve" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "timeout.then"), "FLOW_TIMEOUT_AUTHORITY", shown)
-        return Approve(
-            *head,
-            approvers=rules,
-            vote=vote,
-            percent=percent,
-            when_empty=when_empty,
-            person_id=person_id,
-            same_approver=self._choice(raw, "same_approver", SAME_APPROVER, path, shown),
-            initiator=self._choice(raw, "initiator", INITIATOR, path, shown),
-            timeout=timeout,
-        )
+        return {
+            "approvers": rules,
+            "vote": vote,
+            "percent": percent,
+            "when_empty": when_empty,
+            "person_id": person_id,
+            "same_approver": self._choice(raw, "same_approver", SAME_APPROVER, path, shown),
+            "initiator": self._choice(raw, "initiator", INITIATOR, path, shown),
+            "claim": claim is True,
+            "timeout": timeout,
+        }
 
     def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
         raw = raw if isinstance(raw, dict) else {}
@@ -363,15 +399,15 @@ class _Reader:
         known = {"id", "name", "children"} | ({"when"} if conditional else set[str]())
         name = self._head(raw, path, shown, known, named=conditional)
         if when is not None and conditional:
-            self._condition(when, _at(path, "when"), shown)
+            self._expression(when, _at(path, "when"), shown, conditions.problem_of)
         children = self._children(raw, path, shown, depth)
         branch = Chain(node_id, name, path, children=children, when=str(when) if when is not None else None)
         self.nodes.setdefault(branch.id, branch)
         return branch
 
-    def _condition(self, when: object, path: str, shown: str) -> None:
+    def _expression(self, when: object, path: str, shown: str, problem_of: Callable[[str], str]) -> None:
         text = when if isinstance(when, str) else ""
-        problem = f"{len(text)} characters" if len(text) > 2000 else conditions.problem_of(text)
+        problem = f"{len(text)} characters" if len(text) > 2000 else problem_of(text)
         if problem:
             self.wrong(path, "FLOW_EXPRESSION", shown, expression=str(when)[:200], problem=problem)
 
@@ -420,6 +456,21 @@ class _Reader:
             case "heads_up":
                 levels = _whole(raw.get("levels"))
                 rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
+            case "group":
+                listed = raw.get("employee_ids", [])
+                rule = Rule(
+                    kind, path, name=_text(raw.get("name")), code=_text(raw.get("role")), employee_ids=_all(listed)
+                )
+                unread = not isinstance(listed, list) or len(rule.employee_ids) != len(listed)
+                at_fault = (not rule.name and "name") or (
+                    (unread or bool(rule.code) == bool(listed)) and "employee_ids"
+                )
+            case "expression":
+                expression = raw.get("expression", "")
+                rule = Rule(kind, path, expression=expression if isinstance(expression, str) else "")
+                at_fault = not rule.expression and "expression"
+                if rule.expression:
+                    self._expression(expression, _at(path, "expression"), shown, conditions.problem_of_people)
             case "authority":
                 final = raw.get("only_final", True)
                 rule = Rule(kind, path, only_final=final is True)
@@ -451,17 +502,22 @@ def way_to(root: Node, node_id: str) -> list[Node]:
     """The nodes from the root down to one; empty where the tree has none of this id."""
     if root.id == node_id:
         return [root]
-    inside: tuple[Node, ...] = getattr(root, "children", getattr(root, "branches", ()))
-    return next(([root, *below] for child in inside if (below := way_to(child, node_id))), [])
+    return next(([root, *below] for child in children_of(root) if (below := way_to(child, node_id))), [])
+
+
+def children_of(node: Node) -> tuple[Node, ...]:
+    """The nodes inside a node: children of a sequence, branches of a branching."""
+    inside: tuple[Node, ...] = getattr(node, "children", getattr(node, "branches", ()))
+    return inside
 
 
 def _unasked(node: Node) -> list[Node]:
     """The nodes through which a way leads that asks nobody; empty where every way asks somebody."""
     match node:
-        case Approve():
+        case Approve() if not isinstance(node, Handle):
             return []
         case Chain(children=children):
-            ways = [_unasked(child) for child in children if not isinstance(child, Copy | Delay | Trigger)]
+            ways = [_unasked(child) for child in children if not isinstance(child, Copy | Delay | Trigger | Handle)]
             return [] if any(not way for way in ways) else [n for way in ways for n in way][:1] or [node]
         case Parallel(branches=branches):
             ways = [_unasked(branch) for branch in branches]
@@ -502,6 +558,16 @@ def _id(raw: object) -> uuid.UUID | None:
         return ids.parse(raw) if isinstance(raw, str) else None
     except ValueError:
         return None
+
+
+def _text(raw: object) -> str:
+    return raw.strip() if isinstance(raw, str) and len(raw) <= 60 else ""
+
+
+def _all(listed: object) -> tuple[uuid.UUID, ...]:
+    """The ids that a list holds, each once; none where there are too many."""
+    found = [_id(member) for member in listed] if isinstance(listed, list) and len(listed) <= MOST_APPROVERS else []
+    return tuple(dict.fromkeys(key for key in found if key is not None))
 
 
 def _whole(raw: object) -> int:

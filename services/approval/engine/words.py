@@ -25,6 +25,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "rule.previous_choice": "由上一步审批人选定",
         "rule.initiator_choice": "由申请人选定",
         "rule.expression": "按表达式",
+        "rule.group": "人员组 {name}",
+        "vote.claim": "先认领者处理",
         "own_department": "申请人所在部门（逐级向上）",
         "veto": "（一票否决）",
         "vote.all": "全部同意",
@@ -60,6 +62,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "rule.previous_choice": "named by the approver before",
         "rule.initiator_choice": "named by the requester",
         "rule.expression": "by an expression",
+        "rule.group": "group {name}",
+        "vote.claim": "whoever takes it over",
         "own_department": "the requester's department or above",
         "veto": " (veto)",
         "vote.all": "all must agree",
@@ -83,6 +87,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "printed": "printed {day}",
     },
 }
+ASKING = ("approve", "handle")
 DELAYS = ("hours", "days", "until_field")
 
 
@@ -104,8 +109,9 @@ class Words:
         """What stands below a node's name."""
         rules = [self.rule(rule) for rule in node.get("approvers", ())]
         said = [self.say("and").join(rules)] if rules else []
-        if node.get("kind") == "approve":
-            said.append(self.say(f"vote.{node.get('vote', 'all')}", percent=_plain(node.get("percent", ""))))
+        if node.get("kind") in ASKING:
+            vote = "claim" if node.get("claim") else node.get("vote", "all")
+            said.append(self.say(f"vote.{vote}", percent=_plain(node.get("percent", ""))))
         said += [self.say(f"delay.{key}", value=_plain(node[key])) for key in DELAYS if node.get(key)]
         said += [self.say("trigger.topic", value=node["topic"])] if node.get("topic") else []
         return said
@@ -117,7 +123,7 @@ class Words:
     def documentation(self, node: Mapping[str, Any]) -> str:
         """All that a reader elsewhere should know about a node, a line each."""
         said = self.details(node)
-        if node.get("kind") == "approve":
+        if node.get("kind") in ASKING:
             name = self.person(node.get("employee_id"))
             said.append(self.say(f"empty.{node.get('when_empty', 'administrator')}", name=name))
         return "\n".join(said)
@@ -130,6 +136,7 @@ class Words:
         names = {
             "user": lambda: self.person(rule.get("employee_id")),
             "role": lambda: self.organisation.name_of_role(str(rule.get("role", ""))),
+            "group": lambda: str(rule.get("name", "")),
         }
         name = names.get(kind, lambda: self.post(str(rule.get("post", ""))))()
         department = self.unit(rule.get("department_id")) or self.say("own_department")

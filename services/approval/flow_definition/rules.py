@@ -65,7 +65,7 @@ def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: It
     for node, rule in flow.rules:
         found, value = True, rule.code
         match rule.kind:
-            case "role":
+            case "role" | "group" if rule.code:
                 found = bool(organisation.holders_of_role(rule.code, company))
             # a post that is not there is a problem already
             case "department_post" if rank := ranks.get(rule.code):
@@ -95,9 +95,10 @@ def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:
     for node, rule in flow.rules:
         unit = organisation.departments.get(rule.department_id) if rule.department_id else None
         gone = rule.department_id is not None and (unit is None or not unit.active)
-        at_fault = rule.kind == "user" and not _active(rule.employee_id, organisation)
-        if at_fault or gone or (rule.kind in ("post", "department_post") and rule.code not in posts):
-            named = rule.department_id if gone else rule.code or rule.employee_id
+        listed = rule.employee_ids if rule.kind == "group" else [rule.employee_id] if rule.kind == "user" else []
+        strange = [who for who in listed if not _active(who, organisation)]
+        if strange or gone or (rule.kind in ("post", "department_post") and rule.code not in posts):
+            named = rule.department_id if gone else rule.code or strange[0]
             facts = {"node": node.id, "rule": rule.kind, "value": str(named)}
             yield Problem(node.id, rule.path, "FLOW_APPROVER_UNKNOWN", facts)
     for node in flow.nodes.values():

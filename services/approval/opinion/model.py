@@ -14,7 +14,7 @@ from chassis.call import Call
 from chassis.db import Document, Searchable
 from heyi.approval.v1 import opinions_pb2 as pb
 
-DECISIONS = ("APPROVE", "REJECT", "RETURN")
+DECISIONS = ("APPROVE", "REJECT", "RETURN", "HANDLE")
 
 
 class Opinion(Searchable, Document, Base):
@@ -37,6 +37,9 @@ class Opinion(Searchable, Document, Base):
     # why the flow itself acted: a message key, with facts
     reason: Mapped[str] = mapped_column(default="", server_default="")
     reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    target_name: Mapped[str] = mapped_column(default="")
+    straight_back: Mapped[bool] = mapped_column(default=False)
+    handled: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:

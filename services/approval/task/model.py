@@ -23,7 +23,7 @@ class Task(Searchable, Document, Base):
     __message__ = pb.Task
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
-    __unmapped__ = ("chooses_next",)
+    __unmapped__ = ("chooses_next", "return_targets", "form_fields")
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="OPEN")
@@ -42,6 +42,10 @@ class Task(Searchable, Document, Base):
     place: Mapped[int] = mapped_column(default=0)
     # who added this person to a turn of their own
     added_by_id: Mapped[uuid.UUID | None]
+    node_kind: Mapped[str] = mapped_column(default="approve")
+    # it has to be claimed before anything is done with it, and since when it is
+    to_claim: Mapped[bool] = mapped_column(default=False)
+    claim_time: Mapped[datetime.datetime | None]
     visit: Mapped[int] = mapped_column(default=1)
     open_time: Mapped[datetime.datetime]
     done_time: Mapped[datetime.datetime | None]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from google.protobuf import json_format
 
-from approval.case import conduct, handing
+from approval.case import conduct, handing, returning, working
 from approval.case.model import Case
 from approval.case.rpc import key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
 from approval.task.model import Task
-from approval.task.rules import check_people, check_shown, check_turn
+from approval.task.rules import check_action, check_people, check_shown, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
 from heyi.approval.v1 import tasks_pb2 as pb
@@ -34,6 +35,9 @@ class Tasks:
         message = offer_taking_back(call.reply(task), task, case, call)
         if task.state == "OPEN":
             message.chooses_next = await conduct.leads_to_choice(call, case, task)
+            targets = await returning.targets(call, case, task)
+            message.return_targets.extend(pb.ReturnTarget(node_id=n.id, node_name=n.name) for n in targets)
+            message.form_fields.extend(await working.form_of(call, case, task))
         return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
@@ -49,16 +53,42 @@ class Tasks:
         return await _decide(request, call, "reject")
 
     async def ReturnTask(self, request: Any, call: Call) -> Any:
-        return await _decide(request, call, "return")
+        straight_back = request.afterwards == pb.ReturnTaskRequest.STRAIGHT_BACK
+        if not request.node_id:
+            if straight_back:
+                raise Refused.fields([("afterwards", "TASK_STRAIGHT_BACK", {})])
+            return await _decide(request, call, "return")
+        case, task = await _mine(request, call, "return")
+        check_shown(case, request.content_hash)
+        await returning.lead_back(call, case, task, request.node_id, request.text, straight_back=straight_back)
+        return task
+
+    async def HandleTask(self, request: Any, call: Call) -> Any:
+        case, task = await _mine(request, call, "handle")
+        check_shown(case, request.content_hash)
+        named = people_of(request.next_ids, "next_ids")
+        check_people(named, case, (), call.organisation, field="next_ids")
+        await working.handle(call, case, task, json_format.MessageToDict(request.values), request.text, named)
+        return task
+
+    async def ClaimTask(self, request: Any, call: Call) -> Any:
+        case, task = await _mine(request, call, "claim")
+        await working.claim(call, case, task)
+        return task
+
+    async def UnclaimTask(self, request: Any, call: Call) -> Any:
+        case, task = await _mine(request, call, "unclaim")
+        await working.unclaim(call, case, task, request.text)
+        return task
 
     async def TransferTask(self, request: Any, call: Call) -> Any:
-        case, task = await _mine(request, call)
+        case, task = await _mine(request, call, "transfer")
         (to,) = people_of([request.employee_id], "employee_id")
         await handing.transfer(call, case, task, to, request.text)
         return task
 
     async def AddSignerTask(self, request: Any, call: Call) -> Any:
-        case, task = await _mine(request, call)
+        case, task = await _mine(request, call, "add_signer")
         people = people_of(request.employee_ids, "employee_ids")
         if not request.position:
             raise Refused.fields([("position", "FIELD_REQUIRED", {})])
@@ -81,7 +111,7 @@ class Tasks:
 
 
 async def _decide(request: Any, call: Call, action: str) -> Task:
-    case, task = await _mine(request, call)
+    case, task = await _mine(request, call, action)
     check_shown(case, request.content_hash)
     named = people_of(request.next_ids, "next_ids") if action == "approve" else []
     check_people(named, case, (), call.organisation, field="next_ids")
@@ -89,11 +119,12 @@ async def _decide(request: Any, call: Call, action: str) -> Task:
     return task
 
 
-async def _mine(request: Any, call: Call) -> tuple[Case, Task]:
-    """The caller's own turn, that is open."""
+async def _mine(request: Any, call: Call, action: str) -> tuple[Case, Task]:
+    """The caller's own turn, that is open for an action."""
     case, task = await _locked(request, call, _MINE)
     person = call.organisation.people.get(task.assignee_id)
     check_turn(task, case, call.actor.employee_id, active=person is not None and person.active)
+    check_action(task, action)
     case.undo = None  # whoever acts now makes the agreement before it final
     return case, task
 

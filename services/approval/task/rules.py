@@ -22,19 +22,36 @@ TRANSITIONS = {
     ("OPEN", "remove_signer"): "CANCELLED",
     ("WAITING", "remove_signer"): "CANCELLED",
     ("APPROVED", "take_back"): "TAKEN_BACK",  # offered where nobody acted since: the case knows
+    ("OPEN", "handle"): "HANDLED",
+    ("HANDLED", "take_back"): "TAKEN_BACK",
+    ("OPEN", "claim"): "OPEN",
+    ("OPEN", "unclaim"): "OPEN",
 }
-OPINIONS = {"approve": "APPROVE", "reject": "REJECT", "return": "RETURN"}
-OF_THE_ASSIGNEE = ("approve", "reject", "return", "transfer", "add_signer")
+# why a turn ended that another person claimed
+CLAIMED = "task.claimed"
+OPINIONS = {"approve": "APPROVE", "reject": "REJECT", "return": "RETURN", "handle": "HANDLE"}
+# what the person whose turn it is may do, by the kind of the node
+DECIDING = ("approve", "reject", "return", "transfer", "add_signer")
+HANDLING = ("handle", "return", "transfer")
+
+
+def of_the_assignee(task: Any) -> tuple[str, ...]:
+    """What the person whose turn it is may do with it."""
+    if task.to_claim and task.claim_time is None:
+        return ("claim",)
+    held = ("unclaim",) if task.to_claim else ()
+    return (*(HANDLING if task.node_kind == "handle" else DECIDING), *held)
 
 
 def allowed_to(task: Any, employee_id: uuid.UUID | None) -> list[str]:
     """Actions of a turn that a person may take now."""
     mine = employee_id == task.assignee_id and employee_id != task.requester_id
     added = employee_id is not None and employee_id == task.added_by_id
+    offered = of_the_assignee(task)
     return [
         action
         for state, action in TRANSITIONS
-        if state == task.state and ((mine and action in OF_THE_ASSIGNEE) or (added and action == "remove_signer"))
+        if state == task.state and ((mine and action in offered) or (added and action == "remove_signer"))
     ]
 
 
@@ -46,8 +63,22 @@ def check_turn(task: Any, case: Any, employee_id: uuid.UUID | None, *, active: b
         raise Refused("TASK_NOT_YOURS")
     if not active:
         raise Refused("TASK_ASSIGNEE_INACTIVE")
+    if task.end_reason == CLAIMED:
+        raise Refused("TASK_CLAIMED", **task.end_facts)
     if task.state != "OPEN":
         raise Refused("TASK_NOT_OPEN", state=task.state)
+
+
+def check_action(task: Any, action: str) -> None:
+    """Refuse what is not done with a turn of this kind, or not yet."""
+    offered = of_the_assignee(task)
+    if action in offered:
+        return
+    if action in ("claim", "unclaim"):
+        raise Refused("TASK_NO_CLAIM")
+    if offered == ("claim",):
+        raise Refused("TASK_UNCLAIMED")
+    raise Refused("TASK_TO_HANDLE" if task.node_kind == "handle" else "TASK_TO_DECIDE", node=task.node_name)
 
 
 def can_take_back(task: Any, case: Any, employee_id: uuid.UUID | None) -> bool:

@@ -22,6 +22,12 @@ def approve(node_id: str, *approvers: Any, **more: Any) -> dict[str, Any]:
     return {"id": node_id, "kind": "approve", "name": node_id.upper(), "approvers": rules, **more}
 
 
+def handle(node_id: str, *approvers: Any, fields: Any = (), **more: Any) -> dict[str, Any]:
+    """A node where something is done and filled in."""
+    listed = list(fields) if isinstance(fields, tuple) else fields
+    return {**approve(node_id, *approvers, **more), "kind": "handle", "fields": listed}
+
+
 def copy(node_id: str, *approvers: Any) -> dict[str, Any]:
     return {**approve(node_id, *approvers), "kind": "copy"}
 

@@ -21,6 +21,8 @@ LEVEL = {"kind": "heads_up", "levels": 1}
 AUTHORITY = {"kind": "authority"}
 WHOLE_WAY = {"kind": "authority", "only_final": False}
 
+CODE = {key: world().organisation.people[stable(key)].code for key in ("boss", "buyer")}
+
 CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], list[tuple[str, str]]]] = {
     # name: (rules, node's policies, the world's changes, [(person, reason)])
     "a user": ([{"kind": "user", "employee_id": str(stable("boss"))}], {}, {}, [("boss", "user")]),
@@ -113,6 +115,37 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], list[tuple[str
             "departments": {"workshop": {"head_id": None}},
         },
         [("boss", "field_department_head")],
+    ),
+    "a group of people, who is gone left out": (
+        [{"kind": "group", "name": "x", "employee_ids": [str(stable(key)) for key in ("buyer", "disabled", "boss")]}],
+        {},
+        {},
+        [("buyer", "group"), ("boss", "group")],
+    ),
+    "a group of a role": (
+        [{"kind": "group", "name": "x", "role": "buyer"}],
+        {},
+        {"rights": [right("buyer", "buyer")]},
+        [("buyer", "group")],
+    ),
+    "whom the requester chose, for this node alone": (
+        [{"kind": "initiator_choice"}],
+        {},
+        {"chosen": {"a": [stable("boss"), stable("requester")], "b": [stable("buyer")]}},
+        [("boss", "initiator_choice")],
+    ),
+    "the requester chose nobody": ([{"kind": "initiator_choice"}], {}, {}, [("admin", "administrator")]),
+    "codes by an expression, in its order": (
+        [{"kind": "expression", "expression": f"amount > 5000 ? ['{CODE['boss']}', '{CODE['buyer']}', 'x'] : []"}],
+        {},
+        {},
+        [("boss", "expression"), ("buyer", "expression")],
+    ),
+    "an expression of nobody": (
+        [{"kind": "expression", "expression": "amount > 9000 ? [requester] : []"}],
+        {},
+        {},
+        [("admin", "administrator")],
     ),
     "heads upward": ([UP], {}, {}, [("head", "heads_up"), ("boss", "heads_up")]),
     "one level": ([LEVEL], {}, {}, [("head", "heads_up")]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from approval.tests.factories import REQUISITION, approve, branch, condition, copy, request, sequence
+from approval.tests.factories import REQUISITION, approve, branch, condition, copy, handle, request, sequence
 from chassis.testing import OTHER_COMPANY, refused, stable
 
 FLOW = sequence(approve("a", {"kind": "department_head"}), approve("b", "boss"))
@@ -34,6 +34,7 @@ async def test_what_can_never_be_right_is_not_saved(office, name):
     assert await office.admin.GetFlowDefinition(id=draft.id) == draft
 
 
+GROUP = {"kind": "group", "name": "x", "employee_ids": [str(stable("boss")), str(stable("disabled"))]}
 UNFINISHED = {
     # name: (tree, node, path, reason)
     "no approver": (sequence(approve("a")), "a", "children[0].approvers", "FLOW_APPROVERS_MISSING"),
@@ -41,6 +42,13 @@ UNFINISHED = {
     "one branch": (condition("c", branch("x", FLOW)), "c", "branches", "FLOW_BRANCHES"),
     "asks nobody": (sequence(copy("k", "boss")), "root", "", "FLOW_NO_APPROVAL"),
     "who left": (approve("a", "disabled"), "a", "approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+    "who left a group": (approve("a", GROUP), "a", "approvers[0]", "FLOW_APPROVER_UNKNOWN"),
+    "nothing to fill in": (
+        sequence(handle("h", "boss"), approve("z", "head")),
+        "h",
+        "children[0].fields",
+        "FLOW_FIELDS_MISSING",
+    ),
 }
 
 
@@ -62,6 +70,7 @@ async def test_a_draft_may_be_unfinished_but_is_not_published(office, name):
 NOBODY = {
     # name: (rule, what the warning names)
     "a role that nobody holds": ({"kind": "role", "role": "treasurer"}, "treasurer"),
+    "a group of nobody": ({"kind": "group", "name": "x", "role": "treasurer"}, "treasurer"),
     "a post that nobody holds": ({"kind": "post", "post": "director"}, "Director"),
     "no limit in the authority table": ({"kind": "authority"}, REQUISITION),
 }

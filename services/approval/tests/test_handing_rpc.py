@@ -60,6 +60,20 @@ async def test_a_turn_is_passed_on_and_both_names_stay(office):
     assert waiting(await office.case()) == ids_of("boss")
 
 
+async def test_who_passed_a_turn_on_has_not_agreed(office):
+    """Whoever took it over has: a later node passes over the one, and asks the other."""
+    policy = {"same_approver": "skip_all"}
+    await office.flow(sequence(approve("a", "head"), approve("b", "boss"), approve("c", "head", "colleague", **policy)))
+    await office.submit()
+    await transfer(office, "head", "colleague")
+    await office.decide("colleague")
+    await office.decide("boss")
+
+    case = await office.case()
+    assert waiting(case) == ids_of("head")
+    assert [t.assignee_id for t in case.tasks if t.State.Name(t.state) == "SKIPPED"] == [str(stable("colleague"))]
+
+
 async def test_the_event_lets_the_new_person_read_the_document(office):
     await opened(office)
 

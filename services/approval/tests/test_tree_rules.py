@@ -8,12 +8,13 @@ import pytest
 
 from approval.engine.tree import MOST_NODES, read
 from approval.flow_definition import rules
-from approval.tests.factories import approve, branch, condition, copy, parallel, sequence, user
+from approval.tests.factories import approve, branch, condition, copy, handle, parallel, sequence, user
 from chassis.clock import FrozenClock
 from chassis.testing import MORNING, stable, test_organisation
 
 HEAD = {"kind": "department_head"}
 GOOD = approve("a", HEAD)
+FIELDS = ({"key": "invoice_no", "label": "发票号"},)
 
 
 def deep(levels: int) -> dict[str, Any]:
@@ -100,6 +101,59 @@ BAD = {
         "approvers[0].levels",
         "FLOW_APPROVER_VALUE",
     ),
+    "a group without a name": (
+        approve("a", {"kind": "group", "role": "cashier"}),
+        "a",
+        "approvers[0].name",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "a group of nobody": (
+        approve("a", {"kind": "group", "name": "x"}),
+        "a",
+        "approvers[0].employee_ids",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "a group of a role and people": (
+        approve("a", {"kind": "group", "name": "x", "role": "cashier", "employee_ids": [str(stable("head"))]}),
+        "a",
+        "approvers[0].employee_ids",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "a group of words": (
+        approve("a", {"kind": "group", "name": "x", "employee_ids": "head"}),
+        "a",
+        "approvers[0].employee_ids",
+        "FLOW_APPROVER_VALUE",
+    ),
+    "no expression": (approve("a", {"kind": "expression"}), "a", "approvers[0].expression", "FLOW_APPROVER_VALUE"),
+    "an expression of a number": (
+        approve("a", {"kind": "expression", "expression": "amount"}),
+        "a",
+        "approvers[0].expression",
+        "FLOW_EXPRESSION",
+    ),
+    "an expression of numbers": (
+        approve("a", {"kind": "expression", "expression": "[1, 2]"}),
+        "a",
+        "approvers[0].expression",
+        "FLOW_EXPRESSION",
+    ),
+    "claim perhaps": (approve("a", HEAD, claim="yes"), "a", "claim", "FLOW_NODE_VALUE"),
+    "claim and all": (approve("a", HEAD, claim=True, vote="all"), "a", "vote", "FLOW_CLAIM_VOTE"),
+    "a share of those who handle": (
+        sequence(handle("h", HEAD, fields=FIELDS, vote="ratio"), GOOD),
+        "h",
+        "children[0].vote",
+        "FLOW_NODE_VALUE",
+    ),
+    "work agreed to before": (
+        sequence(handle("h", HEAD, fields=FIELDS, same_approver="skip_all"), GOOD),
+        "h",
+        "children[0].same_approver",
+        "FLOW_UNKNOWN_KEY",
+    ),
+    "nothing to fill in": (sequence(handle("h", HEAD), GOOD), "h", "children[0].fields", "FLOW_FIELDS_MISSING"),
+    "work alone is no approval": (sequence(handle("h", HEAD, fields=FIELDS)), "root", "", "FLOW_NO_APPROVAL"),
     "vote": (approve("a", HEAD, vote="most"), "a", "vote", "FLOW_NODE_VALUE"),
     "no share": (approve("a", HEAD, vote="ratio"), "a", "percent", "FLOW_NODE_VALUE"),
     "more than all": (approve("a", HEAD, vote="ratio", percent=101), "a", "percent", "FLOW_NODE_VALUE"),

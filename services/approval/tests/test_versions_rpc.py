@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from approval.tests.factories import approve, branch, condition, ids_of, parallel, sequence, state, waiting
+from approval.tests.test_returning_rpc import STRAIGHT, back
 from chassis.testing import refused, stable
 
 
@@ -201,3 +202,20 @@ async def test_a_draft_with_problems_is_not_compared(office):
 
     with refused("FLOW_INVALID"):
         await office.admin.CompareFlowDefinition(id=flow.id)
+
+
+async def test_where_a_case_comes_straight_back_to_has_to_be_there_too(office):
+    flow = await office.flow(sequence(approve("a", "head"), approve("b", "boss")))
+    await office.submit()
+    await office.decide("head")
+    await back(office, "boss", "a", STRAIGHT)
+    await revise(office, flow, approve("a", "head"), approve("c", "boss"))
+
+    with refused("CASE_NODE_GONE") as caught:
+        await migrate(office)
+
+    assert caught.value.facts["node"] == "B"
+    await revise(office, flow, approve("a", "head"), approve("b", "buyer"))
+    await migrate(office)
+    await office.decide("head")
+    assert waiting(await office.case()) == ids_of("boss"), "those of before, not those of the newer version"

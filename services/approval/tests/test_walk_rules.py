@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from approval.engine.walk import Walk, foresee
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
-from approval.tests.worlds import KEYS, agree, flow, open_at, started, world
+from approval.tests.worlds import KEYS, agree, flow, open_at, started, visit, world
+from chassis.testing import stable
 
 NOBODY = {"kind": "role", "role": "nobody"}
 
@@ -121,6 +124,57 @@ def test_skip_all_passes_over_whoever_agreed_in_the_case():
         ("head", "SKIPPED"),
         ("buyer", "OPEN"),
     ]
+
+
+def led_back(policy, *, straight_back):
+    """a, b and c agreed, then d returns it to b; b agrees again."""
+    asked = {"a": "head", "b": "boss", "c": "buyer"}
+    nodes = [approve(key, who) for key, who in asked.items()]
+    walk = started(sequence(*nodes, approve("d", "head", "boss", "buyer", "colleague", same_approver=policy)), world())
+    for key in asked:
+        agree(walk, key)
+    at = visit(walk, "d")
+    turns = {at: [turn for turn in walk.turns if turn.visit is at and turn.state == "OPEN"]} if straight_back else None
+    walk.agreed = {stable("head")}
+    walk.lead_back(at, "b", turns)
+    agree(walk, "b")
+    return walk
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "after"),
+    [
+        # whom d asks before the return, and after it, once c agreed again
+        ("ask", {"head", "boss", "buyer", "colleague"}, {"head", "boss", "buyer", "colleague"}),
+        ("skip_next", {"head", "boss", "colleague"}, {"head", "boss", "colleague"}),
+        ("skip_all", {"colleague"}, {"colleague"}),
+    ],
+)
+def test_step_by_step_passes_over_who_agreed_since(policy, before, after):
+    walk = led_back(policy, straight_back=False)
+    first = {KEYS[t.asked.employee_id] for t in walk.turns if t.visit.node.id == "d" and t.state == "OPEN"}
+
+    agree(walk, "c")
+
+    assert (first, open_at(walk)["d"]) == (before, after)
+
+
+def test_straight_back_asks_the_same_people_whatever_the_policy():
+    assert open_at(led_back("ask", straight_back=True))["d"] == {"head", "boss", "buyer", "colleague"}
+    assert open_at(led_back("skip_all", straight_back=True))["d"] == {"colleague"}
+
+
+def test_at_the_target_nobody_is_passed_over():
+    policy = {"same_approver": "skip_all"}
+    walk = started(
+        sequence(approve("a", "head"), approve("b", "head", "boss", **policy), approve("c", "buyer")), world()
+    )
+    agree(walk, "a")
+    agree(walk, "b")
+
+    walk.lead_back(visit(walk, "c"), "b", None)
+
+    assert open_at(walk)["b"] == {"head", "boss"}
 
 
 def test_any_is_content_with_one_who_agreed_before():

@@ -11,6 +11,26 @@ export interface ApprovalStep {
   reason: string;
   reasonFacts: Record<string, string>;
   path: string;
+  needsChoice: boolean;
+}
+
+/** A text of a flow, by language. */
+type Words = Record<string, string>;
+
+export interface FormField {
+  key: string;
+  label: Words;
+  type: string;
+  required: boolean;
+  choices: { value: string; label: Words }[];
+}
+
+export interface HandledField {
+  key: string;
+  label: Words;
+  type: string;
+  value: string;
+  text?: Words;
 }
 
 export interface ApprovalPreview {
@@ -34,6 +54,11 @@ export interface Task extends Row {
   votePercent: number;
   veto: boolean;
   choosesNext: boolean;
+  returnTargets: { nodeId: string; nodeName: string }[];
+  formFields: FormField[];
+  nodeKind: string;
+  endReason: string;
+  endFacts: Record<string, string>;
   openTime: string;
   doneTime: string | null;
   documentType: string;
@@ -54,6 +79,9 @@ export interface Opinion extends Row {
   kind: string;
   text: string;
   nodeName: string;
+  targetName: string;
+  straightBack: boolean;
+  handled?: { fields?: HandledField[] } | null;
   employeeIds: string[];
   reason: string;
   reasonFacts: Record<string, string>;

@@ -31,8 +31,9 @@ export function offeredActions(document: DocumentMeta, allowed: string[] | undef
   return found.toSorted((a, b) => rank(a) - rank(b));
 }
 
+/** What a dialog asks for; whom the requester chooses is asked in one of its own. */
 export function askedFields(method: Method): Field[] {
-  return (method.requestFields ?? []).filter(({ name, readOnly }) => name !== "id" && name !== "etag" && !readOnly);
+  return (method.requestFields ?? []).filter(({ name, readOnly, message }) => name !== "id" && name !== "etag" && !readOnly && !message?.endsWith("ApprovalChoice"));
 }
 
 interface Props {

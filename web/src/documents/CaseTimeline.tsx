@@ -9,10 +9,11 @@ import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
 import { DueTime } from "./DueTime";
+import { HandledValues } from "./Handled";
 import { Reference, References } from "./Reference";
 import { voteText } from "./vote";
 
-const GOOD = new Set(["APPROVE", "SUBMIT"]);
+const GOOD = new Set(["APPROVE", "HANDLE", "SUBMIT"]);
 const BAD = new Set(["REJECT", "RETURN", "WITHDRAW"]);
 
 /** Where a request is, with whom, since when; what was said; what comes next. */
@@ -57,13 +58,15 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             </p>
             {opinion.employeeIds.length > 0 && <p><span aria-hidden="true">→</span> <References document="identity.employee" ids={opinion.employeeIds} plain /></p>}
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
+            {opinion.targetName && <p><span aria-hidden="true">→</span> {opinion.targetName}{opinion.straightBack && <span className="vote">{t("timeline.straightBack")}</span>}</p>}
+            {opinion.handled?.fields && <HandledValues fields={opinion.handled.fields} />}
             {opinion.reason && <p className="quiet">{textOf(meta, opinion.reason, opinion.reasonFacts)}</p>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
         ))}
         {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t(task.nodeKind === "handle" ? "timeline.handling" : "timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
             {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>

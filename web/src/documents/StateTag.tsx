@@ -6,7 +6,7 @@ type Meaning = "act" | "done" | "waits" | "wrong" | "quiet";
 /** Colour says how things stand: blue can act, green is done, amber waits, red went wrong, grey is not active. */
 const MEANINGS: Record<string, Meaning> = {
   DRAFT: "quiet", OPEN: "waits", RUNNING: "waits", SUBMITTED: "waits", PENDING: "waits", CHANGE_PENDING: "waits", IN_POOL: "waits", CANDIDATE: "waits",
-  WAITING: "quiet", TAKEN_BACK: "quiet", TRANSFERRED: "act", SUSPENDED: "waits", RETURNED: "waits", PARKED: "wrong", APPROVED: "done", ORDERED: "done", CONFIRMED: "done", QUALIFIED: "done", ACTIVE: "done",
+  WAITING: "quiet", TAKEN_BACK: "quiet", HANDLED: "done", TRANSFERRED: "act", SUSPENDED: "waits", RETURNED: "waits", PARKED: "wrong", APPROVED: "done", ORDERED: "done", CONFIRMED: "done", QUALIFIED: "done", ACTIVE: "done",
   PUBLISHED: "done", IN_STEP: "done", CLOSED: "done", AGREED: "done", REQUESTED: "waits", FINDINGS: "wrong", RELEASED: "act", COPIED: "act", REJECTED: "wrong", BLOCKED: "wrong", FAILED: "wrong", DISABLED: "wrong", URGENT: "wrong",
 };
 

@@ -8,6 +8,7 @@ import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
+import { HandledValues, lastHandled } from "@/documents/Handled";
 import { CaseWay } from "./flowExport/CaseWay";
 import { TaskContent } from "./TaskContent";
 
@@ -24,7 +25,7 @@ export default function CasePage({ document }: { document: DocumentMeta }) {
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
-        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Content row={row as Case} /></>}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Handled row={row as Case} /><Content row={row as Case} /></>}
       />
       {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>
@@ -78,6 +79,19 @@ function Asked({ row }: { row: Case }) {
       <h2>{t("case.asked")}</h2>
       <small>{other.title}</small>
       <div><AppLink to={inItsCompany(routeOf(other, row.documentId), row)}>{row.documentNumber || row.title}</AppLink></div>
+    </section>
+  );
+}
+
+/** What was filled in on the way. */
+function Handled({ row }: { row: Case }) {
+  const { t } = useTranslation();
+  const fields = lastHandled(row.opinions);
+  if (fields.length === 0) return null;
+  return (
+    <section className="card" aria-label={t("case.handled")}>
+      <h2>{t("case.handled")}</h2>
+      <HandledValues fields={fields} />
     </section>
   );
 }

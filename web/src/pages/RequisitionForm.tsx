@@ -1,9 +1,8 @@
 import { Button, Form, Skeleton } from "antd";
-import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
-import { callMethod, remember, useDocument, useList } from "@/api/documents";
+import { useDocument, useList } from "@/api/documents";
 import { withCompany } from "@/api/context";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifySuccess } from "@/app/notify";
@@ -18,6 +17,7 @@ import { PageProblem } from "@/documents/PageProblem";
 import { useEditing, type Editing } from "@/documents/useEditing";
 import type { Values } from "@/documents/formValues";
 import { ApprovalPath } from "./ApprovalPath";
+import { useSubmit } from "./useSubmit";
 import { amountOf, deriveLine, incompleteLine, isBlank, isLocked, orderColumns, withoutBlankEnd } from "./requisitionLines";
 
 /** Write a requisition. The draft is kept by the server as it grows, so that it is found again on any device. */
@@ -40,7 +40,6 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const { t } = useTranslation();
   const meta = useMeta();
   const go = useGo();
-  const client = useQueryClient();
   const initial = useInitialValues(document);
   const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]), withoutBlankLines);
   const { values, saved, dirty } = editing;
@@ -48,23 +47,17 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const members = useMemo(() => orderColumns(membersOf(meta, linesField.message)), [meta, linesField]);
   const lines = values.lines as Values[];
   const autosave = useAutosave(document, editing, members);
-  const [submitting, setSubmitting] = useState(false);
+  const [keeping, setKeeping] = useState(false);
+  const sending = useSubmit(document, (answer) => {
+    notifySuccess(t("requisition.submitted"));
+    go(routeOf(document, answer.id), { replace: true });
+  }, editing.refuse);
   const rateOfCategory = useCategoryRates();
   const baseCurrency = useBaseCurrency();
   const submit = async () => {
-    setSubmitting(true);
-    try {
-      const kept = await autosave.save();
-      if (!kept) return;
-      const answer = await callMethod<Row>(methodOf(document, "submit")!, kept.id, { etag: kept.etag });
-      remember(client, document, answer);
-      notifySuccess(t("requisition.submitted"));
-      go(routeOf(document, answer.id), { replace: true });
-    } catch (error) {
-      editing.refuse(error);
-    } finally {
-      setSubmitting(false);
-    }
+    setKeeping(true);
+    const kept = await autosave.save().finally(() => setKeeping(false));
+    if (kept) await sending.submit(kept);
   };
   useSaveKey(() => void autosave.save());
   const fields = usefulFields(editing.fields, values, baseCurrency).filter(({ name }) => name !== "lines");
@@ -77,11 +70,12 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
           <span className="quiet" role="status">{autosave.status}</span>
           <AppLink to={saved ? routeOf(document, saved.id) : document.route} className="quiet-link">{t("action.close")}</AppLink>
           <Button onClick={() => void autosave.save()} loading={editing.saving} disabled={!dirty}>{t("requisition.keep")}</Button>
-          <Button type="primary" onClick={() => void submit()} loading={submitting} disabled={lines.every(isBlank) || Boolean(editing.conflict)} data-action="submit">
+          <Button type="primary" onClick={() => void submit()} loading={keeping || sending.pending} disabled={lines.every(isBlank) || Boolean(editing.conflict)} data-action="submit">
             {methodOf(document, "submit")?.label}
           </Button>
         </div>
       </header>
+      {sending.dialog}
       <EditingNotes document={document} editing={editing} />
       <div className="with-side">
         <Form layout="vertical" component="div" className="card">

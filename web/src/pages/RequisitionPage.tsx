@@ -1,6 +1,7 @@
 import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { AppLink, routeOf } from "@/app/links";
+import { notifyError, notifySuccess } from "@/app/notify";
 import { lasting } from "@/contract/format";
 import { fieldOf, membersOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { Requisition } from "@/contract/types";
@@ -11,20 +12,26 @@ import { LinesTable } from "@/documents/LinesTable";
 import { References } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
 import { ApprovalPath } from "./ApprovalPath";
+import { useSubmit } from "./useSubmit";
 
 const ASIDE = ["lines", "waitingOnIds", "waitingSinceTime", "caseId", "outcomeNote", "submission", "exchangeRate", "exchangeRateDate", "baseAmount", "baseCurrency"];
 const LINE_ASIDE = ["orderId", "orderLineId", "netAmount", "taxAmount", "unitPriceWithTax"];
 
 /** A requisition as its owner and the buyer see it: where it is, with whom, since when, and the orders made from it. */
 export default function RequisitionPage({ document }: { document: DocumentMeta }) {
+  const { t } = useTranslation();
+  const { submit, dialog } = useSubmit(document, () => notifySuccess(t("requisition.submitted")), notifyError);
   return (
-    <GenericDetail
-      document={document} without={ASIDE}
-      next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
-      notes={(row) => <Whereabouts row={row as Requisition} />}
-      side={(row) => row.state === "DRAFT" && <ApprovalPath document={document} id={row.id} version={row.etag} />}
-      more={(row) => <Lines document={document} row={row as Requisition} />}
-    />
+    <>
+      <GenericDetail
+        document={document} without={ASIDE} own={(row) => ({ submit: () => void submit(row) })}
+        next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
+        notes={(row) => <Whereabouts row={row as Requisition} />}
+        side={(row) => row.state === "DRAFT" && <ApprovalPath document={document} id={row.id} version={row.etag} />}
+        more={(row) => <Lines document={document} row={row as Requisition} />}
+      />
+      {dialog}
+    </>
   );
 }
 

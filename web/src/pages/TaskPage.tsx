@@ -16,15 +16,17 @@ import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/Ac
 import { CaseTimeline } from "@/documents/CaseTimeline";
 import { DueTime } from "@/documents/DueTime";
 import { isTyping } from "@/documents/FilterBar";
+import { HandledForm } from "@/documents/Handled";
 import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
 import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
+import { ReturnChoice, TO_REQUESTER } from "./ReturnChoice";
 import { TaskContent } from "./TaskContent";
 
-type Decision = "approve" | "reject" | "return";
+type Decision = "approve" | "reject" | "return" | "handle";
 /** What is asked by the fields that the contract names. */
-const HANDING = ["transfer", "add_signer"];
+const HANDING = ["transfer", "add_signer", "unclaim"];
 
 /** One request for a decision: who asks for what, how much, why it came to me; then the content; then the answer. */
 export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void }) {
@@ -50,12 +52,13 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
         </p>
+        {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
       </header>
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
       {record.data && about && <ChangedNote task={task.data} record={record.data} />}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
       <CaseTimeline caseId={caseId} tools={false} />
-      {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} />}
+      {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} />}
     </article>
   );
 }
@@ -67,24 +70,36 @@ function ChangedNote({ task, record }: { task: Task; record: Row }) {
   return <Alert type="warning" showIcon className="note" title={t("approval.changed")} />;
 }
 
-function DecisionBar({ document, task, record, onDecided }: { document: DocumentMeta; task: Task; record: Row | undefined; onDecided: () => void }) {
+interface BarProps {
+  document: DocumentMeta;
+  task: Task;
+  record: Row | undefined;
+  onDecided: () => void;
+  /** The turn is still open, and something else can be done with it. */
+  onChanged: () => void;
+}
+
+function DecisionBar({ document, task, record, onDecided, onChanged }: BarProps) {
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().lg ?? true;
   const [deciding, setDeciding] = useState<Decision>();
   const [handing, setHanding] = useState<{ document: DocumentMeta; row: Row; action: OfferedAction }>();
   const cases = useDocumentMeta("approval.case");
   const allowed = new Set(task.allowedActions);
+  const claim = useAction(document);
+  const first: Decision = task.nodeKind === "handle" ? "handle" : "approve";
   const can = (decision: Decision) => allowed.has(decision);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || !record) return;
-      if (event.key !== "a" && event.key !== "r") return;
+      const decision = event.key === "a" ? first : event.key === "r" ? "reject" : undefined;
+      if (!decision || !task.allowedActions?.includes(decision)) return;
       event.preventDefault();
-      setDeciding(event.key === "a" ? "approve" : "reject");
+      setDeciding(decision);
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [record]);
+  }, [record, first, task.allowedActions]);
   const label = (decision: Decision) => methodOf(document, decision)?.label ?? decision;
   const more = [
     ...(["return"] as Decision[]).filter(can).map((decision) => ({ key: decision as string, label: label(decision), onClick: () => setDeciding(decision) })),
@@ -94,12 +109,20 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
   return (
     <>
       <div className="decision-bar" role="toolbar" aria-label={t("approval.decide")}>
-        <Button type="primary" size="large" disabled={!record || !can("approve")} onClick={() => setDeciding("approve")} data-action="approve">
-          {label("approve")}{wide && <kbd aria-hidden="true">a</kbd>}
-        </Button>
-        <Button danger size="large" disabled={!record || !can("reject")} onClick={() => setDeciding("reject")} data-action="reject">
-          {label("reject")}{wide && <kbd aria-hidden="true">r</kbd>}
-        </Button>
+        {allowed.has("claim") ? (
+          <Button type="primary" size="large" loading={claim.isPending} onClick={() => claim.mutate({ action: "claim", id: task.id, body: { etag: task.etag } }, { onSuccess: onChanged })} data-action="claim">
+            {methodOf(document, "claim")?.label}
+          </Button>
+        ) : (
+          <Button type="primary" size="large" disabled={!record || !can(first)} onClick={() => setDeciding(first)} data-action={first}>
+            {label(first)}{wide && <kbd aria-hidden="true">a</kbd>}
+          </Button>
+        )}
+        {first === "approve" && (
+          <Button danger size="large" disabled={!record || !can("reject")} onClick={() => setDeciding("reject")} data-action="reject">
+            {label("reject")}{wide && <kbd aria-hidden="true">r</kbd>}
+          </Button>
+        )}
         <Dropdown menu={{ items: more }} trigger={["click"]} placement="topRight">
           <Button size="large" icon={<MoreOutlined />} data-action="more">{t("action.more")}</Button>
         </Dropdown>
@@ -111,6 +134,7 @@ function DecisionBar({ document, task, record, onDecided }: { document: Document
             setHanding(undefined);
             notifySuccess(t("action.done", { action: handing.action.label }));
             if (handing.document === document && answer.state !== "OPEN") onDecided();
+            else onChanged();
           }}
         />
       )}
@@ -145,31 +169,39 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const decide = useAction(document, true);
   const [text, setText] = useState("");
   const id = useId();
-  const required = decision !== "approve";
+  const required = decision === "reject" || decision === "return";
+  const [returnTo, setReturnTo] = useState(TO_REQUESTER);
+  const [values, setValues] = useState<Record<string, string>>({});
   const [nextIds, setNextIds] = useState<string[]>([]);
   const nextField = methodOf(document, "approve")?.requestFields?.find(({ name }) => name === "nextIds");
   const next = useId();
   const violations = decide.error ? violationsByField(decide.error) : {};
   const nextProblem = Object.entries(violations).find(([field]) => /^next_?ids/i.test(field))?.[1];
   // another's answer may have made this one the last of the node meanwhile: then the refusal asks for the name
-  const choosing = decision === "approve" && (task.choosesNext || nextProblem !== undefined);
-  const error = decide.error && !nextProblem ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
+  const choosing = !required && (task.choosesNext || nextProblem !== undefined);
+  const nodeProblem = violations.nodeId ?? violations.node_id;
+  const elsewhere = nextProblem ?? nodeProblem ?? Object.keys(violations).find((field) => field.startsWith("values."));
+  const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
+  const said = decision === "handle" ? { values } : decision === "return" && returnTo.nodeId ? returnTo : {};
+  const lacks = decision === "handle" && task.formFields.some(({ key, required: needed }) => needed && !values[key]?.trim());
   const submit = () => {
     const onSuccess = () => {
       // after a decision the next request is shown: what this page showed is asked for again when somebody looks
       void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
-    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}) } }, { onSuccess });
+    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess });
   };
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
       open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
-      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || changed, autoFocus: !required && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
+      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || lacks || changed, autoFocus: decision === "approve" && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
       <Form layout="vertical" component="div">
+        {decision === "handle" && <HandledForm fields={task.formFields} values={values} errors={violations} onChange={(key, value) => setValues({ ...values, [key]: value })} />}
+        {decision === "return" && task.returnTargets.length > 0 && <ReturnChoice document={document} task={task} value={returnTo} onChange={setReturnTo} error={nodeProblem} />}
         {choosing && (
           <Form.Item label={nextField?.label} htmlFor={next} required validateStatus={nextProblem ? "error" : undefined} help={nextProblem ? <span role="alert">{nextProblem}</span> : undefined}>
             <ReferencesPicker id={next} document="identity.employee" value={nextIds} onChange={setNextIds} />

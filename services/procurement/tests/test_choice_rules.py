@@ -1,0 +1,36 @@
+"""Whom the requester chooses at a submission."""
+
+from __future__ import annotations
+
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from procurement.purchase_requisition import rules as requisition_rules
+
+ME, YOU, GONE = (uuid.UUID(int=n) for n in range(400, 403))
+PEOPLE = {key: SimpleNamespace(employee_id=key, name=str(key)[-3:], active=key != GONE) for key in (ME, YOU, GONE)}
+CHOICES: dict[str, tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]] = {
+    # name: (node and people chosen, [(field, reason)]); node a wants a choice
+    "chosen": ([("a", [str(YOU)])], []),
+    "nothing": ([], [("choices", "CHOICE_MISSING")]),
+    "nobody": ([("a", [])], [("choices", "CHOICE_MISSING")]),
+    "another node": (
+        [("a", [str(YOU)]), ("b", [str(YOU)])],
+        [("choices[1].node_id", "CHOICE_NODE")],
+    ),
+    "oneself": ([("a", [str(YOU), str(ME)])], [("choices[0].employee_ids[1]", "CHOICE_PERSON")]),
+    "who is gone": ([("a", [str(GONE)])], [("choices[0].employee_ids[0]", "CHOICE_PERSON")]),
+    "no id": ([("a", ["boss"])], [("choices[0].employee_ids[0]", "CHOICE_PERSON")]),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_whom_the_requester_chooses(name: str) -> None:
+    chosen, expected = CHOICES[name]
+    choices = [SimpleNamespace(node_id=node, employee_ids=people) for node, people in chosen]
+
+    found = requisition_rules.choice_faults(choices, {"a": "财务"}, PEOPLE, ME)
+
+    assert [(at, reason.removeprefix("PURCHASE_REQUISITION_")) for at, reason, _ in found] == expected
