@@ -158,13 +158,23 @@ class Call:
         return row  # type: ignore[no-any-return]
 
     async def page(
-        self, model: Any, request: Any, *, where: Sequence[Any] = (), scope: bool = True, default_order: str = ""
+        self,
+        model: Any,
+        request: Any,
+        *,
+        where: Sequence[Any] = (),
+        ways: Sequence[Any] = (),
+        scope: bool = True,
+        default_order: str = "",
     ) -> Any:
-        """One page of a list, as the request's filter, order and search say. One statement; one more to summarize."""
+        """One page of a list, as the request's filter, order and search say. One statement; one more to summarize.
+
+        Rows for which every condition of `where` holds and, without a scope, one of `ways`, each of which has an index.
+        """
         assert self.method is not None
         plan = mapping.plan_for(model)
         reply: Any = self.method.reply()
-        within, ways = self._scope(model) if scope else ([], [])
+        within, ways = self._scope(model) if scope else ([], list(ways))
         conditions = [*where, *within]
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)

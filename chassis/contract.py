@@ -19,6 +19,7 @@ from google.protobuf import descriptor_pool, message, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 
 import heyi
+from heyi.common.v1 import common_pb2
 from heyi.options.v1 import options_pb2
 
 Message = message.Message
@@ -137,6 +138,18 @@ def load() -> Contract:
                 method = _method(rpc, service, document)
                 methods[method.full_name] = method
     return Contract(methods, events, documents, refusals)
+
+
+@functools.cache
+def approvable() -> tuple[str, ...]:
+    """Types of documents that can ask to be agreed to: those with an event that carries a request."""
+    wanted = common_pb2.ApprovalRequest.DESCRIPTOR
+    asking = [
+        ".".join(subject.split(".")[1:3])
+        for subject, event in load().events.items()
+        if any(field.message_type is wanted for field in event.DESCRIPTOR.fields)
+    ]
+    return tuple(sorted(set(asking)))
 
 
 def _method(descriptor: MethodDescriptor, service: str, document: str | None) -> Method:

@@ -1,4 +1,5 @@
-"""The group as it stands at one epoch: people, departments, posts, companies and who holds which role.
+"""The group as it stands at one epoch: people, departments, posts, companies, who holds which role and who
+decides for whom.
 
 Built from identity's answer, then only read: every service and the gateway keep one in memory. It says how the group is
 made; what somebody may do is decided in `policy`.
@@ -11,6 +12,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from chassis.clock import Clock
 from heyi.identity.v1 import directory_pb2, grants_pb2
@@ -95,6 +97,29 @@ class Right:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Deputy:
+    """One delegation: who decides for somebody else, about what, when. Without types or a limit: about everything."""
+
+    delegation_id: uuid.UUID
+    delegator_id: uuid.UUID
+    delegate_id: uuid.UUID
+    first: datetime.date
+    last: datetime.date
+    document_types: frozenset[str] = frozenset()
+    limit: Decimal | None = None
+    currency: str = ""
+
+    def covers(self, document_type: str, amount: Decimal, currency: str, today: datetime.date) -> bool:
+        """Whether a turn about this is delegated on this day of the delegator's company."""
+        within = self.limit is None or not amount or (currency == self.currency and amount <= self.limit)
+        return (
+            self.first <= today <= self.last
+            and (not self.document_types or document_type in self.document_types)
+            and within
+        )
+
+
 @dataclass(frozen=True)
 class Organisation:
     """One epoch of the group."""
@@ -106,6 +131,8 @@ class Organisation:
     companies: Mapping[uuid.UUID, Place]
     rights: Mapping[uuid.UUID, list[Right]]
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
+    delegations: Mapping[uuid.UUID, list[Deputy]] = field(default_factory=dict)  # by delegator
+    successors: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)  # of those who left
     # days that are not what their weekday says, of a company or (None) of all: whether they are worked (`workdays`)
     days: Mapping[tuple[uuid.UUID | None, datetime.date], bool] = field(default_factory=dict)
 
@@ -126,6 +153,9 @@ class Organisation:
         for message in answer.rights:
             right = _right(message)
             rights[right.employee_id].append(right)
+        delegations: defaultdict[uuid.UUID, list[Deputy]] = defaultdict(list)
+        for deputy in map(_deputy, answer.delegations):
+            delegations[deputy.delegator_id].append(deputy)
         return cls(
             epoch=answer.epoch,
             people={person.employee_id: person for person in map(_person, answer.people)},
@@ -137,6 +167,8 @@ class Organisation:
             companies={place.company_id: place for place in map(_place, answer.companies)},
             rights=dict(rights),
             clock=clock or Clock(),
+            delegations=dict(delegations),
+            successors={uuid.UUID(one.employee_id): uuid.UUID(one.successor_id) for one in answer.successors},
             days={
                 (_id(day.company_id), datetime.date.fromisoformat(day.calendar_date)): day.working
                 for day in answer.calendar_days
@@ -176,7 +208,7 @@ class Organisation:
     def head_chain(self, employee_id: uuid.UUID) -> list[uuid.UUID]:
         """Heads from the employee's department upward: without the employee, without repeats, without the disabled."""
         heads = (unit.head_id for unit in self.above(self.person(employee_id).department_id))
-        return [head for head in dict.fromkeys(heads) if head and head != employee_id and self._active(head)]
+        return [head for head in dict.fromkeys(heads) if head and head != employee_id and self.is_active(head)]
 
     def holders_of_role(self, code: str, company_id: uuid.UUID) -> list[uuid.UUID]:
         """Active employees who hold a role in a company today, by code."""
@@ -200,11 +232,12 @@ class Organisation:
             if person.post_id == post_id and person.company_id == company_id
         )
 
-    def _active(self, employee_id: uuid.UUID) -> bool:
+    def is_active(self, employee_id: uuid.UUID) -> bool:
+        """Whether somebody is there and may act."""
         return (person := self.people.get(employee_id)) is not None and person.active
 
     def _by_code(self, employee_ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
-        active = (employee_id for employee_id in employee_ids if self._active(employee_id))
+        active = (employee_id for employee_id in employee_ids if self.is_active(employee_id))
         return sorted(active, key=lambda employee_id: (self.people[employee_id].code, employee_id))
 
 
@@ -254,6 +287,19 @@ def _place(message: directory_pb2.Authorization.Place) -> Place:
         address=message.address,
         phone=message.phone,
         working_hours=message.working_hours,
+    )
+
+
+def _deputy(message: directory_pb2.Authorization.Deputy) -> Deputy:
+    return Deputy(
+        delegation_id=uuid.UUID(message.delegation_id),
+        delegator_id=uuid.UUID(message.delegator_id),
+        delegate_id=uuid.UUID(message.delegate_id),
+        first=datetime.date.fromisoformat(message.from_date),
+        last=datetime.date.fromisoformat(message.until_date),
+        document_types=frozenset(message.document_types),
+        limit=Decimal(message.limit_amount) if message.limit_amount else None,
+        currency=message.currency,
     )
 
 

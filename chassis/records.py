@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,9 +16,41 @@ from chassis.db import tables_of
 from chassis.errors import Refused
 from heyi.platform.v1 import records_pb2
 
+LIST_HELD = "heyi.platform.v1.Records/ListHeld"
+HELD_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a person holds, or held: `turns`, `handed_turns`, `documents`. `since`: when it was taken over."""
+
+    kind: str
+    model: Any
+    who: Any
+    where: Any
+    name: Any
+    since: Any = None
+
 
 class Records:
     """Serves heyi.platform.v1.Records."""
+
+    def __init__(self, held: Sequence[Held] = ()) -> None:
+        self.held = held
+
+    async def ListHeld(self, request: Any, call: Call) -> Any:
+        employee_id, since = ids.parse(request.employee_id), request.since_time.ToDatetime(datetime.UTC)
+        reply = records_pb2.ListHeldResponse()
+        await call.every_company()
+        for held in self.held:
+            after = [held.since >= since] if held.since is not None else []
+            found = sa.select(held.name, sa.func.count().over()).where(held.who == employee_id, held.where, *after)
+            rows = (await call.db.execute(found.order_by(held.model.created_at).limit(HELD_SHOWN))).all()
+            if rows:
+                document = contract.load().document_of(held.model.__message__).name
+                names = [row[0] or "" for row in rows]
+                reply.groups.add(kind=held.kind, document_type=document, count=rows[0][1], names=names)
+        return reply
 
     async def ListHistory(self, request: Any, call: Call) -> Any:
         service = call.runtime.service

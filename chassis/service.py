@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import contract, ids
 from chassis.mapping import plan_for
 from chassis.operations import Operations, Stuck
-from chassis.records import Records
+from chassis.records import Held, Records
 from chassis.states import advance
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Service:
     seed: Callable[[Any], Awaitable[None]] | None = None
     # documents that wait for a person longer than they should, and what else the service tells its operators
     stuck: Sequence[Stuck] = ()
+    # what a person holds, told while somebody leaves
+    held: Sequence[Held] = ()
     complete_report: Callable[[Any, Call], Awaitable[None]] | None = None
     # what happens when a timer is due, by the handler's name
     timers: Mapping[str, OnTime] = field(default_factory=dict)
@@ -78,8 +80,9 @@ class Service:
         self, name: str, *, base: Any, rpcs: Sequence[object], reactions: Sequence[Reaction] = (), **more: Any
     ) -> None:
         self.stuck = more.pop("stuck", ())
+        self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(), Operations(self.stuck))
+        own = (Records(self.held), Operations(self.stuck))
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = more.pop("background", ())
@@ -215,4 +218,4 @@ def main(service: Service) -> None:
             command([verb, service.name, *rest])
 
 
-__all__ = ["Reaction", "Service", "Stuck", "crud", "find", "ids", "main", "on", "on_field"]
+__all__ = ["Held", "Reaction", "Service", "Stuck", "crud", "find", "ids", "main", "on", "on_field"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,9 +14,7 @@ from approval.engine import conditions
 from approval.engine.approvers import World, variables_of
 from approval.engine.tree import Flow, read
 from approval.flow_definition.model import FlowDefinition, FlowVersion
-from chassis import contract
 from chassis.call import Call
-from heyi.common.v1 import common_pb2
 
 
 class NoFlow(Exception):
@@ -26,21 +23,6 @@ class NoFlow(Exception):
     def __init__(self, reason: str, **facts: str) -> None:
         super().__init__(reason)
         self.reason, self.facts = reason, facts
-
-
-@functools.cache
-def approvable() -> tuple[str, ...]:
-    """Types of documents that can ask to be agreed to: those with an event that carries a request."""
-    wanted = common_pb2.ApprovalRequest.DESCRIPTOR
-    return tuple(
-        sorted(
-            {
-                ".".join(subject.split(".")[1:3])
-                for subject, event in contract.load().events.items()
-                if any(field.message_type is wanted for field in event.DESCRIPTOR.fields)
-            }
-        )
-    )
 
 
 async def world_of(

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 from approval.authority_limit.rpc import AuthorityLimits
 from approval.base import Base
+from approval.case.conduct import LIVE
+from approval.case.deputies import follow_people
 from approval.case.expiry import HANDLERS
 from approval.case.model import Case
 from approval.case.rpc import Cases
@@ -13,9 +15,10 @@ from approval.flow_definition.rpc import FlowDefinitions
 from approval.notice.rpc import Notices
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
+from approval.task.model import Task
 from approval.task.rpc import Tasks
 from chassis.db import tables_of
-from chassis.service import Service, Stuck
+from chassis.service import Held, Service, Stuck
 
 _TIMER = tables_of(Base.metadata).timer
 assert _TIMER is not None
@@ -33,6 +36,18 @@ SERVICE = Service(
     rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
     reactions=REACTIONS,
     timers=HANDLERS,
+    background=[follow_people],
+    held=[
+        Held("turns", Task, Task.assignee_id, Task.state.in_(LIVE), Task.document_number),
+        Held(
+            "handed_turns",
+            Task,
+            Task.assignee_id,
+            sa.and_(Task.state == "TRANSFERRED", Task.end_reason == "task.handed_over"),
+            Task.document_number + " → " + Task.end_facts["name"].astext,
+            since=Task.done_time,
+        ),
+    ],
     stuck=[
         Stuck(
             "approval.undecided",

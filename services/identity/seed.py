@@ -98,9 +98,11 @@ BUILT_IN_PAIRS = [
 ]  # fmt: skip
 
 
-# The whole of a requester's day: own requisitions, the orders they led to, and the names that stand on them.
+# The whole of a requester's day: own requisitions, the orders they led to, own delegations, and the names that stand on
+# them.
 EVERYBODY_MAY = [
     "procurement.purchase_requisition.*",
+    "identity.delegation.*",
     *(
         f"{document}.{verb}"
         for document in (

@@ -6,7 +6,11 @@ from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
 from identity.consistency_run.rpc import ConsistencyRuns
 from identity.consistency_run.watch import watch_runs
+from identity.delegation.calendar import follow_the_calendar
+from identity.delegation.rpc import Delegations
 from identity.department.rpc import Departments
+from identity.departure.rpc import Departures
+from identity.departure.saga import hand_over
 from identity.directory.rpc import Directory
 from identity.duty_conflict.rpc import DutyConflicts
 from identity.employee.rpc import Employees
@@ -28,11 +32,13 @@ SERVICE = Service(
         Roles(),
         Grants(),
         DutyConflicts(),
+        Delegations(),
+        Departures(),
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
     ],
-    background=[keep_in_step, watch_runs],
+    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over],
     series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),

@@ -72,6 +72,7 @@ class Loader:
         built_in = await self._built_in_roles()
         await self.ensure("Separated duties", records.duties(built_in))
         await self.ensure("Grants", records.grants(built_in))
+        await self.ensure("Delegations", records.delegations())
 
     async def _item_master(self) -> None:
         await self.ensure("Units", records.units())

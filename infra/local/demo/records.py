@@ -7,8 +7,10 @@ organisation code (HEY...) that no register gives out, telephone numbers are 555
 from __future__ import annotations
 
 import csv
+import datetime
 import functools
 import uuid
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -186,6 +188,34 @@ def grants(built_in: Mapping[str, str]) -> list[Record]:
         )
         for grant in tables("rights")["grants"]
         for person in grant["people"]
+    ]
+
+
+def day_in(days: int) -> str:
+    """A business day so many days from today."""
+    today = datetime.datetime.now(zoneinfo.ZoneInfo(TIME_ZONE)).date()
+    return (today + datetime.timedelta(days=days)).isoformat()
+
+
+def delegations() -> list[Record]:
+    """Turns that another decides for a while."""
+    return [
+        Record(
+            "identity.delegation",
+            f"{one['from']}/{one['to']}",
+            {
+                "delegator_id": id_of("identity.employee", one["from"]),
+                "delegate_id": id_of("identity.employee", one["to"]),
+                "from_date": day_in(0),
+                "until_date": day_in(one["days"]),
+                "document_types": one["documents"],
+                "limit_amount": one["limit"],
+                "currency": CURRENCY,
+                "reason": one["reason"],
+            },
+            company=one["company"],
+        )
+        for one in tables("rights")["delegations"]
     ]
 
 

@@ -7,9 +7,7 @@ its turn has come. Whoever has gone on working with a requisition is not interfe
 from __future__ import annotations
 
 import asyncio
-import datetime
 import time
-import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +15,7 @@ from infra.local.demo import records
 from infra.local.demo.cast import Cast
 from infra.local.demo.door import CannotGoOnError, Door, RefusedHereError
 from infra.local.demo.load import say, side_by_side
-from infra.local.demo.records import CURRENCY, TIME_ZONE, id_of, reference
+from infra.local.demo.records import CURRENCY, day_in, id_of, reference
 
 DOCUMENT = "procurement.purchase_requisition"
 PATH = "/v1/procurement/purchase-requisitions"
@@ -159,12 +157,6 @@ def company_of(username: str) -> str:
     """Id of the company that a person belongs to."""
     department = next(row["department"] for row in records.rows("employees") if row["username"] == username)
     return id_of("identity.company", next(r["company"] for r in records.rows("departments") if r["code"] == department))
-
-
-def day_in(days: int) -> str:
-    """A business day so many days from today."""
-    today = datetime.datetime.now(zoneinfo.ZoneInfo(TIME_ZONE)).date()
-    return (today + datetime.timedelta(days=days)).isoformat()
 
 
 async def _find(door: Door, key: str, company: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from approval.authority_limit.model import AuthorityLimit
-from approval.lookups import approvable
+from chassis import contract
 from chassis.call import Call, Refused
 from chassis.service import crud
 
@@ -15,6 +15,6 @@ class AuthorityLimits(crud(AuthorityLimit)):  # type: ignore[misc]
         """The post and the type of document exist."""
         if row.post_id not in call.organisation.posts:
             raise Refused("FIELD_NO_SUCH_DOCUMENT", field="post_id", value=row.post_id)
-        if row.document_type and row.document_type not in approvable():
-            allowed = ", ".join(approvable())
+        if row.document_type and row.document_type not in contract.approvable():
+            allowed = ", ".join(contract.approvable())
             raise Refused("FLOW_DOCUMENT_TYPE", field="document_type", value=row.document_type, allowed=allowed)

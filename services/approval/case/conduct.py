@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from approval.case import timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
-from approval.case.telling import announce, concerned, name_of, tell, tell_administrators
-from approval.engine import ballot
+from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
+from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before
 from approval.engine.tree import Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
@@ -82,6 +82,7 @@ async def decide(
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
+    task.decided_by_id = me if me != task.assignee_id else None
     shown = {"fields": filled.shown} if filled else None
     say(call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=shown)
     if ballot.final(action, task):
@@ -94,7 +95,7 @@ async def decide(
         known = case.facts or {}
         case.facts = {**known, "handled": {**known.get("handled", {}), **filled.facts}}
     if action == "approve":
-        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, me]))
+        case.agreed_ids = list(dict.fromkeys([*case.agreed_ids, task.assignee_id]))
     await answered(call, case, task, text, stored, turns, named=named)
 
 
@@ -197,11 +198,11 @@ async def open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
         sa.update(Task)
         .where(Task.id.in_([turn.id for turn in due]))
         .values(state="OPEN", open_time=now, due_time=None, updated_at=now, version=Task.version + 1)
-        .returning(Task.id, Task.node_id, Task.assignee_id, Task.open_time, Task.due_time)
+        .returning(Task.id, Task.node_id, Task.assignee_id, Task.delegate_id, Task.open_time, Task.due_time)
         .execution_options(**UNSEEN)
     )
     rows = list(opened.all())
-    await tell(call, case, [row.assignee_id for row in rows], "notice.todo")
+    await tell_asked(call, case, rows)
     return rows
 
 
@@ -374,7 +375,8 @@ async def settle(
         say(call, case, "SKIP", node_name=visit.node.name)
     _trigger(call, case, [visit.node for visit in walk.triggered if isinstance(visit.node, Trigger)])
     case.agreed_ids = list(walk.agreed)
-    let_read(call, case, [task.assignee_id for task in tasks])
+    delegates = deputies.delegate(call.organisation, tasks, tasks)
+    let_read(call, case, [*(task.assignee_id for task in tasks), *delegates])
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome
@@ -390,7 +392,7 @@ async def settle(
         await wait_for(call, case, [*still_open, *asked])
     if not (opening and outcome == "RUNNING"):
         announce(call, case)
-    await tell(call, case, [task.assignee_id for task in asked], todo[0], **todo[1])
+    await tell_asked(call, case, asked, *todo)
     await tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
     if outcome == "REJECTED":
         say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
@@ -484,6 +486,7 @@ def say(
     task: Task | None = None,
     node_name: str = "",
     employee_ids: Iterable[uuid.UUID] = (),
+    on_behalf_of_id: uuid.UUID | None = None,
     reason: str = "",
     reason_facts: Mapping[str, str] | None = None,
     **more: Any,
@@ -491,6 +494,8 @@ def say(
     """Keep what was said or decided. `employee_ids` are whom it names, `reason` why the flow itself did it, `more` is
     of its kind.
     """
+    if task is not None and author_id is not None and author_id == task.delegate_id:
+        on_behalf_of_id = task.assignee_id
     call.add(
         Opinion(
             company_id=case.company_id,
@@ -502,6 +507,7 @@ def say(
             text=text,
             node_name=task.node_name if task else node_name,
             employee_ids=list(employee_ids),
+            on_behalf_of_id=on_behalf_of_id,
             content_hash=case.content_hash,
             reason=reason,
             reason_facts=dict(reason_facts) if reason_facts else None,
@@ -551,7 +557,9 @@ def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
 async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
     """Whose decision is open, and since when the oldest of them; their timers run from now on, others' stop."""
     turns = list(turns)
-    case.waiting_on_ids = list(dict.fromkeys(turn.assignee_id for turn in turns))
+    case.waiting_on_ids = list(
+        dict.fromkeys(who for turn in turns for who in (turn.assignee_id, turn.delegate_id) if who)
+    )
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
     await timing.keep(call, case, turns)
 
@@ -562,8 +570,8 @@ def _one_of(column: Any, *states: str) -> Any:
 
 
 _TURN = (
-    Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.open_time, Task.due_time, Task.line,
-    Task.place, Task.veto, Task.by_system,
+    Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.delegate_id, Task.open_time, Task.due_time,
+    Task.line, Task.place, Task.veto, Task.by_system,
 )  # fmt: skip
 STANDING = (
     sa.select(NodeVisit, *_TURN)

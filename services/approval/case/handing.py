@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from approval.case import conduct
 from approval.case.model import Case, NodeVisit
+from approval.case.telling import tell_asked
+from approval.engine import deputies
 from approval.task.model import Task
 from approval.task.rules import can_take_back, check_people
 from chassis.call import Call, Refused
@@ -36,7 +38,7 @@ async def pass_on(
     advance(task, "transfer")
     task.done_time, task.end_reason, task.end_facts = call.now(), ended, {"name": conduct.name_of(call, to)}
     person = conduct.name_of(call, task.assignee_id)
-    taken = _beside(call, case, task, to, state="OPEN", place=task.place, reason=reason, person=person)
+    taken = beside(call, case, task, to, state="OPEN", place=task.place, reason=reason, person=person)
     taken.veto, taken.added_by_id = task.veto, task.added_by_id
     await _go_on(call, case, [*(turn for turn in turns if turn.id != task.id), taken], [taken])
 
@@ -59,7 +61,7 @@ async def add_signers(
     kind, person = ("approver.added_before" if before else "approver.added_after"), conduct.name_of(call, me)
     states = ["OPEN" if before and number == 0 else "WAITING" for number in range(len(people))]
     added = [
-        _beside(call, case, task, who, state=state, place=first + number, reason=kind, person=person)
+        beside(call, case, task, who, state=state, place=first + number, reason=kind, person=person)
         for number, (who, state) in enumerate(zip(people, states, strict=True))
     ]
     for turn in added:
@@ -91,14 +93,14 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     if not can_take_back(task, case, call.actor.employee_id):
         raise Refused("TASK_ACTED_SINCE")
     assert case.undo is not None
-    undo, me = case.undo, task.assignee_id
+    undo, me, author = case.undo, task.assignee_id, call.actor.employee_id
     kept = {
         uuid.UUID(key): (state, [uuid.UUID(who) for who in agreed]) for key, (state, agreed) in undo["visits"].items()
     }
     _, turns = await conduct.where_it_stands(call, case)
     advance(task, "take_back")
-    conduct.say(call, case, "TAKE_BACK", author_id=me, text=text, task=task)
-    facts = {"name": conduct.name_of(call, me)}
+    conduct.say(call, case, "TAKE_BACK", author_id=author, text=text, task=task)
+    facts = {"name": conduct.name_of(call, author)}
     fresh = sa.and_(Task.case_id == case.id, Task.visit_id.not_in(kept))
     await conduct.cancel(call, fresh, because="task.taken_back", facts=facts)
     await conduct.leave_nodes(call, sa.and_(NodeVisit.case_id == case.id, NodeVisit.id.not_in(kept)))
@@ -123,12 +125,13 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
             end_facts={},
             version=Task.version + 1,
         )
-        .returning(Task.id, Task.node_id, Task.assignee_id, Task.open_time, Task.due_time, Task.state)
+        .returning(Task.id, Task.node_id, Task.assignee_id, Task.delegate_id, Task.open_time, Task.due_time, Task.state)
         .execution_options(**conduct.UNSEEN)
     )
     asked_again = [row for row in spared.all() if row.state == "OPEN"]
-    mine = _beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
+    mine = beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
     mine.reason_facts, mine.veto, mine.added_by_id = task.reason_facts, task.veto, task.added_by_id
+    conduct.let_read(call, case, deputies.delegate(call.organisation, [mine], turns))
     if undo["new"]:
         case.agreed_ids = [who for who in case.agreed_ids if who != me]
     for name in conduct.STOOD:
@@ -140,14 +143,14 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     conduct.announce(call, case)
     people = [turn.assignee_id for turn in (*opened, *behind)]
     await conduct.tell(call, case, people, "notice.taken_back", person=facts["name"])
-    await conduct.tell(call, case, [row.assignee_id for row in asked_again], "notice.todo")
+    await tell_asked(call, case, asked_again)
 
 
 def _at(task: Task, turns: Sequence[Any]) -> list[Any]:
     return [turn for turn in turns if turn.visit_id == task.visit_id]
 
 
-def _beside(
+def beside(
     call: Call, case: Case, task: Task, who: uuid.UUID, *, state: str, place: int, reason: str, person: str
 ) -> Task:
     """A turn at the same node, in the same line."""
@@ -176,6 +179,7 @@ async def _go_on(call: Call, case: Case, turns: Sequence[Any], fresh: Sequence[T
     """Nothing was decided, but other people are asked."""
     people = [turn.assignee_id for turn in fresh]
     conduct.let_read(call, case, people)
+    conduct.let_read(call, case, deputies.delegate(call.organisation, fresh, turns))
     await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
-    await conduct.tell(call, case, [turn.assignee_id for turn in fresh if turn.state == "OPEN"], "notice.todo")
+    await tell_asked(call, case, [turn for turn in fresh if turn.state == "OPEN"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from approval.case.model import Case
 from approval.engine.approvers import administrators
@@ -21,6 +22,7 @@ EVENTS = {
     "PARKED": cases_pb2.CaseParked,
     "SUSPENDED": cases_pb2.CaseSuspended,
 }
+NO_FACTS: Mapping[str, str] = {}
 
 
 def announce(call: Call, case: Case) -> None:
@@ -33,6 +35,21 @@ def concerned(case: Case) -> list[uuid.UUID]:
 
 async def tell_administrators(call: Call, case: Case) -> None:
     await tell(call, case, administrators(await world_of(call, case)), "notice.parked")
+
+
+async def tell_asked(
+    call: Call, case: Case, turns: Sequence[Any], text_key: str = "notice.todo", facts: Mapping[str, str] = NO_FACTS
+) -> None:
+    """Whose turn it is, and who may decide on their behalf."""
+    await tell(call, case, [turn.assignee_id for turn in turns], text_key, **facts)
+    await tell_delegates(call, case, turns)
+
+
+async def tell_delegates(call: Call, case: Case, turns: Iterable[Any]) -> None:
+    for turn in turns:
+        if turn.delegate_id is not None:
+            person = name_of(call, turn.assignee_id)
+            await tell(call, case, [turn.delegate_id], "notice.todo_for", person=person)
 
 
 async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_key: str, **facts: str) -> None:

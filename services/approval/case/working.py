@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from approval.case import conduct
 from approval.case.model import Case
+from approval.case.telling import tell_asked
 from approval.engine import forms
 from approval.engine.tree import Handle, Node
 from approval.lookups import flow_at
@@ -93,12 +94,12 @@ async def unclaim(call: Call, case: Case, task: Task, text: str) -> None:
             end_facts={},
             version=Task.version + 1,
         )
-        .returning(Task.assignee_id, Task.state)
+        .returning(Task.assignee_id, Task.delegate_id, Task.state)
         .execution_options(**conduct.UNSEEN)
     )
-    asked = [row.assignee_id for row in again.all() if row.state == "OPEN"]
+    asked = [row for row in again.all() if row.state == "OPEN"]
     _, turns = await conduct.where_it_stands(call, case)
     opened = await conduct.open_due(call, case, [turn for turn in turns if turn.visit_id == task.visit_id])
     await conduct.wait_for(call, case, [*(turn for turn in turns if turn.state == "OPEN"), *opened])
     conduct.announce(call, case)
-    await conduct.tell(call, case, asked, "notice.todo")
+    await tell_asked(call, case, asked)

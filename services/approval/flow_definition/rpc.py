@@ -18,8 +18,8 @@ from approval.flow_definition import exchange
 from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.regression import compare
 from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
-from approval.lookups import approvable, limits_for
-from chassis import mapping
+from approval.lookups import limits_for
+from chassis import contract, mapping
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -28,7 +28,7 @@ from heyi.approval.v1 import flow_definitions_pb2 as pb
 class FlowDefinitions:
     async def CreateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.create(FlowDefinition, request.flow_definition)
-        check_draft(definition, approvable())
+        check_draft(definition, contract.approvable())
         return definition
 
     async def GetFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -45,7 +45,7 @@ class FlowDefinitions:
         definition = await call.load(FlowDefinition, sent.id, etag=sent.etag)
         advance(definition, "update")
         call.update(definition, sent, request.update_mask)
-        check_draft(definition, approvable())
+        check_draft(definition, contract.approvable())
         published = await _published(call, definition)
         definition.draft_differs = published is None or _content(definition) != _content(published)
         return definition
@@ -68,7 +68,7 @@ class FlowDefinitions:
         message = exchange.message_of(form, request.code, request.name)
         # a dry run makes the row as well, and keeps it to itself
         made = FlowDefinition(company_id=call.company_id, **mapping.read_new(mapping.plan_for(FlowDefinition), message))
-        check_draft(made, approvable())
+        check_draft(made, contract.approvable())
         same = sa.select(FlowDefinition.id).where(
             FlowDefinition.company_id == call.company_id, FlowDefinition.code == made.code
         )

@@ -27,6 +27,8 @@ class Opinion(Searchable, Document, Base):
     task_id: Mapped[uuid.UUID | None] = mapped_column(refers_to("task.id"))
     # nobody: the flow itself passed a node over, or refused
     author_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    # whose turn it was, where the author is their delegate
+    on_behalf_of_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
     # whoever asked; here so that the database too knows that nobody decides on an own request
     requester_id: Mapped[uuid.UUID]
     kind: Mapped[str]
@@ -48,7 +50,8 @@ class Opinion(Searchable, Document, Base):
 
 
 _DECISION = Opinion.kind.in_(DECISIONS)
-Index("uq_opinion_decision", Opinion.task_id, Opinion.author_id, unique=True, postgresql_where=_DECISION)
+# one for a turn, whoever of the person and the delegate gives it
+Index("uq_opinion_decision", Opinion.task_id, unique=True, postgresql_where=_DECISION)
 Opinion.__table__.append_constraint(
     CheckConstraint(f"kind NOT IN {DECISIONS} OR author_id <> requester_id", name="not_own_request")
 )

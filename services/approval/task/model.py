@@ -46,6 +46,10 @@ class Task(Searchable, Document, Base):
     # it has to be claimed before anything is done with it, and since when it is
     to_claim: Mapped[bool] = mapped_column(default=False)
     claim_time: Mapped[datetime.datetime | None]
+    # who may decide on behalf of the person, the way of delegations to them, and who did where it was not the person
+    delegate_id: Mapped[uuid.UUID | None]
+    delegation_chain_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list)
+    decided_by_id: Mapped[uuid.UUID | None]
     visit: Mapped[int] = mapped_column(default=1)
     open_time: Mapped[datetime.datetime]
     done_time: Mapped[datetime.datetime | None]
@@ -78,6 +82,9 @@ class Task(Searchable, Document, Base):
 
 # nobody is asked about an own request, whatever a rule of ours may say
 Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", name="not_own_request"))
+Task.__table__.append_constraint(CheckConstraint("delegate_id <> requester_id", name="not_own_request_by_delegate"))
+_DELEGATED = Task.delegate_id.is_not(None)
+Index("ix_task_delegated", Task.delegate_id, Task.due_time, Task.open_time, Task.id, postgresql_where=_DELEGATED)
 Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
 Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))

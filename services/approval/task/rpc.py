@@ -11,16 +11,17 @@ from approval.case import conduct, handing, returning, working
 from approval.case.model import Case
 from approval.case.rpc import key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
+from approval.engine import deputies
 from approval.task.model import Task
-from approval.task.rules import check_action, check_people, check_shown, check_turn
+from approval.task.rules import OF_THE_DELEGATE, check_action, check_people, check_shown, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
 from heyi.approval.v1 import tasks_pb2 as pb
 
 
-def mine(call: Call) -> Any:
-    """Turns of the caller."""
-    return Task.assignee_id == call.actor.employee_id
+def mine(call: Call) -> list[Any]:
+    """Turns of the caller: asked of them, or delegated to them; one of these ways must hold."""
+    return [Task.assignee_id == call.actor.employee_id, Task.delegate_id == call.actor.employee_id]
 
 
 class Tasks:
@@ -28,7 +29,7 @@ class Tasks:
 
     async def GetTask(self, request: Any, call: Call) -> Any:
         which = {"task": key_of(request.id), "person": call.actor.employee_id}
-        found = (await call.db.execute(_OWN, which)).one_or_none()
+        found = (await call.db.execute(_FOR, which)).one_or_none()
         if found is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
         case, task = found
@@ -41,10 +42,10 @@ class Tasks:
         return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
-        return await call.page(Task, request, where=[mine(call)], scope=False)
+        return await call.page(Task, request, ways=mine(call), scope=False)
 
     async def BatchGetTasks(self, request: Any, call: Call) -> Any:
-        return await call.batch(Task, await only(call, Task, request, mine(call)), scope=False)
+        return await call.batch(Task, await only(call, Task, request, sa.or_(*mine(call))), scope=False)
 
     async def ApproveTask(self, request: Any, call: Call) -> Any:
         return await _decide(request, call, "approve")
@@ -97,7 +98,7 @@ class Tasks:
         return task
 
     async def TakeBackTask(self, request: Any, call: Call) -> Any:
-        case, task = await _locked(request, call, _MINE)
+        case, task = await _locked(request, call, _DECIDED)
         await handing.take_back(call, case, task, request.text)
         return task
 
@@ -120,10 +121,12 @@ async def _decide(request: Any, call: Call, action: str) -> Task:
 
 
 async def _mine(request: Any, call: Call, action: str) -> tuple[Case, Task]:
-    """The caller's own turn, that is open for an action."""
-    case, task = await _locked(request, call, _MINE)
-    person = call.organisation.people.get(task.assignee_id)
-    check_turn(task, case, call.actor.employee_id, active=person is not None and person.active)
+    """The caller's own turn, that is open for an action; for a decision also one that is delegated to them today."""
+    case, task = await _locked(request, call, _DECIDED if action in OF_THE_DELEGATE else _MINE)
+    me = call.actor.employee_id
+    check_turn(task, case, me, active=me is not None and call.organisation.is_active(me))
+    if me != task.assignee_id and deputies.way_of(call.organisation, task)[-1:] != (me,):
+        raise Refused("TASK_NOT_YOURS")
     check_action(task, action)
     case.undo = None  # whoever acts now makes the agreement before it final
     return case, task
@@ -151,5 +154,7 @@ async def _locked(request: Any, call: Call, whose: Any) -> tuple[Case, Task]:
 # kept: to build a statement takes as long as to send it
 _TOGETHER = sa.select(Case, Task).join(Task, Task.case_id == Case.id).where(Task.id == sa.bindparam("task"))
 _OWN = _TOGETHER.where(Task.assignee_id == sa.bindparam("person"))
+_FOR = _TOGETHER.where(sa.or_(Task.assignee_id == sa.bindparam("person"), Task.delegate_id == sa.bindparam("person")))
 _MINE = _OWN.with_for_update(of=[Case, Task])
+_DECIDED = _FOR.with_for_update(of=[Case, Task])
 _ADDED = _TOGETHER.where(Task.added_by_id == sa.bindparam("person")).with_for_update(of=[Case, Task])

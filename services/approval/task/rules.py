@@ -33,6 +33,7 @@ OPINIONS = {"approve": "APPROVE", "reject": "REJECT", "return": "RETURN", "handl
 # what the person whose turn it is may do, by the kind of the node
 DECIDING = ("approve", "reject", "return", "transfer", "add_signer")
 HANDLING = ("handle", "return", "transfer")
+OF_THE_DELEGATE = ("approve", "reject", "return", "handle")
 
 
 def of_the_assignee(task: Any) -> tuple[str, ...]:
@@ -45,13 +46,19 @@ def of_the_assignee(task: Any) -> tuple[str, ...]:
 
 def allowed_to(task: Any, employee_id: uuid.UUID | None) -> list[str]:
     """Actions of a turn that a person may take now."""
-    mine = employee_id == task.assignee_id and employee_id != task.requester_id
+    asked = employee_id is not None and employee_id != task.requester_id
+    mine, theirs = asked and employee_id == task.assignee_id, asked and employee_id == task.delegate_id
     added = employee_id is not None and employee_id == task.added_by_id
     offered = of_the_assignee(task)
     return [
         action
         for state, action in TRANSITIONS
-        if state == task.state and ((mine and action in offered) or (added and action == "remove_signer"))
+        if state == task.state
+        and (
+            (mine and action in offered)
+            or (theirs and action in OF_THE_DELEGATE and action in offered)
+            or (added and action == "remove_signer")
+        )
     ]
 
 
@@ -59,7 +66,7 @@ def check_turn(task: Any, case: Any, employee_id: uuid.UUID | None, *, active: b
     """Refuse what is not the person's to do, or comes too late."""
     if employee_id == case.requester_id:
         raise Refused("TASK_OWN_REQUEST")
-    if employee_id != task.assignee_id:
+    if employee_id not in (task.assignee_id, task.delegate_id):
         raise Refused("TASK_NOT_YOURS")
     if not active:
         raise Refused("TASK_ASSIGNEE_INACTIVE")
@@ -84,7 +91,11 @@ def check_action(task: Any, action: str) -> None:
 def can_take_back(task: Any, case: Any, employee_id: uuid.UUID | None) -> bool:
     """Whether an agreement is the last act in its case, and so can still be taken back by its author."""
     last = (case.undo or {}).get("task_id")
-    return case.state in ("RUNNING", "PARKED") and last == str(task.id) and employee_id == task.assignee_id
+    return (
+        case.state in ("RUNNING", "PARKED")
+        and last == str(task.id)
+        and employee_id == (task.decided_by_id or task.assignee_id)
+    )
 
 
 def check_shown(case: Any, content_hash: str) -> None:

@@ -1,4 +1,4 @@
-"""The organisation and everybody's rights as one answer: seven statements, whatever the size."""
+"""The organisation and everybody's rights as one answer: nine statements, whatever the size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from heyi.identity.v1 import directory_pb2 as pb
 from heyi.identity.v1 import grants_pb2
 from identity.calendar_day.model import CalendarDay
 from identity.company.model import Company
+from identity.delegation.model import LIVE, Delegation
 from identity.department.model import Department
+from identity.departure.model import Departure
 from identity.employee.model import Employee
 from identity.grant.model import Grant
 from identity.post.model import Post
@@ -46,6 +48,11 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
         )  # fmt: skip
     for right in (await db.execute(_GRANTED)).all():
         answer.rights.append(_right(right))
+    live = sa.select(*_columns(Delegation, DEPUTY)).where(LIVE).order_by(Delegation.id)
+    for row in (await db.execute(live)).all():
+        answer.delegations.append(_deputy(row))
+    for row in (await db.execute(_SUCCESSORS)).all():
+        answer.successors.add(employee_id=str(row.employee_id), successor_id=str(row.successor_id))
     everybody = await db.scalar(sa.select(Role.permissions).where(Role.code == EVERYBODY))
     for row in employees:
         if everybody and row.state == "ACTIVE" and row.home_company_id is not None:
@@ -71,6 +78,16 @@ PLACE = (
     "address",
     "phone",
     "working_hours",
+)
+DEPUTY = (
+    "id", "delegator_id", "delegate_id", "from_date", "until_date", "document_types", "limit_amount", "currency",
+)  # fmt: skip
+# of those who are gone, the last departure last; who came back has no successor
+_SUCCESSORS = (
+    sa.select(Departure.employee_id, Departure.successor_id)
+    .join(Employee, Employee.id == Departure.employee_id)
+    .where(Departure.state.in_(["RUNNING", "DONE"]), Employee.state == "DISABLED")
+    .order_by(Departure.run_time)
 )
 _GRANTED = (
     sa.select(
@@ -112,6 +129,14 @@ def _person(row: Any) -> pb.Authorization.Person:
     if row.not_before is not None:
         person.not_before_time.FromDatetime(row.not_before)
     return person
+
+
+def _deputy(row: Any) -> pb.Authorization.Deputy:
+    return pb.Authorization.Deputy(
+        delegation_id=str(row.id), delegator_id=str(row.delegator_id), delegate_id=str(row.delegate_id),
+        from_date=str(row.from_date), until_date=str(row.until_date), document_types=row.document_types,
+        limit_amount="" if row.limit_amount is None else format(row.limit_amount, "f"), currency=row.currency,
+    )  # fmt: skip
 
 
 def _right(row: Any) -> pb.Authorization.Right:

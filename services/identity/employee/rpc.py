@@ -105,6 +105,13 @@ def _values(employee: Employee, names: tuple[str, ...]) -> list[Any]:
 async def _load(key: str, etag: str, call: Call) -> tuple[Employee, Account]:
     """An employee within the caller's reach and not above the caller, with the account's errand; both locked."""
     employee = await call.load(Employee, key, etag=etag)
+    await keepable(call, employee)
+    account = await call.db.get_one(Account, employee.id, with_for_update=True)
+    return employee, account
+
+
+async def keepable(call: Call, employee: Employee) -> None:
+    """Refuse to keep somebody out of the caller's reach, or with more rights to give than the caller has."""
     assert call.reach is not None
     rules.within(call.reach, employee)
     held = (
@@ -115,8 +122,6 @@ async def _load(key: str, etag: str, call: Call) -> tuple[Employee, Account]:
     for permissions in (await call.db.scalars(held)).all():
         if role_rules.gives_rights(permissions) and not covers(call, permissions):
             raise Refused("EMPLOYEE_BEYOND_OWN", name=employee.name)
-    account = await call.db.get_one(Account, employee.id, with_for_update=True)
-    return employee, account
 
 
 async def _check(employee: Employee, call: Call) -> None:

@@ -2,7 +2,7 @@
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
   FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+  RetweetOutlined, ExportOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -29,6 +29,8 @@ const ICONS: Record<string, ReactNode> = {
   "identity.employee": <TeamOutlined />,
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
+  "identity.delegation": <RetweetOutlined />,
+  "identity.departure": <ExportOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
   "identity.calendar_day": <CalendarOutlined />,
   "identity.consistency_run": <ReconciliationOutlined />,

@@ -48,6 +48,10 @@ export interface Task extends Row {
   nodeName: string;
   visit: number;
   assigneeId: string;
+  /** Who may decide on behalf of the person whose turn it is. */
+  delegateId: string;
+  /** Who decided, where that was the delegate. */
+  decidedById: string;
   reason: string;
   reasonFacts: Record<string, string>;
   vote: string;
@@ -82,6 +86,7 @@ export interface Opinion extends Row {
   targetName: string;
   straightBack: boolean;
   handled?: { fields?: HandledField[] } | null;
+  onBehalfOfId: string;
   employeeIds: string[];
   reason: string;
   reasonFacts: Record<string, string>;

@@ -53,7 +53,9 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
           <Moment key={opinion.id} tone={GOOD.has(opinion.kind) ? "done" : BAD.has(opinion.kind) ? "wrong" : "quiet"}>
             <p>
-              {opinion.authorId ? <Reference document="identity.employee" id={opinion.authorId} plain /> : t("timeline.system")} <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
+              {opinion.authorId || opinion.onBehalfOfId ? <Reference document="identity.employee" id={opinion.authorId || opinion.onBehalfOfId} plain /> : t("timeline.system")}{" "}
+              {opinion.authorId && opinion.onBehalfOfId && <span className="delegated">{t("timeline.for")} <Reference document="identity.employee" id={opinion.onBehalfOfId} plain /></span>}{" "}
+              <strong>{enumLabel(meta, kindEnum, opinion.kind)}</strong>
               <time dateTime={opinion.createTime}>{timeText(opinion.createTime)}</time>
             </p>
             {opinion.employeeIds.length > 0 && <p><span aria-hidden="true">→</span> <References document="identity.employee" ids={opinion.employeeIds} plain /></p>}
@@ -66,7 +68,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
         ))}
         {open.map((task) => (
           <Moment key={task.id} tone="waits">
-            <p><Reference document="identity.employee" id={task.assigneeId} plain /> <strong>{t(task.nodeKind === "handle" ? "timeline.handling" : "timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
+            <p><Reference document="identity.employee" id={task.assigneeId} plain /> {task.delegateId && <span className="delegated">{t("timeline.or")} <Reference document="identity.employee" id={task.delegateId} plain /></span>} <strong>{t(task.nodeKind === "handle" ? "timeline.handling" : "timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
             {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
           </Moment>

@@ -32,6 +32,12 @@ export function FieldInput(props: FieldInputProps) {
   if (field.references) {
     return <ReferencePicker id={id} document={field.references} value={value as string | undefined} onChange={onChange} disabled={disabled} status={status} />;
   }
+  if (field.name === "documentTypes") {
+    // what is submitted is what is approved
+    const types = Object.values(meta.documents).filter(({ fields }) => fields.some(({ name }) => name === "submission") && fields.some(({ name }) => name === "number"));
+    const options = types.map((one) => ({ value: one.key, label: one.title }));
+    return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(keys) => onChange(keys)} className="wide-input" />;
+  }
   if (field.repeated && field.type !== "message") {
     return <Select {...aria} mode="tags" value={(value as string[] | undefined) ?? []} onChange={(texts) => onChange(texts)} className="wide-input" tokenSeparators={[",", "，"]} />;
   }

@@ -17,7 +17,8 @@ export function FieldValue({ field, value, plain = false }: { field: Field; valu
   if (Array.isArray(value)) {
     if (field.references) return <References document={field.references} ids={value as string[]} plain={plain} />;
     if (field.type === "message") return <span>{t("detail.members", { count: value.length })}</span>;
-    return <span>{value.join(t("list.comma"))}</span>;
+    const names = field.name === `${DOCUMENT_TYPE}s` ? value.map((key) => meta.documents[String(key)]?.title ?? String(key)) : value;
+    return <span>{names.join(t("list.comma"))}</span>;
   }
   if (field.name === DOCUMENT_TYPE) return <span>{meta.documents[String(value)]?.title ?? String(value)}</span>;
   switch (field.type) {

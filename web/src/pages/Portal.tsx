@@ -26,7 +26,7 @@ export default function Portal() {
   const can = useCan();
   const tasks = useDocumentMeta("approval.task");
   const requisitions = useDocumentMeta("procurement.purchase_requisition");
-  const open = useList<Task>(tasks, { filter: `assignee_id = "${me.employee.id}" AND state = "OPEN"`, orderBy: "open_time desc", pageSize: SHOWN, summarize: true });
+  const open = useList<Task>(tasks, { filter: `state = "OPEN"`, orderBy: "open_time desc", pageSize: SHOWN, summarize: true });
   const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN, summarize: true }, can(requisitions.methods.list));
   const notices = useNotices();
   return (

@@ -8,6 +8,7 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { DueTime } from "@/documents/DueTime";
 import { Reference } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
+import { Delegated } from "./Delegated";
 
 /** A task in a list: who asks for what, how much, since when. */
 export function TaskCard({ task, here = false, query = "" }: { task: Task; here?: boolean; query?: string }) {
@@ -23,6 +24,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
       </small>
       <small>
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
+        {task.delegateId && <Delegated task={task} short />}
         {task.state === "OPEN" && <DueTime due={task.dueTime} />}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>

@@ -22,6 +22,7 @@ import { Reference } from "@/documents/Reference";
 import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
 import { ReturnChoice, TO_REQUESTER } from "./ReturnChoice";
+import { Delegated } from "./Delegated";
 import { TaskContent } from "./TaskContent";
 
 type Decision = "approve" | "reject" | "return" | "handle";
@@ -51,6 +52,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
+          <Delegated task={task.data} />
         </p>
         {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
       </header>
