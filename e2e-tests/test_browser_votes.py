@@ -95,36 +95,6 @@ async def test_browser_votes_a_share_with_a_veto(window: Any, door: Any, demo: A
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUISITION, "REJECTED"))
 
 
-async def test_browser_votes_a_flow_in_words(window: Any, door: Any, demo: Any) -> None:
-    """Who decides and how is chosen in words; the text follows, and what is saved is what was chosen."""
-    admin = await door("admin")
-    head = {"id": "head", "kind": "approve", "name": "部门会签", "approvers": [{"kind": "department_head"}]}
-    body = {
-        "code": f"WORDS-{uuid.uuid4().hex[:8]}".upper(), "name": "用文字编辑", "document_type": REQUISITION,
-        "tree": {"id": "start", "kind": "sequence", "children": [head]},
-    }  # fmt: skip
-    flow = await admin.call("POST", FLOWS, body)
-    for locale, size in (("zh-CN", (1280, 800)), ("en", PHONE)):
-        desk = await window("admin", locale=locale, size=size)
-        screen, page = desk.screen, desk.page
-        await desk.go(f"/approval/flow-definitions/{flow['id']}/edit")
-        outline = screen.panel(screen.t("flow.outline"))
-        await outline.get_by_role("button", name="部门会签").click()
-        await screen.choose(outline.get_by_label(screen.t("flow.howDecided")), "", screen.t("flow.share"))
-        share = outline.get_by_label(screen.t("flow.sharePercent"))
-        await share.fill("67")
-        await outline.get_by_role("button", name=screen.t("flow.addRule")).click()
-        await screen.choose(outline.get_by_label(screen.t("flow.rule")).last, "", screen.t("flow.ruleHeadsUp"))
-        await outline.get_by_role("checkbox", name=screen.t("timeline.veto")).last.check()
-        await expect(outline).to_contain_text(screen.t("timeline.ratio", percent=67))
-        await desk.picture("flow-in-words")
-        await screen.button(screen.t("flow.save")).click()
-        await expect(page.get_by_text(screen.t("flow.savedSound"))).to_be_visible()
-        stored = (await admin.get(f"{FLOWS}/{flow['id']}"))["tree"]["children"][0]
-        assert (stored["vote"], stored["percent"]) == ("ratio", 67)
-        assert stored["approvers"][-1] == {"kind": "heads_up", "levels": 1, "veto": True}
-
-
 async def more(each: Any, action: str) -> None:
     """Open an action under "More"."""
     await each.screen.button(each.screen.t("action.more")).click()

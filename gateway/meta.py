@@ -139,6 +139,7 @@ class Meta:
             "help": self._words.find("help", service, descriptor.name),
             "description": self._comments.of(descriptor),
             "fields": self._fields(descriptor),
+            "facts": self._message(descriptor.file.message_types_by_name[spec.facts]) if spec.facts else None,
             "methods": methods,
         }
 

@@ -435,14 +435,14 @@ def shown(name: str) -> dict[str, Any]:
         waiting = sorted(kinds | replies)
     else:
         waiting = [kind for kind in document_kinds() if kind.startswith(f"{package}.")]
+        waiting += [f"{package}.{CONTRACT.messages[k].options.Extensions[options_pb2.document].facts}" for k in waiting]
     for method in (parameter.values[0] for parameter in METHODS if not parameter.values[0].for_services):
         if method.service == name and ":" in method.path and not method.path.endswith(":batchGet"):
             waiting.append(f"{package}.{method.request.name}")
         if method.service == name and method.reply is not None:
             waiting += [field.type_name for field in method.reply.field]
     while waiting:
-        kind = waiting.pop()
-        message = CONTRACT.messages.get(kind)
+        message = CONTRACT.messages.get(kind := waiting.pop())
         if kind.startswith(f"{package}.") and message is not None and short(kind) not in found:
             if not message.options.map_entry:
                 found[short(kind)] = message

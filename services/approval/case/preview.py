@@ -27,19 +27,23 @@ async def simulate(call: Call, case: Case) -> common_pb2.ApprovalPreview:
 
 async def try_flow(call: Call, case: Case, flow: Flow, *, name: str, version: int) -> common_pb2.ApprovalPreview:
     """The way that a document would take through one flow."""
-    steps, at_fault = from_the_start(flow, await world_of(call, case, flow, foreseeing=True))
+    steps, at_fault, visits = from_the_start(flow, await world_of(call, case, flow, foreseeing=True))
     preview = common_pb2.ApprovalPreview(flow_name=name, flow_version=version, steps=messages(steps))
+    preview.node_ids.extend(visit.node.id for visit in visits)
     if at_fault:
         preview.problem = at_fault.stuck_reason
         preview.problem_facts.update(at_fault.stuck_facts)
     return preview
 
 
-def from_the_start(flow: Flow, world: World) -> tuple[list[Step], Visit | None]:
-    """The whole way, as if everybody agreed, and the node at which it would be stuck or refused."""
+def from_the_start(flow: Flow, world: World) -> tuple[list[Step], Visit | None, list[Visit]]:
+    """The steps of the whole way, as if everybody agreed, the node at which it would be stuck or refused, and every
+    node that it comes to.
+    """
     walk = Walk(flow, world)
     walk.start()
-    return foresee(walk)
+    steps, at_fault = foresee(walk)
+    return steps, at_fault, walk.visits
 
 
 async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:

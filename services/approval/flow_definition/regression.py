@@ -70,7 +70,7 @@ def way(flow: Flow, condition: str, world: World) -> Way:
             return [], "CASE_NO_FLOW", {"document_type": world.document_type}
     except conditions.ConditionFailed as failed:
         return [], "CASE_CONDITION_FAILED", {"node": "", "problem": str(failed)}
-    steps, at_fault = from_the_start(flow, world)
+    steps, at_fault, _ = from_the_start(flow, world)
     return (steps, at_fault.stuck_reason, at_fault.stuck_facts) if at_fault else (steps, "", {})
 
 

@@ -84,7 +84,7 @@ class FlowDefinitions:
 
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
-        check_publishable(definition, call.organisation)
+        check_publishable(definition.tree, definition, call.organisation)
         advance(definition, "publish")
         definition.published_version = (definition.published_version or 0) + 1
         definition.publish_time, definition.draft_differs = call.now(), False
@@ -137,13 +137,14 @@ class FlowDefinitions:
 
     async def TryFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag, lock=False)
-        flow = check_publishable(definition, call.organisation)
+        tree = json_format.MessageToDict(request.tree) if request.HasField("tree") else definition.tree
+        flow = check_publishable(tree, definition, call.organisation)
         case = case_of(_imagined(request.approval, definition, call))
         return await preview.try_flow(call, case, flow, name=definition.name, version=definition.published_version)
 
     async def CompareFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, lock=False)
-        draft = check_publishable(definition, call.organisation)
+        draft = check_publishable(definition.tree, definition, call.organisation)
         published = await _published(call, definition)
         return await compare(call, definition, draft, published) if published else pb.CompareFlowDefinitionResponse()
 
@@ -171,7 +172,7 @@ async def _published(call: Call, definition: FlowDefinition, number: int = 0) ->
 
 async def _problems(definition: FlowDefinition, call: Call) -> list[pb.FlowProblem]:
     """All that is wrong with a draft, and whom it would not find today."""
-    flow, problems = examine(definition, call.organisation)
+    flow, problems = examine(definition.tree, definition, call.organisation)
     nobody: list[Problem] = []
     if flow is not None:
         limits = await limits_for(call, definition.company_id, flow)

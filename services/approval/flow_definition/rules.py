@@ -39,9 +39,9 @@ def check_draft(definition: Any, document_types: Collection[str]) -> None:
         raise Refused.fields(violations)
 
 
-def check_publishable(definition: Any, organisation: Organisation) -> Flow:
-    """The flow of a draft without a problem; warnings let pass. Raises FLOW_INVALID that names every node at fault."""
-    flow, problems = examine(definition, organisation)
+def check_publishable(tree: Any, definition: Any, organisation: Organisation) -> Flow:
+    """The flow of a tree without a problem; warnings let pass. Raises FLOW_INVALID that names every node at fault."""
+    flow, problems = examine(tree, definition, organisation)
     if flow is None or problems:
         refusal = Refused.fields(_violations(problems))
         refusal.reason, refusal.facts = "FLOW_INVALID", {"count": str(len(problems))}
@@ -49,9 +49,9 @@ def check_publishable(definition: Any, organisation: Organisation) -> Flow:
     return flow
 
 
-def examine(definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
-    """Everything that is wrong with a draft: its tree, its condition, and whom its rules name."""
-    flow, problems = read(definition.tree)
+def examine(tree: Any, definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
+    """Everything that is wrong with a tree for a flow: the tree, the flow's condition, and whom its rules name."""
+    flow, problems = read(tree)
     return flow, [*problems, *_condition(definition.condition), *(_strangers(flow, organisation) if flow else ())]
 
 

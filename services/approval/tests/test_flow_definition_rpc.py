@@ -157,6 +157,24 @@ async def test_a_draft_is_tried_before_it_is_published(office):
     assert (await office.admin.ListCases()).cases == []
 
 
+async def test_a_try_tells_the_way_and_tries_what_is_not_saved(office):
+    """The branches taken are on the way, also where they ask nobody; the draft stays as it is."""
+    large = branch("l", approve("b", "boss"), when="amount > 5000")
+    draft = await office.draft(condition("c", large, branch("s", approve("a", "head"))))
+    skip = branch("none", when="amount > 5000")
+    other = sequence(condition("c", skip, branch("s", approve("x", "boss"))), approve("a", "head"))
+
+    way = (await office.admin.TryFlowDefinition(id=draft.id, approval={"amount": "1"})).node_ids
+    tried = await office.admin.TryFlowDefinition(id=draft.id, approval={"amount": "9000"}, tree=other)
+
+    assert list(way) == ["c", "s", "a"]
+    assert list(tried.node_ids) == [other["id"], "c", "none", "a"]
+    assert [step.node_id for step in tried.steps] == ["a"]
+    assert (await office.admin.GetFlowDefinition(id=draft.id)).etag == draft.etag
+    with refused("FLOW_INVALID"):
+        await office.admin.TryFlowDefinition(id=draft.id, approval={"amount": "1"}, tree={"id": "a", "kind": "approve"})
+
+
 async def test_a_stale_etag_and_a_second_flow_of_the_same_code_are_refused(office):
     flow = await office.draft(FLOW)
     await office.admin.UpdateFlowDefinition(flow_definition={"id": flow.id, "name": "新名"})

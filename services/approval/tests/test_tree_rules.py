@@ -297,7 +297,7 @@ def test_who_is_named_must_be_there_and_active():
         )
         condition = ""
 
-    _, problems = rules.examine(Draft(), test_organisation(FrozenClock(MORNING)))
+    _, problems = rules.examine(Draft.tree, Draft(), test_organisation(FrozenClock(MORNING)))
 
     assert [(p.node_id, p.path, p.reason) for p in problems] == [
         ("a", "children[0].approvers[0]", "FLOW_APPROVER_UNKNOWN"),

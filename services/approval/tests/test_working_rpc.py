@@ -165,7 +165,7 @@ async def test_the_first_to_claim_takes_the_turn_and_gives_it_back(office):
 
 
 async def test_the_time_of_those_who_are_asked_again_begins_anew(office):
-    await opened(office, approve("a", GROUP, claim=True, timeout={"hours": 8, "then": "remind"}), approve("b", "boss"))
+    await opened(office, approve("a", GROUP, claim=True, timeout={"hours": 4, "then": "remind"}), approve("b", "boss"))
     await act(office, "buyer", "Claim")
     held = [task.HasField("due_time") for task in (await office.case()).tasks if state(task) == "OPEN"]
     office.service.clock.advance(hours=1)

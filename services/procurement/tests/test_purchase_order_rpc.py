@@ -9,6 +9,7 @@ import pytest
 from chassis import ids
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
+from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from procurement.tests.factories import YARD, Shop, approved
 
 
@@ -296,6 +297,7 @@ async def test_small_rises_add_up_until_somebody_agrees(shop: Shop, service: Any
     assert pending.state == order.CHANGE_PENDING
     ((_, event),) = await service.events("purchase_order.change_submitted")
     assert event.approval.facts["rise_percent"] == 6
+    assert set(event.approval.facts) == set(pb.PurchaseOrderFacts.DESCRIPTOR.fields_by_name)
     await service.deliver(answer(cases_pb2.CaseApproved, pending, "APPROVED"))
     # from what was agreed to the count begins anew, and again from what is less
     assert (await change("111")).state == order.RELEASED

@@ -57,6 +57,8 @@ export interface DocumentMeta {
   hidden: boolean;
   help?: string;
   fields: Field[];
+  /** The message with the facts that its requests for approval carry. */
+  facts?: string | null;
   methods: Record<string, Method>;
 }
 

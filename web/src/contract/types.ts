@@ -38,6 +38,7 @@ export interface ApprovalPreview {
   flowVersion: number;
   steps: ApprovalStep[];
   problem: string;
+  nodeIds: string[];
   problemFacts: Record<string, string>;
 }
 

@@ -33,8 +33,17 @@ export function sendable(meta: Meta, fields: Field[], values: Values, creating: 
   return result;
 }
 
-export function changedFields(base: Values, values: Values): Values {
-  return Object.fromEntries(Object.entries(values).filter(([name, value]) => !same(base[name], value)));
+/** `fields`: those whose value is JSON of its own meaning are compared as it is written, where `false` is not nothing. */
+export function changedFields(base: Values, values: Values, fields: Field[] = []): Values {
+  const exact = new Set(fields.filter(({ type }) => type === "struct").map(({ name }) => name));
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => !(exact.has(name) ? sameJson : same)(base[name], value)));
+}
+
+/** Whether two values are the same JSON, in whatever order their keys stand. */
+export function sameJson(left: unknown, right: unknown): boolean {
+  const sorted = (_: string, value: unknown) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value;
+  return JSON.stringify(left, sorted) === JSON.stringify(right, sorted);
 }
 
 /**

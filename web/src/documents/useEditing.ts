@@ -42,7 +42,7 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   const [draft, setDraft] = useState<Draft | undefined>(() => JSON.parse(localStorage.getItem(slot) ?? "null") as Draft | null ?? undefined);
   const fields = useMemo(() => writableFields(document.fields, !saved), [document, saved]);
   const dirty = useMemo(
-    () => Object.keys(changedFields(sendable(meta, document.fields, base, !saved), sendable(meta, document.fields, prepare(values), !saved))).length > 0,
+    () => Object.keys(changedFields(sendable(meta, document.fields, base, !saved), sendable(meta, document.fields, prepare(values), !saved), document.fields)).length > 0,
     [meta, document, saved, base, values, prepare],
   );
 
@@ -88,7 +88,7 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   const submit = async (changes: Values = {}): Promise<Row | undefined> => {
     const sent = { ...values, ...changes };
     const writable = sendable(meta, document.fields, prepare(sent), !saved);
-    const body = saved ? changedFields(sendable(meta, document.fields, base, false), writable) : writable;
+    const body = saved ? changedFields(sendable(meta, document.fields, base, false), writable, document.fields) : writable;
     if (saved && Object.keys(body).length === 0) return saved;
     try {
       const answer = await save.mutateAsync({ row: saved ?? {}, values: body });

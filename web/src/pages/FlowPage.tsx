@@ -1,77 +1,62 @@
-import { ExperimentOutlined } from "@ant-design/icons";
-import { Button, Collapse } from "antd";
+import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useVerb } from "@/api/documents";
-import { timeText } from "@/contract/format";
+import { routeOf, useGo } from "@/app/links";
 import { fieldOf, methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
-import { Reference } from "@/documents/Reference";
+import type { Content } from "@/flow/Differences";
+import { FlowTree } from "@/flow/FlowTree";
+import { PublishDialog } from "@/flow/PublishDialog";
+import { Versions, useVersions } from "@/flow/Versions";
+import { DocumentTypeContext } from "@/flow/fields";
 import { FlowDownload } from "./flowExport/FlowDownload";
-import { FlowOutline } from "./FlowOutline";
 import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
-import { TryFlowDialog } from "./TryFlowDialog";
-import type { FlowNode } from "./flowTree";
 
-interface Version {
-  version: number;
-  tree: FlowNode;
-  publishedById: string;
-  publishTime: string;
-  note: string;
-  runningCases: number;
-}
-
-/** A flow: its draft as an outline, what was published before, and a try with an imagined document. */
+/** A flow: its draft as it is drawn, what was published before, and what a new version means for approvals. */
 export default function FlowPage({ document }: { document: DocumentMeta }) {
-  const { t } = useTranslation();
-  const [trying, setTrying] = useState<Row>();
-  const [comparing, setComparing] = useState<Row>();
-  const [migrating, setMigrating] = useState<Row>();
+  const [asking, setAsking] = useState<{ what: "publish" | "compare" | "migrate"; flow: Row }>();
+  const close = () => setAsking(undefined);
   return (
     <>
       <GenericDetail
-        document={document} without={["tree"]}
+        document={document} without={["tree"]} own={(row) => ({ publish: () => setAsking({ what: "publish", flow: row }) })}
         tools={(row) => (
           <>
             <FlowDownload document={document} id={row.id} />
-            <Button icon={<ExperimentOutlined />} onClick={() => setTrying(row)}>{t("flow.try")}</Button>
-            {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setComparing(row)}>{methodOf(document, "compare")!.label}</Button>}
-            {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setMigrating(row)}>{methodOf(document, "previewMigration")!.label}</Button>}
+            {Number(row.publishedVersion) > 0 && methodOf(document, "compare") && <Button onClick={() => setAsking({ what: "compare", flow: row })}>{methodOf(document, "compare")!.label}</Button>}
+            {Number(row.publishedVersion) > 1 && methodOf(document, "previewMigration") && <Button onClick={() => setAsking({ what: "migrate", flow: row })}>{methodOf(document, "previewMigration")!.label}</Button>}
           </>
         )}
-        more={(row) => (
-          <>
-            <section className="card">
-              <h2>{fieldOf(document, "tree")?.label}</h2>
-              <FlowOutline node={row.tree as FlowNode} />
-            </section>
-            <Versions document={document} id={row.id} />
-          </>
-        )}
+        more={(row) => <Drawn document={document} row={row} />}
       />
-      {trying && <TryFlowDialog document={document} flow={trying} onClose={() => setTrying(undefined)} />}
-      {comparing && <CompareFlowDialog document={document} flow={comparing} onClose={() => setComparing(undefined)} />}
-      {migrating && <MigrateFlowDialog document={document} flow={migrating} onClose={() => setMigrating(undefined)} />}
+      {asking?.what === "publish" && (
+        <DocumentTypeContext value={String(asking.flow.documentType)}>
+          <PublishDialog document={document} flow={asking.flow} onClose={close} onDone={close} />
+        </DocumentTypeContext>
+      )}
+      {asking?.what === "compare" && <CompareFlowDialog document={document} flow={asking.flow} onClose={close} />}
+      {asking?.what === "migrate" && <MigrateFlowDialog document={document} flow={asking.flow} onClose={close} />}
     </>
   );
 }
 
-function Versions({ document, id }: { document: DocumentMeta; id: string }) {
+function Drawn({ document, row }: { document: DocumentMeta; row: Row }) {
   const { t } = useTranslation();
-  const { data } = useVerb<{ versions: Version[] }>(document, "listVersions", id);
-  if (!data || data.versions.length === 0) return null;
+  const go = useGo();
+  const content = row as unknown as Content;
+  const versions = useVersions(document, row.id);
   return (
-    <section className="card">
-      <h2>{t("flow.versions")}</h2>
-      <Collapse
-        size="small"
-        items={data.versions.map(({ version, tree, publishedById, publishTime, note, runningCases }) => ({
-          key: String(version),
-          label: <span>{t("flow.version", { version })} · {timeText(publishTime)} · <Reference document="identity.employee" id={publishedById} plain /> · {t("flow.running", { count: runningCases })} {note}</span>,
-          children: <><FlowDownload document={document} id={id} version={version} size="small" /><FlowOutline node={tree} /></>,
-        }))}
-      />
-    </section>
+    <DocumentTypeContext value={String(row.documentType)}>
+      <section className="card">
+        <h2>{fieldOf(document, "tree")?.label}</h2>
+        {content.tree && <FlowTree tree={content.tree} />}
+      </section>
+      {versions.length > 0 && (
+        <section className="card" aria-label={t("flow.versions")}>
+          <h2>{t("flow.versions")}</h2>
+          <Versions document={document} versions={versions} draft={content} tools={({ version }) => <FlowDownload document={document} id={row.id} version={version} size="small" />} onRestore={({ version }) => go(`${routeOf(document, row.id)}/edit?restore=${version}`)} />
+        </section>
+      )}
+    </DocumentTypeContext>
   );
 }

@@ -9,7 +9,7 @@ import { useCan } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { methodOf, type DocumentMeta } from "@/contract/meta";
-import type { FlowProblem } from "../flowTree";
+import type { FlowProblem } from "@/flow/tree";
 
 interface Outcome {
   flowDefinitionId: string;

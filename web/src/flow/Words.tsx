@@ -1,0 +1,108 @@
+import { Fragment, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { group } from "@/contract/decimal";
+import { Reference } from "@/documents/Reference";
+import { isGroup, readCondition, type Comparison, type Group, type Literal } from "./condition";
+import { fieldNamed, operatorText, useConditionFields, useNamed, type ConditionField } from "./fields";
+import { choiceText, kindOf, piecesOf, ruleKindOf, type Part } from "./kinds";
+import type { FlowNode, FlowRule } from "./tree";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+/** The name behind a code. */
+export function Named({ document, by, value }: { document: string; by?: "code" | "name"; value: string }) {
+  const options = useNamed(document, by, !UUID.test(value));
+  if (UUID.test(value)) return <Reference document={document} id={value} plain />;
+  return <>{options.find((one) => one.value === value)?.label ?? value}</>;
+}
+
+/** A value of a node or a rule in words. */
+export function PartText({ part, value }: { part: Part; value: unknown }) {
+  const { t } = useTranslation();
+  const fields = useConditionFields();
+  if (part.input === "choice") return <>{choiceText(t, part, value)}</>;
+  if (part.input === "rules") return <RulesText rules={Array.isArray(value) ? (value as FlowRule[]) : []} />;
+  if (value === undefined || value === null || value === "") return <>{part.empty?.(t) ?? "…"}</>;
+  const text = String(value);
+  switch (part.input) {
+    case "employee":
+      return <Reference document="identity.employee" id={text} plain />;
+    case "department":
+      return <Reference document="identity.department" id={text} plain />;
+    case "code":
+      return <Named document={part.document!} value={text} />;
+    case "fact":
+      return <>{fieldNamed(fields, `facts.${text}`).label}</>;
+    default:
+      return <>{text}{part.suffix}</>;
+  }
+}
+
+export function RuleText({ rule }: { rule: FlowRule }) {
+  const { t } = useTranslation();
+  const kind = ruleKindOf(rule);
+  if (!kind) return <code>{String(rule.kind ?? JSON.stringify(rule))}</code>;
+  return (
+    <>
+      {piecesOf(t, kind).map((piece, at) => <Fragment key={at}>{typeof piece === "string" ? piece : <PartText part={piece} value={rule[piece.key]} />}</Fragment>)}
+      {rule.veto === true && ` (${t("timeline.veto")})`}
+    </>
+  );
+}
+
+function RulesText({ rules }: { rules: FlowRule[] }) {
+  const { t } = useTranslation();
+  return <>{rules.map((rule, at) => <Fragment key={at}>{at > 0 && t("flow.andAlso")}<RuleText rule={rule} /></Fragment>)}</>;
+}
+
+/** Who is asked at a node and how they decide, as one sentence. */
+export function NodeText({ node }: { node: FlowNode }) {
+  const { t } = useTranslation();
+  const kind = kindOf(node);
+  if (!kind?.parts.some(({ input }) => input === "rules")) return null;
+  const rules = Array.isArray(node.approvers) ? node.approvers : [];
+  if (rules.length === 0) return <>{t("flow.nobodyYet")}</>;
+  return <><RulesText rules={rules} />{kind.how && <>{t("flow.comma")}{kind.how(t, node)}</>}</>;
+}
+
+/** A condition in words; what says more than comparisons is shown as it is written. */
+export function ConditionWords({ text }: { text: string }) {
+  const fields = useConditionFields();
+  const read = readCondition(text);
+  return read && read.members.length > 0 ? <GroupWords group={read} fields={fields} /> : <code>{text}</code>;
+}
+
+function GroupWords({ group: { join, members }, fields }: { group: Group; fields: ConditionField[] }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      {members.map((one, at) => (
+        <Fragment key={at}>
+          {at > 0 && ` ${join === "and" ? t("flow.and") : t("flow.or")} `}
+          {isGroup(one) ? <>(<GroupWords group={one} fields={fields} />)</> : <ComparisonWords comparison={one} fields={fields} />}
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
+function ComparisonWords({ comparison: { field: name, operator, values }, fields }: { comparison: Comparison; fields: ConditionField[] }) {
+  const { t } = useTranslation();
+  const field = fieldNamed(fields, name, operator, values[0]);
+  return (
+    <>
+      {field.label} {operatorText(t, operator, field.type)}{" "}
+      {values.map((value, at) => <Fragment key={at}>{at > 0 && t("list.comma")}<LiteralText field={field} value={value} /></Fragment>)}
+    </>
+  );
+}
+
+function LiteralText({ field, value: { type, text } }: { field: ConditionField; value: Literal }): ReactNode {
+  const { t } = useTranslation();
+  if (type === "bool") return text === "true" ? t("value.yes") : t("value.no");
+  if (type === "number") return group(text, 0, 6);
+  const option = field.options?.find(({ value }) => value === text);
+  if (option) return option.label;
+  if (field.document) return field.by === "id" ? <Reference document={field.document} id={text} plain /> : <Named document={field.document} by={field.by} value={text} />;
+  return text || "…";
+}
