@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
-from google.api import httpbody_pb2
 from google.protobuf import json_format, timestamp_pb2
 
-from chassis import canonical, contract, ids, mapping
+from chassis import canonical, contract, ids, mapping, paper
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
@@ -150,7 +149,7 @@ class PurchaseOrders:
         await forget_prices(call, order)
         return call.announce(pb.PurchaseOrderCancelled, order)
 
-    async def PrintPurchaseOrder(self, request: pb.PrintPurchaseOrderRequest, call: Call) -> httpbody_pb2.HttpBody:
+    async def PrintPurchaseOrder(self, request: pb.PrintPurchaseOrderRequest, call: Call) -> paper.Sheet:
         order = await call.load(PurchaseOrder, request.id)
         supplier = await _supplier(order, call)
         buyer = call.organisation.people.get(order.buyer_id) if order.buyer_id else None
@@ -168,8 +167,7 @@ class PurchaseOrders:
             },
             printed_on=call.today(),
         )
-        name = f"{order.number or 'draft'}.pdf"
-        return httpbody_pb2.HttpBody(content_type=f'application/pdf; name="{name}"', data=await pdf.print_order(page))
+        return paper.Sheet(f"{order.number or 'draft'}.pdf", pdf.page_html(page))
 
     async def ListLinksPurchaseOrder(
         self, request: pb.ListLinksPurchaseOrderRequest, call: Call

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from chassis import ids
-from chassis.testing import COMPANY, refused, stable
+from chassis import ids, paper
+from chassis.testing import COMPANY, eventually, refused, stable
 from heyi.approval.v1 import cases_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from procurement.tests.factories import YARD, Shop, approved
@@ -453,13 +454,24 @@ async def test_a_cancelled_orders_price_is_not_the_last_price(shop: Shop) -> Non
     assert (draft.lines[0].last_unit_price, draft.lines[0].unit_price) == ("", "")
 
 
-async def test_the_order_is_printed_in_chinese(shop: Shop, monkeypatch) -> None:
-    monkeypatch.setattr("chassis.paper.SECONDS", 60)  # what is printed is asked here, not how soon
+async def test_the_order_is_printed_in_chinese_while_no_transaction_waits(
+    shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper, "SECONDS", 60)  # what is printed is asked here, not how soon
     order = await shop.released(
         {"item_id": shop.bearing, "quantity": "100"}, {"description": "<b>&运费", "quantity": "1", "unit_price": "50"}
     )
 
-    printed = await shop.buyer.PrintPurchaseOrder(id=order.id)
+    async def transaction_is_over() -> None:
+        assert statements
+        assert service.runtime.engine.pool.checkedout() == 0
+
+    with service.statements() as statements:
+        async with paper.AT_ONCE, paper.AT_ONCE:  # others print
+            printing = asyncio.create_task(shop.buyer.PrintPurchaseOrder(id=order.id))
+            await eventually(transaction_is_over)
+            assert not printing.done()
+    printed = await printing
 
     assert printed.content_type == f'application/pdf; name="{order.number}.pdf"'
     assert printed.data.startswith(b"%PDF-")
