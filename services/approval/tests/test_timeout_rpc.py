@@ -207,6 +207,20 @@ async def test_a_suspended_case_keeps_what_is_left(office):
     assert waiting(await office.case()) == ids_of("boss")
 
 
+async def test_statements_do_not_grow_with_the_turns_that_stand_still(office):
+    people, counts = ("head", "boss", "buyer", "finance_head", "colleague"), []
+    for many in (1, 5):
+        await office.flow(sequence(timed("remind", *people[:many])), f"F{many}", condition=f"amount == {many}")
+        case = await office.submit(str(many), amount=str(many))
+        with office.service.statements() as statements:
+            await office.admin.SuspendCase(id=case.id, reason="wait")
+            await office.admin.ResumeCase(id=case.id)
+        counts.append(len(statements))
+        tasks = (await office.case(str(many))).tasks
+        assert [task.HasField("due_time") for task in tasks] == [True] * many
+    assert counts[0] == counts[1]
+
+
 async def test_a_jump_drops_the_times_of_what_it_leaves(office):
     await office.flow(sequence(timed("reject"), delay("pause", days=2), approve("second", "boss")))
     case = await office.submit()
