@@ -282,6 +282,42 @@ async def test_a_trigger_tells_others_once_with_its_topic(office):
     assert event.case.document_type == REQUISITION
 
 
+GONE = {"when_empty": "person", "employee_id": str(stable("requester"))}
+
+
+async def test_a_retry_goes_on_behind_what_was_waited_for_and_told(office):
+    told = {"id": "tell", "kind": "trigger", "name": "T", "topic": "told"}
+    await office.flow(sequence(told, delay("pause", hours=1), approve("first", "boss", **GONE)))
+    office.service.change_person("boss", active=False)
+    await office.submit()
+    assert await later(office, hours=1) == 1
+    case = await office.case()
+    assert (state(case), case.park_reason) == ("PARKED", "CASE_NO_APPROVER")
+
+    office.service.change_person("boss", active=True)
+    await office.admin.RetryCase(id=case.id)
+
+    case = await office.case()
+    assert (waiting(case), list(case.delays)) == (ids_of("boss"), [])
+    assert len(await office.service.events("triggered")) == 1
+
+
+async def test_a_retry_beside_a_node_that_waits_leaves_its_time(office):
+    lanes = parallel("both", branch("a", delay("pause", hours=2)), branch("b", approve("first", "boss", **GONE)))
+    await office.flow(sequence(lanes, approve("second", HEAD)))
+    office.service.change_person("boss", active=False)
+    await office.submit()
+    await later(office, hours=1)
+    office.service.change_person("boss", active=True)
+    case = await office.case()
+    assert state(case) == "PARKED"
+
+    await office.admin.RetryCase(id=case.id)
+
+    assert waiting(await office.case()) == ids_of("boss")
+    assert await later(office, hours=1) == 1
+
+
 async def test_the_inbox_has_the_overdue_first_and_finds_them(office):
     flows = {"slow": timed("remind", hours=100), "quick": timed("remind"), "calm": approve("first", HEAD)}
     for number, (name, node) in enumerate(flows.items(), 1):
