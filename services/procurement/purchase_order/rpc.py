@@ -15,6 +15,7 @@ from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
+from procurement import choices
 from procurement.copies import unit_names
 from procurement.market import Market
 from procurement.print import pdf
@@ -115,6 +116,8 @@ class PurchaseOrders:
             await orderable(call, order.supplier_id)
         after = rules.amount_after(order, change)
         if not rules.needs_agreement(before=order.agreed_amount, after=after, rate=order.exchange_rate or Decimal(1)):
+            unasked = common_pb2.ApprovalRequest(document_type=TYPE, choices=request.choices)
+            refuse(choices.faults(unasked, {}, call.organisation.people))
             await take_effect(order, change, call, changed_by=call.actor.person, asked=False)
             return call.announce(pb.PurchaseOrderChanged, order)
         asked = pb.PurchaseOrderChange()
@@ -127,6 +130,8 @@ class PurchaseOrders:
         order.submission += 1
         order.content_hash = hash_of(order, call)
         approval = approval_request(order, after, call)
+        approval.choices.extend(request.choices)
+        await choices.check(approval, call)
         return call.announce(pb.PurchaseOrderChangeSubmitted, order, approval=approval)
 
     async def ClosePurchaseOrder(self, request: pb.ClosePurchaseOrderRequest, call: Call) -> PurchaseOrder:

@@ -11,7 +11,6 @@ export interface ApprovalStep {
   reason: string;
   reasonFacts: Record<string, string>;
   path: string;
-  needsChoice: boolean;
 }
 
 /** A text of a flow, by language. */
