@@ -128,13 +128,15 @@ async def window(
 
     async def open_window(
         who: str | None, *, locale: str = "zh-CN", size: tuple[int, int] = DESKTOP, dark: bool = False,
-        bypass_csp: bool = False, password: str = DEMO_PASSWORD,
+        bypass_csp: bool = False, password: str = DEMO_PASSWORD, new_device: bool = False,
     ) -> Window:  # fmt: skip
         context = await browser.new_context(
             locale=locale, viewport={"width": size[0], "height": size[1]}, bypass_csp=bypass_csp,
             color_scheme="dark" if dark else "light", has_touch=size == PHONE,
         )  # fmt: skip
         context.set_default_timeout(10_000)
+        if not new_device:  # a language was chosen on it before: else the person's own is taken
+            await context.add_init_script(f"if (origin !== 'null') localStorage['heyi.locale'] ??= '{locale}'")
         made = Window(await context.new_page(), context, instance.url, locale)
         opened.append(made)
         username = people.get(who, who) if who is not None else None

@@ -33,6 +33,14 @@ async def test_browser_states_nothing_found_no_right_no_such_page(window: Any, d
     await expect(screen.panel(screen.t("portal.mine"))).to_be_visible()
 
 
+async def test_browser_states_a_new_device_speaks_the_language_of_the_person(window: Any) -> None:
+    """Until somebody chooses another one there."""
+    mine = await window("requester", locale="en", new_device=True)
+    await expect(mine.page.locator("html[lang='zh-CN']")).to_be_attached()
+    await mine.page.reload()
+    await expect(mine.page.locator("html[lang='zh-CN']")).to_be_attached()
+
+
 async def test_browser_states_two_windows_change_the_same_field(window: Any, door: Any) -> None:
     """The slower one loses nothing: the field is shown twice and chosen by hand."""
     draft = await written(door, title_of("劳保手套"), {"item": "2002-0004", "quantity": "10"})

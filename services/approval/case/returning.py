@@ -53,11 +53,13 @@ async def lead_back(call: Call, case: Case, task: Task, node_id: str, text: str,
     gone = [visit.id for visit in left if visit.id]
 
     advance(task, "return")
+    author_id = call.actor.employee_id
     task.done_time, task.opinion_text = call.now(), text
-    me = conduct.name_of(call, task.assignee_id)
+    task.decided_by_id = author_id if author_id != task.assignee_id else None
+    me = conduct.name_of(call, author_id)
     facts = {"name": me, "node": target.name}
     conduct.say(
-        call, case, "RETURN", author_id=task.assignee_id, text=text, task=task,
+        call, case, "RETURN", author_id=author_id, text=text, task=task,
         target_name=target.name, straight_back=straight_back,
     )  # fmt: skip
     await conduct.cancel(call, Task.visit_id.in_(gone), Task.id != task.id, because="task.returned_to", facts=facts)

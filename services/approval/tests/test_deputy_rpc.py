@@ -242,3 +242,18 @@ async def test_delegating_costs_the_same_however_many_turns(office, size):
     with office.service.statements() as following:
         await deputies.once(office.service.runtime)
     assert [len(opening), len(following)] == [5, 5]
+
+
+async def test_a_delegate_s_return_to_a_node_before_bears_both_names(office):
+    delegating(office, "head>colleague")
+    await office.flow(sequence(approve("a", "buyer"), approve("b", "head")))
+    await office.submit()
+    await office.decide("buyer")
+    (task,) = await office.todo("colleague")
+
+    caller = office.service.as_("colleague")
+    await caller.ReturnTask(id=task.id, content_hash=HASH, text="数量不对", node_id="a", afterwards=1)
+
+    case = await office.case()
+    assert waiting(case) == ids_of("buyer")
+    assert said(case)[-1] == ("RETURN", str(stable("colleague")), str(stable("head")))

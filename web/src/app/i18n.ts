@@ -26,9 +26,14 @@ async function catalog(locale: Locale): Promise<Record<string, string>> {
   return (locale === "en" ? await import("@/locales/en.json") : await import("@/locales/zh-CN.json")).default;
 }
 
+/** Change the language; on this device it stays so. */
 export async function speak(locale: Locale): Promise<void> {
-  context.locale = locale;
   localStorage.setItem(STORED, locale);
+  await use(locale);
+}
+
+async function use(locale: Locale): Promise<void> {
+  context.locale = locale;
   document.documentElement.lang = locale;
   dayjs.locale(locale === "en" ? "en" : "zh-cn");
   i18n.addResourceBundle(locale, "translation", await catalog(locale), true, true);
@@ -40,5 +45,6 @@ export async function startLanguage(): Promise<void> {
     lng: storedLocale(), resources: {}, keySeparator: false, nsSeparator: false, interpolation: { escapeValue: false },
     fallbackLng: false, react: { useSuspense: false },
   });
-  await speak(storedLocale());
+  // not kept: on a device that nobody chose a language on, the person's own is taken once they are known
+  await use(storedLocale());
 }
