@@ -39,7 +39,7 @@ _ERROR = {
                 "message": {"type": "string", "description": "A sentence in the caller's language"},
                 "details": {
                     "type": "array",
-                    "description": "google.rpc.ErrorInfo (reason, facts), BadRequest, heyi Violations (the facts of each field), LocalizedMessage, RequestInfo",
+                    "description": "google.rpc.ErrorInfo (reason, facts), BadRequest, LocalizedMessage, RequestInfo; Violations",
                     "items": {"type": "object", "required": ["@type"], "properties": {"@type": _STRING}},
                 },
             },

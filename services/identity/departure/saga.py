@@ -74,7 +74,7 @@ async def hand_over(runtime: Runtime) -> None:
 
 
 async def once(runtime: Runtime, waits: dict[uuid.UUID, Wait]) -> None:
-    """Begin what is due and carry on what is under way, each by itself; `waits` are those that could not, by their ids."""
+    """Begin what is due and carry on what is under way, each by itself; `waits`: those that could not, by their ids."""
     today = runtime.rights().organisation.today
     names = ("id", "company_id", "state", "last_day_date", "employee_id", "run_time", "blocked_by")
     wanted = sa.select(*(getattr(Departure, name) for name in names))
