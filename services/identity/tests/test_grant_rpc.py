@@ -12,7 +12,6 @@ from chassis.testing import COMPANY, OTHER_COMPANY, Bench, refused, stable
 from identity.tests import factories as make
 
 
-
 async def rights(house: Bench) -> Rights:
     """What everybody would believe now."""
     return Rights(Organisation.of(await house.as_service("gateway").GetAuthorization(), house.clock))
