@@ -154,7 +154,7 @@ async def test_a_grant_past_its_last_day_is_gone(office: Bench, admin: Any) -> N
     assert await progress.once(office.runtime) == 0
     office.clock.set("2026-11-24T00:00:00+08:00")
     assert await progress.once(office.runtime) == 1
-    assert state((await lines(admin))["Colleague"]) == "GONE"
+    assert state((await lines(office.as_("admin")))["Colleague"]) == "GONE"
 
 
 async def test_lines_of_a_disabled_reviewer_go_to_the_next(office: Bench, admin: Any) -> None:

@@ -26,8 +26,12 @@ def upgrade() -> None:
         sa.Column("search", postgresql.TSVECTOR(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_access_review_company_id")),
         sa.ForeignKeyConstraint(["department_id"], ["department.id"], name=op.f("fk_access_review_department_id")),
@@ -74,22 +78,34 @@ def upgrade() -> None:
         sa.Column("search", postgresql.TSVECTOR(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint("owner_id <> employee_id", name=op.f("ck_access_review_line_not_own_rights")),
-        sa.ForeignKeyConstraint(["access_review_id"], ["access_review.id"], name=op.f("fk_access_review_line_access_review_id")),
+        sa.ForeignKeyConstraint(
+            ["access_review_id"], ["access_review.id"], name=op.f("fk_access_review_line_access_review_id")
+        ),
         sa.ForeignKeyConstraint(["company_id"], ["company.id"], name=op.f("fk_access_review_line_company_id")),
         sa.ForeignKeyConstraint(["department_id"], ["department.id"], name=op.f("fk_access_review_line_department_id")),
         sa.ForeignKeyConstraint(["employee_id"], ["employee.id"], name=op.f("fk_access_review_line_employee_id")),
-        sa.ForeignKeyConstraint(["grant_company_id"], ["company.id"], name=op.f("fk_access_review_line_grant_company_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_company_id"], ["company.id"], name=op.f("fk_access_review_line_grant_company_id")
+        ),
         sa.ForeignKeyConstraint(["grant_id"], ["role_grant.id"], name=op.f("fk_access_review_line_grant_id")),
         sa.ForeignKeyConstraint(["owner_id"], ["employee.id"], name=op.f("fk_access_review_line_owner_id")),
         sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_access_review_line_role_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_review_line")),
-        sa.UniqueConstraint("access_review_id", "grant_id", name=op.f("uq_access_review_line_access_review_id_grant_id")),
+        sa.UniqueConstraint(
+            "access_review_id", "grant_id", name=op.f("uq_access_review_line_access_review_id_grant_id")
+        ),
     )
-    op.create_index(op.f("ix_access_review_line_access_review_id"), "access_review_line", ["access_review_id"], unique=False)
+    op.create_index(
+        op.f("ix_access_review_line_access_review_id"), "access_review_line", ["access_review_id"], unique=False
+    )
     op.create_index(op.f("ix_access_review_line_company_id"), "access_review_line", ["company_id"], unique=False)
     op.create_index(op.f("ix_access_review_line_created_at"), "access_review_line", ["created_at"], unique=False)
     op.create_index(op.f("ix_access_review_line_department_id"), "access_review_line", ["department_id"], unique=False)
@@ -101,7 +117,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_access_review_line_role_name"), "access_review_line", ["role_name"], unique=False)
     op.create_index(op.f("ix_access_review_line_since_time"), "access_review_line", ["since_time"], unique=False)
     op.create_index(op.f("ix_access_review_line_state"), "access_review_line", ["state"], unique=False)
-    op.create_index("ix_access_review_line_search", "access_review_line", ["search"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "ix_access_review_line_search", "access_review_line", ["search"], unique=False, postgresql_using="gin"
+    )
     op.create_index(
         "ix_access_review_line_waiting",
         "access_review_line",
