@@ -303,3 +303,16 @@ export interface DutyViolation {
   second: DutyHolding;
   sinceTime: string;
 }
+
+export interface RoleTemplate {
+  code: string;
+  name: string;
+  description: string;
+  permissions: string[];
+  roleId: string;
+}
+
+export interface AccessReview extends Row {
+  title: string;
+  dueDate: string;
+}
