@@ -79,12 +79,17 @@ async def once(runtime: Runtime) -> None:
 
 
 async def begin(call: Call, departure: Departure) -> None:
-    """Cut the employee off, in one transaction with the beginning. The caller raised the epoch."""
+    """Cut the employee off and revoke the delegations, in one transaction with the beginning. The caller raised the
+    epoch.
+    """
     advance(departure, "run")
     departure.run_time = call.now()
     departure.steps = [DepartureStep(line_number=n, kind=kind, state="WAITING", count=0, what="", evidence="")
                        for n, kind in enumerate(rules.KINDS, 1)]  # fmt: skip
-    await _cut_off(call, departure, _steps(departure)["CUT_OFF"])
+    steps = _steps(departure)
+    await _cut_off(call, departure, steps["CUT_OFF"])
+    # here and not in the first pass: the calendar ends delegations of whoever is disabled, and that proves nothing
+    await _delegations(call, departure, steps["DELEGATIONS"])
     call.announce(departures_pb2.DepartureUpdated, departure)
 
 

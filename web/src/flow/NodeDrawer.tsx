@@ -21,7 +21,7 @@ export function NodeDrawer({ standing, problems, onChange, onClose, onClosed }: 
   const { t } = useTranslation();
   return (
     <Drawer
-      open={standing !== undefined} title={t("flow.node")} placement="right" size={460} mask={false} onClose={onClose} destroyOnHidden closable={{ "aria-label": t("action.close") }}
+      open={standing !== undefined} title={t("flow.node")} placement="right" size={460} mask={false} onClose={onClose} destroyOnHidden focusable={{ focusTriggerAfterClose: false }} closable={{ "aria-label": t("action.close") }}
       afterOpenChange={(open) => !open && onClosed()} className="flow-drawer"
     >
       {standing && (
