@@ -134,6 +134,8 @@ def _names(node: Any, words: Words) -> Iterator[tuple[str, str]]:
             )
             if name != value:
                 yield value, name
+        elif key == "employee_ids" and isinstance(value, list):
+            yield from ((who, words.person(who)) for who in value if words.person(who) != who)
         else:
             yield from _names(value, words)
 

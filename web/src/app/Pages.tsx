@@ -33,11 +33,14 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
   "identity.employee": { detail: lazy(() => import("@/pages/EmployeePage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
-  "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
+  "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
+  "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 
 const Portal = lazy(() => import("@/pages/Portal"));
 const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
+const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
+const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
@@ -47,6 +50,8 @@ export function Pages() {
     <Suspense fallback={<Skeleton active className="page late" />}>
       <Routes>
         <Route path="/" element={<Portal />} />
+        <Route path="/approval/statistics" element={<ApprovalStatistics />} />
+        <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
         <Route path="/platform/traces" element={<Traces />} />
