@@ -46,7 +46,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const wide = Grid.useBreakpoint().lg ?? true;
   const { id } = useParams();
   const [params, setParams] = useSearchParams();
-  const [chosen, setChosen] = useState<string[]>([]);
+  const [chosen, setChosen] = useState<Task[]>([]);
   const tab = TABS.find((known) => known === params.get("tab")) ?? "open";
   const search = params.get("q") ?? "";
   const requested = tab === "requested";
@@ -60,7 +60,8 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const waiting = shown.isLoading || (shown.isPlaceholderData && settled !== tab);
   const rows = waiting ? [] : (shown.data?.pages.flatMap((page) => page.rows) ?? []);
   const tasks = requested ? [] : (rows as Task[]);
-  const picked = tasks.filter((task) => chosen.includes(task.id));
+  // What was decided leaves the list, and stays chosen until its result was read.
+  const picked = chosen.map((one) => tasks.find(({ id: key }) => key === one.id) ?? one);
   const first = !id && wide && tasks[0] ? tasks[0].id : undefined;
   const current = requested ? undefined : (id ?? first);
   const waits = tab === "open" || tab === "for";
@@ -106,8 +107,8 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
           <li key={task.id} className={waits ? "choosable" : undefined}>
             {waits && (
               <Checkbox
-                aria-label={t("list.selectRow", { name: task.title || task.documentNumber })} checked={chosen.includes(task.id)}
-                onChange={({ target }) => setChosen(target.checked ? [...chosen, task.id] : chosen.filter((one) => one !== task.id))}
+                aria-label={t("list.selectRow", { name: task.title || task.documentNumber })} checked={chosen.some((one) => one.id === task.id)}
+                onChange={({ target }) => setChosen(target.checked ? [...chosen, task] : chosen.filter((one) => one.id !== task.id))}
               />
             )}
             <TaskCard task={task} here={task.id === current} query={here} />
