@@ -166,10 +166,12 @@ class Call:
         ways: Sequence[Any] = (),
         scope: bool = True,
         default_order: str = "",
+        also: Sequence[Any] = (),
     ) -> Any:
         """One page of a list, as the request's filter, order and search say. One statement; one more to summarize.
 
         Rows for which every condition of `where` holds and, without a scope, one of `ways`, each of which has an index.
+        A search finds rows that hold its words, or for which one condition of `also` holds.
         """
         assert self.method is not None
         plan = mapping.plan_for(model)
@@ -179,7 +181,7 @@ class Call:
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
-            conditions.append(condition)
+            conditions.append(sa.or_(condition, *also))
         default = default_order or contract.load().document_of(model.__message__).default_order
         wanted = frozenset(self.fields.split(",")) if self.fields else None
         order, rows_of = _rows_of(model, wanted, request.order_by, default)

@@ -232,6 +232,22 @@ class Organisation:
             if person.post_id == post_id and person.company_id == company_id
         )
 
+    def named(self, words: str) -> list[uuid.UUID]:
+        """Employees, also former ones, whose name holds the words, whose sign-in name begins with them, or with this
+        code; nobody without words.
+        """
+        wanted = words.strip().casefold()
+        return [
+            person.employee_id
+            for person in self.people.values()
+            if wanted
+            and (
+                wanted in person.name.casefold()
+                or person.username.casefold().startswith(wanted)
+                or person.code.casefold() == wanted
+            )
+        ]
+
     def is_active(self, employee_id: uuid.UUID) -> bool:
         """Whether somebody is there and may act."""
         return (person := self.people.get(employee_id)) is not None and person.active

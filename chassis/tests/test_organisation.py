@@ -124,3 +124,22 @@ def test_holders_of_a_role_hold_it_in_the_company_and_today():
 def test_holders_of_a_post_work_in_the_company():
     assert organisation().holders_of_post(BUYER, A) == [BOSS, HEAD, CLERK]
     assert organisation().holders_of_post(BUYER, B) == [OTHER]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("佳", [CLERK]),
+        ("沈佳怡 ", [CLERK]),
+        ("Shen", [CLERK]),
+        ("jia", []),
+        (str(HEAD.int), [HEAD]),
+        (str(HEAD.int)[:-1], []),
+        ("n", [BOSS, HEAD, GONE, OTHER, FIRST]),
+        ("  ", []),
+    ],
+)
+def test_people_are_found_by_name_sign_in_name_or_code(words, found):
+    message = answer()
+    message.people[2].name, message.people[2].username = "沈佳怡", "shenjiayi"
+    assert organisation(message).named(words) == found

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, migration, preview, steering, timing
+from approval.case import conduct, migration, preview, statistics, steering, timing
 from approval.case.arrival import case_of
 from approval.case.drawing import drawing_of
 from approval.case.model import Case
@@ -66,7 +66,11 @@ class Cases:
         return await drawing_of(call, await find(call, request.id))
 
     async def ListCases(self, request: Any, call: Call) -> Any:
-        return await call.page(Case, request, where=[visible(call)], scope=False)
+        also = asked_by(call, Case, request.search)
+        return await call.page(Case, request, where=[visible(call)], scope=False, also=also)
+
+    async def AnalyzeCases(self, request: Any, call: Call) -> Any:
+        return await statistics.analyze(call, request)
 
     async def BatchGetCases(self, request: Any, call: Call) -> Any:
         return await call.batch(Case, await only(call, Case, request, visible(call)), scope=False)
@@ -118,6 +122,12 @@ class Cases:
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:
         return await preview.simulate(call, case_of(request.approval))
+
+
+def asked_by(call: Call, model: Any, words: str) -> list[Any]:
+    """Rows whose requester is called by the words of a search, beside those that hold them."""
+    people = call.organisation.named(words)
+    return [model.requester_id.in_(people)] if people else []
 
 
 async def only(call: Call, model: Any, request: Any, condition: Any) -> Any:

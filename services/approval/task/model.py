@@ -88,4 +88,6 @@ Index("ix_task_delegated", Task.delegate_id, Task.due_time, Task.open_time, Task
 Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
 Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))
+Index("ix_task_done", Task.assignee_id, Task.done_time, Task.id)
+Index("ix_task_opened", Task.company_id, Task.open_time, Task.id)
 Index("ix_task_due", Task.assignee_id, Task.due_time, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")

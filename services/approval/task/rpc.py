@@ -1,4 +1,6 @@
-"""Serves heyi.approval.v1.Tasks: the caller's own turns, whatever the company."""
+"""Serves heyi.approval.v1.Tasks: the caller's own turns, whatever the company; those of everybody in a list alone, for
+who looks after approvals.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf import json_format
 
-from approval.case import conduct, handing, returning, working
+from approval.case import conduct, handing, returning, statistics, working
 from approval.case.model import Case
-from approval.case.rpc import key_of, offer_taking_back, only, people_of, visible
+from approval.case.rpc import asked_by, key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
 from approval.engine import deputies
 from approval.task.model import Task
@@ -42,7 +44,16 @@ class Tasks:
         return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
-        return await call.page(Task, request, ways=mine(call), scope=False)
+        where = [statistics.overdue(call)] if request.overdue else []
+        if request.flow_definition_id:
+            where.append(statistics.of_flow(request.flow_definition_id))
+        if request.node_id:
+            where.append(Task.node_id == request.node_id)
+        if request.everybody:
+            where += statistics.turns_within_reach(call)
+        ways = [] if request.everybody else mine(call)
+        also = asked_by(call, Task, request.search)
+        return await call.page(Task, request, where=where, ways=ways, scope=False, also=also)
 
     async def BatchGetTasks(self, request: Any, call: Call) -> Any:
         return await call.batch(Task, await only(call, Task, request, sa.or_(*mine(call))), scope=False)

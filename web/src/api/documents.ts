@@ -73,9 +73,9 @@ export function documentKey(document: DocumentMeta, id: string) {
   return [document.key, "get", context.company, id];
 }
 
-export function fetchDocument<T extends Row>(document: DocumentMeta, id: string, signal?: AbortSignal): Promise<T> {
+export function fetchDocument<T extends Row>(document: DocumentMeta, id: string, options: { signal?: AbortSignal; company?: string } = {}): Promise<T> {
   const get = document.methods.get;
-  return call<T>("GET", get ? fillPath(get.path, { id }) : `${document.path}/${id}`, { signal });
+  return call<T>("GET", get ? fillPath(get.path, { id }) : `${document.path}/${id}`, options);
 }
 
 /** `again`: after how many ms a record that is on its way is asked again; an event of it may have been missed. */
@@ -83,7 +83,7 @@ export function useDocument<T extends Row = Row>(document: DocumentMeta | undefi
   return useQuery<T>({
     refetchInterval: ({ state }) => (again && state.data ? again(state.data) : false),
     queryKey: document && id ? documentKey(document, id) : ["none"],
-    queryFn: ({ signal }) => fetchDocument<T>(document!, id!, signal),
+    queryFn: ({ signal }) => fetchDocument<T>(document!, id!, { signal }),
     enabled: Boolean(document && id),
   });
 }

@@ -10,6 +10,8 @@ export interface CallOptions {
   body?: unknown;
   query?: Query;
   signal?: AbortSignal;
+  /** Of a record that belongs to another company than the chosen one. */
+  company?: string;
 }
 
 /** Fill `{id}` or `{purchase_order.id}` in a path of the contract. */
@@ -31,7 +33,8 @@ async function send(verb: string, url: string, options: CallOptions): Promise<Re
   const unsafe = verb !== "GET";
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
   const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
-  if (context.company) headers["X-Company"] = context.company;
+  const company = options.company || context.company;
+  if (company) headers["X-Company"] = company;
   const key = unsafe ? keyFor(verb, url, body) : undefined;
   if (unsafe) headers["X-CSRF"] = "1";
   if (key) headers["Idempotency-Key"] = key;

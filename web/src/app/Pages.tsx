@@ -39,6 +39,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
 
 const Portal = lazy(() => import("@/pages/Portal"));
 const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
+const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
+const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
@@ -48,6 +50,8 @@ export function Pages() {
     <Suspense fallback={<Skeleton active className="page late" />}>
       <Routes>
         <Route path="/" element={<Portal />} />
+        <Route path="/approval/statistics" element={<ApprovalStatistics />} />
+        <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
         <Route path="/platform/traces" element={<Traces />} />

@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
+  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -66,6 +66,7 @@ export function usePlaces(): PlaceGroup[] {
   const can = useCan();
   const { t } = useTranslation();
   const parked = useHolds("platform.parked_event.list");
+  const statistics = useHolds("approval.case.analyze");
   const report = useHolds("platform.operations_report.get");
   const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
   const groups = meta.services.toSorted((a, b) => rank(a.name) - rank(b.name)).map(({ name, title }) => ({
@@ -76,6 +77,10 @@ export function usePlaces(): PlaceGroup[] {
       .toSorted((a, b) => rank(a.key) - rank(b.key))
       .map((document) => ({ key: document.key, to: document.route, title: document.plural, icon: iconOf(document.key) })),
   }));
+  if (statistics) {
+    const place = { key: "statistics", to: "/approval/statistics", title: t("statistics.title"), icon: <BarChartOutlined /> };
+    groups.find(({ key }) => key === "approval")?.places.push(place);
+  }
   const keeping = [
     ...(report ? [{ key: "operations", to: "/platform/operations", title: t("operations.title"), icon: <DashboardOutlined /> }] : []),
     ...(parked ? [{ key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> }] : []),

@@ -32,7 +32,7 @@ function quote(value: string): string {
 }
 
 /** A day of the reader's calendar as the instant it begins or ends. */
-function instant(day: string, end: boolean): string {
+export function instant(day: string, end: boolean): string {
   const date = new Date(`${day}T00:00:00`);
   if (end) date.setDate(date.getDate() + 1);
   return date.toISOString();

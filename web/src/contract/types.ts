@@ -11,7 +11,6 @@ export interface ApprovalStep {
   reason: string;
   reasonFacts: Record<string, string>;
   path: string;
-  needsChoice: boolean;
 }
 
 /** A text of a flow, by language. */
@@ -43,6 +42,7 @@ export interface ApprovalPreview {
 }
 
 export interface Task extends Row {
+  companyId: string;
   state: string;
   caseId: string;
   nodeId: string;
@@ -79,6 +79,33 @@ export interface Task extends Row {
   bySystem: boolean;
 }
 
+/** The turns of a flow, or of one of its nodes, within a period. */
+export interface TurnStatistics {
+  flowDefinitionId: string;
+  flowName: string;
+  nodeId: string;
+  nodeName: string;
+  turnCount: number;
+  decidedCount: number;
+  medianHours: string;
+  p90Hours: string;
+  returnedCount: number;
+  rejectedCount: number;
+  overdueCount: number;
+}
+
+/** Whose decision others wait for. */
+export interface PersonStatistics {
+  employeeId: string;
+  openCount: number;
+  overdueCount: number;
+  oldestTime: string;
+  requesterIds: string[];
+  requesterCount: number;
+  decidedCount: number;
+  medianHours: string;
+}
+
 export interface Opinion extends Row {
   authorId: string;
   kind: string;
@@ -103,6 +130,10 @@ export interface Case extends Row {
   flowName: string;
   flowVersion: number;
   requesterId: string;
+  amount: string;
+  currency: string;
+  updateTime: string;
+  decideTime: string | null;
   waitingOnIds: string[];
   waitingSinceTime: string | null;
   tasks: Task[];

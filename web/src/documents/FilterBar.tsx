@@ -50,7 +50,8 @@ export function FilterBar({ document, state }: { document: DocumentMeta; state: 
   );
 }
 
-function SearchBox({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+/** What is typed is asked for after a pause; `/` goes there. */
+export function SearchBox({ value, onChange }: { value: string; onChange: (text: string) => void }) {
   const { t } = useTranslation();
   const [text, setText] = useState(value);
   const box = useRef<InputRef>(null);

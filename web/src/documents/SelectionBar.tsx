@@ -22,8 +22,20 @@ interface Offer {
   able: Row[];
 }
 
+interface Props {
+  document: DocumentMeta;
+  rows: Row[];
+  onClear: () => void;
+  /** Only these actions. */
+  only?: string[];
+  /** Fields that nobody is asked for, since each record has its own. */
+  given?: string[];
+  /** What is sent of a record beside what is the same for all. */
+  give?: (row: Row) => Promise<Values>;
+}
+
 /** What can be done to all that are selected, and what cannot; each record has its own result. */
-export function SelectionBar({ document, rows, onClear }: { document: DocumentMeta; rows: Row[]; onClear: () => void }) {
+export function SelectionBar({ document, rows, onClear, only, given = [], give }: Props) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [asking, setAsking] = useState<Offer>();
@@ -33,7 +45,7 @@ export function SelectionBar({ document, rows, onClear }: { document: DocumentMe
   const counts = new Map<string, Offer>();
   for (const row of rows) {
     for (const action of offeredActions(document, row.allowedActions)) {
-      if (action.name === "update" || action.name === "copy") continue;
+      if (only ? !only.includes(action.name) : action.name === "update" || action.name === "copy") continue;
       const entry = counts.get(action.name) ?? { action, able: [] };
       entry.able.push(row);
       counts.set(action.name, entry);
@@ -50,7 +62,7 @@ export function SelectionBar({ document, rows, onClear }: { document: DocumentMe
         continue;
       }
       try {
-        await callMethod<Row>(action.method, row.id, { ...values, etag: row.etag });
+        await callMethod<Row>(action.method, row.id, { ...values, ...(await give?.(row)), etag: row.etag });
         results.push({ id: row.id, name, done: true, text: t("selection.done") });
       } catch (error) {
         results.push({ id: row.id, name, done: false, text: sentenceOf(error).title });
@@ -60,12 +72,13 @@ export function SelectionBar({ document, rows, onClear }: { document: DocumentMe
     setOutcomes(results);
     await client.invalidateQueries({ queryKey: [document.key] });
   };
+  const fieldsOf = ({ action }: Offer) => askedFields(action.method).filter(({ name }) => !given.includes(name));
   const start = (offer: Offer) => {
     setValues({});
-    if (offer.action.method.confirm || askedFields(offer.action.method).length > 0) setAsking(offer);
+    if (offer.action.method.confirm || fieldsOf(offer).length > 0) setAsking(offer);
     else void run(offer);
   };
-  const fields = asking ? askedFields(asking.action.method) : [];
+  const fields = asking ? fieldsOf(asking) : [];
   const missing = fields.some(({ name, required }) => required && !values[name]);
   return (
     <div className="selection-bar" role="region" aria-label={t("selection.title")}>

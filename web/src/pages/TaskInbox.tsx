@@ -1,70 +1,135 @@
-import { Empty, Grid, Segmented, Skeleton } from "antd";
+import { Button, Checkbox, Empty, Grid, Segmented, Skeleton } from "antd";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
-import { useList } from "@/api/documents";
+import { fetchDocument, useListPages, useListSummary } from "@/api/documents";
 import { useMe } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
-import type { DocumentMeta } from "@/contract/meta";
-import type { Task } from "@/contract/types";
+import type { DocumentMeta, Row } from "@/contract/meta";
+import type { Case, Task } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { SearchBox } from "@/documents/FilterBar";
 import { PageProblem } from "@/documents/PageProblem";
+import { SelectionBar } from "@/documents/SelectionBar";
+import { CaseCard } from "./CaseCard";
 import { TaskCard } from "./TaskCard";
 import { TaskPage } from "./TaskPage";
 
 const PAGE = 100;
-/** Waits for me; delegated to me; delegated by me; answered. */
-const TABS = ["open", "for", "by", "done"] as const;
+const OPEN = `state = "OPEN"`;
+/** Waits for me; answered; requested by me; to know; delegated to me; delegated by me. */
+const TABS = ["open", "done", "requested", "copied", "for", "by"] as const;
+/** What can be said to several at once, in the same words. */
+const AT_ONCE = ["approve", "reject"];
+/** What a decision says beside those words: it stands with each task, or is asked for on its own page. */
+const OF_EACH = ["contentHash", "nextIds"];
+
+/** The server answers with turns that are mine or delegated to me. */
+function asked(tab: (typeof TABS)[number], me: string): { filter: string; orderBy: string } {
+  switch (tab) {
+    case "open": return { filter: OPEN, orderBy: "due_time,open_time" };
+    case "for": return { filter: `${OPEN} AND delegate_id = "${me}"`, orderBy: "due_time,open_time" };
+    case "by": return { filter: `${OPEN} AND assignee_id = "${me}" AND delegate_id != ""`, orderBy: "due_time,open_time" };
+    case "copied": return { filter: `state = "COPIED" AND assignee_id = "${me}"`, orderBy: "open_time desc" };
+    case "requested": return { filter: `requester_id = "${me}"`, orderBy: "create_time desc" };
+    default: return { filter: `state != "OPEN" AND state != "WAITING" AND state != "COPIED"`, orderBy: "done_time desc" };
+  }
+}
 
 /** To-do, the overdue first: the list at the left and the request at the right; on a phone one after the other. */
 export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
+  const meta = useMeta();
   const me = useMe();
   const go = useGo();
+  const cases = useDocumentMeta("approval.case");
   const wide = Grid.useBreakpoint().lg ?? true;
   const { id } = useParams();
   const [params, setParams] = useSearchParams();
+  const [chosen, setChosen] = useState<string[]>([]);
   const tab = TABS.find((known) => known === params.get("tab")) ?? "open";
-  const done = tab === "done";
-  // the server answers with turns that are mine or delegated to me
-  const ways = { open: "", for: ` AND delegate_id = "${me.employee.id}"`, by: ` AND assignee_id = "${me.employee.id}" AND delegate_id != ""`, done: "" };
-  const open = useList<Task>(document, { filter: `state = "OPEN"`, orderBy: "due_time,open_time", pageSize: PAGE, summarize: true });
-  const some = useList<Task>(document, { filter: `state = "OPEN"${ways[tab]}`, orderBy: "due_time,open_time", pageSize: PAGE }, tab === "for" || tab === "by");
-  const past = useList<Task>(document, { filter: `state != "OPEN" AND state != "WAITING"`, orderBy: "done_time desc", pageSize: PAGE }, done);
-  const shown = done ? past : tab === "open" ? open : some;
-  const rows = shown.data?.rows ?? [];
-  const first = !id && wide && rows[0] ? rows[0].id : undefined;
-  const current = id ?? first;
-  const next = open.data?.rows.find((task) => task.id !== current);
-  const onDecided = () => go(wide && next ? routeOf(document, next.id) : document.route, { replace: true });
-  const labels = { open: t("approval.open"), for: t("approval.delegatedToMe"), by: t("approval.delegatedByMe"), done: t("approval.done") };
+  const search = params.get("q") ?? "";
+  const requested = tab === "requested";
+  const shown = useListPages(requested ? cases : document, { ...asked(tab, me.employee.id), search, pageSize: PAGE });
+  const open = useListSummary(document, { filter: OPEN });
+  const [settled, settle] = useState(tab);
+  useEffect(() => {
+    if (!shown.isPlaceholderData) settle(tab);
+  }, [shown.isPlaceholderData, tab]);
+  // While a view is looked up, the rows of the one before stand in for it; the same view goes on showing them.
+  const waiting = shown.isLoading || (shown.isPlaceholderData && settled !== tab);
+  const rows = waiting ? [] : (shown.data?.pages.flatMap((page) => page.rows) ?? []);
+  const tasks = requested ? [] : (rows as Task[]);
+  const picked = tasks.filter((task) => chosen.includes(task.id));
+  const first = !id && wide && tasks[0] ? tasks[0].id : undefined;
+  const current = requested ? undefined : (id ?? first);
+  const waits = tab === "open" || tab === "for";
+  const next = waits ? tasks.find((task) => task.id !== current) : undefined;
+  const query = new URLSearchParams([...(tab === "open" ? [] : [["tab", tab]]), ...(search ? [["q", search]] : [])]).toString();
+  const here = query && `?${query}`;
+  const onDecided = () => go(wide && next ? `${routeOf(document, next.id)}${here}` : `${document.route}${here}`, { replace: true });
+  const labels = {
+    open: t("approval.open"), done: t("approval.done"), requested: t("approval.requested"), copied: t("approval.copied"), for: t("approval.delegatedToMe"), by: t("approval.delegatedByMe"),
+  };
   const list = (
     <section className="inbox-list" aria-label={t("approval.inbox")}>
       <header className="page-head">
-        <h1>{t("approval.inbox")} <span className="count">{t("list.count", { count: open.data?.totalSize ?? 0 })}</span></h1>
+        <h1>{t("approval.inbox")} <span className="count">{t("list.count", { count: open?.totalSize ?? 0 })}</span></h1>
         <Segmented
-          aria-label={t("approval.which")} value={tab} options={TABS.map((value) => ({ value, label: labels[value] }))}
-          onChange={(chosen) => {
-            setParams((before) => {
-              const after = new URLSearchParams(before);
-              if (chosen === "open") after.delete("tab");
-              else after.set("tab", chosen);
-              return after;
-            }, { replace: true });
+          aria-label={t("approval.which")} value={tab} options={TABS.map((value) => ({ value, label: labels[value] }))} className="wrapped"
+          onChange={(value) => {
+            setChosen([]);
+            go(value === "open" ? document.route : `${document.route}?tab=${value}`, { replace: true });
           }}
         />
+        <SearchBox
+          key={tab} value={search}
+          onChange={(text) => setParams((before) => {
+            const after = new URLSearchParams(before);
+            if (text) after.set("q", text);
+            else after.delete("q");
+            return after;
+          }, { replace: true })}
+        />
       </header>
+      {picked.length > 0 && (
+        <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
+      )}
       {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
-      {shown.isLoading && <Skeleton active title={false} />}
-      {shown.data && rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={done ? t("approval.noneDone") : t("portal.nothingToDo")} />}
-      <ul className="task-list">
-        {rows.map((task) => <li key={task.id}><TaskCard task={task} here={task.id === current} query={tab === "open" ? "" : `?tab=${tab}`} /></li>)}
+      {waiting && <Skeleton active title={false} />}
+      {shown.data && !waiting && rows.length === 0 && (
+        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={search ? t("list.nothingFound") : tab === "done" ? t("approval.noneDone") : waits ? t("portal.nothingToDo") : t("approval.noneHere")} />
+      )}
+      <ul className={requested ? "request-list" : "task-list"}>
+        {requested && (rows as Case[]).map((row) => <li key={row.id}><CaseCard document={cases} row={row} /></li>)}
+        {tasks.map((task) => (
+          <li key={task.id} className={waits ? "choosable" : undefined}>
+            {waits && (
+              <Checkbox
+                aria-label={t("list.selectRow", { name: task.title || task.documentNumber })} checked={chosen.includes(task.id)}
+                onChange={({ target }) => setChosen(target.checked ? [...chosen, task.id] : chosen.filter((one) => one !== task.id))}
+              />
+            )}
+            <TaskCard task={task} here={task.id === current} query={here} />
+          </li>
+        ))}
       </ul>
+      {shown.hasNextPage && <div className="load-more"><Button loading={shown.isFetchingNextPage} onClick={() => void shown.fetchNextPage()}>{t("list.more", { shown: rows.length })}</Button></div>}
     </section>
   );
-  if (!wide) return id ? <TaskPage key={id} id={id} onDecided={onDecided} /> : <div className="page">{list}</div>;
+  if (!wide && id && !requested) return <TaskPage key={id} id={id} onDecided={onDecided} />;
+  if (!wide || requested) return <div className="page">{list}</div>;
   return (
     <div className="inbox">
       {list}
       <div className="inbox-content">{current ? <TaskPage key={current} id={current} onDecided={onDecided} /> : null}</div>
     </div>
   );
+}
+
+/** The hash of the document as it stands, so that one that changed since it was submitted is refused. */
+async function shownHash(documents: Record<string, DocumentMeta>, task: Task): Promise<Record<string, unknown>> {
+  const about = documents[task.documentType];
+  const record = about && (await fetchDocument<Row>(about, task.documentId, { company: task.companyId }));
+  return { contentHash: record?.contentHash || task.contentHash };
 }
