@@ -39,8 +39,11 @@ async def review(door: Any, demo: Any) -> AsyncIterator[dict[str, Any]]:
         await admin.call("POST", f"{REVIEWS}/{one['id']}:close", {"reason": "故事结束"}, company=shanghai)
 
 
-async def test_browser_head_reviews_the_department(window: Any, demo: Any, review: dict[str, Any]) -> None:
+async def test_browser_head_reviews_the_department(window: Any, door: Any, demo: Any, review: dict[str, Any]) -> None:
     """Found on the home page, one role revoked with a reason, the other kept; the administrator sees who did what."""
+    shanghai, admin = demo("identity.company", "SH"), await door("administrator")
+    waiting = await admin.get(REVIEWS, company=shanghai, waitingForMe="true")
+    assert review["id"] not in [one["id"] for one in waiting["accessReviews"]], "others' lines do not wait for me"
     desk = await window("first approver")
     screen, page = desk.screen, desk.page
     await desk.go("/")
@@ -65,7 +68,7 @@ async def test_browser_head_reviews_the_department(window: Any, demo: Any, revie
 
     phone = await window("admin", locale="en", size=PHONE)
     theirs = phone.screen
-    await phone.go(f"/identity/access-reviews/{review['id']}?company={demo('identity.company', 'SH')}")
+    await phone.go(f"/identity/access-reviews/{review['id']}?company={shanghai}")
     await expect(theirs.panel(theirs.plural(LINE)).get_by_role("row", name=re.compile("沈佳怡"))).to_be_visible()
     assert await violations(phone.page) == []
     await phone.picture("access-review")
