@@ -380,7 +380,8 @@ async def test_attack_markup_in_what_people_say(window: Any, instance: Instance,
         f"/v1/{place}" for place in ("procurement/purchase-requisitions", "approval/cases", "approval/tasks")
     )
     texts = Texts()
-    async with sessions(instance, people["requester"], people["first approver"]) as (requester, approver):
+    who = (people[name] for name in ("requester", "first approver", "administrator"))
+    async with sessions(instance, *who) as (requester, approver, administrator):
         draft = {
             "title": texts.fitting("title", 120), "purpose": "\n".join(SCRIPTS), "currency": "CNY",
             "deliveryPlace": texts.fitting("place", 200), "needDate": day_in(20),
@@ -405,6 +406,8 @@ async def test_attack_markup_in_what_people_say(window: Any, instance: Instance,
                 "POST", f"{case}:{verb}", json.dumps({"text": texts.fitting(name, 200)}), company=company
             )
             assert said.status_code == 200, described(said)
+        for verb in ("suspend", "resume"):
+            await administrator.call("POST", f"{case}:{verb}", {"reason": texts.fitting(verb, 200)}, company=company)
         seen = await watched(window, "first approver")
         shown = ""
         for address in ("/", "/approval/tasks", f"/approval/tasks/{task['id']}", f"/approval/cases/{task['caseId']}"):

@@ -34,6 +34,7 @@ from chassis import (
     mapping,
     numbering,
     outbox,
+    paper,
     policy,
     telemetry,
     text,
@@ -200,7 +201,8 @@ class Runtime:
                     call = self._call(session, method, actor, company, reach, envelope)
                     return self._as_message(call, await self.service.handlers[method.full_name](request, call))
 
-        return await self._retrying(attempt)
+        answer = await self._retrying(attempt)
+        return await answer.printed() if isinstance(answer, paper.Sheet) else answer
 
     async def _write(
         self,

@@ -101,10 +101,7 @@ async def pause(call: Call, subject_id: uuid.UUID, left: Callable[[Timer], datet
     table = _table(call.runtime)
     running = sa.select(*_columns(table)).where(table.c.subject_id == subject_id, table.c.due_time.is_not(None))
     found = [Timer(**row._mapping) for row in await call.db.execute(running)]
-    for timer in found:
-        seconds = max(0, round(left(timer).total_seconds()))
-        stopped = sa.update(table).where(table.c.id == timer.id).values(due_time=None, left_seconds=seconds)
-        await call.db.execute(stopped)
+    await _set(call, [(timer.id, None, max(0, round(left(timer).total_seconds()))) for timer in found])
     return found
 
 
@@ -116,9 +113,15 @@ async def resume(
     still = sa.select(*_columns(table)).where(table.c.subject_id == subject_id, table.c.due_time.is_(None))
     found = [Timer(**row._mapping) for row in await call.db.execute(still)]
     going = [(timer, due_time(timer)) for timer in found]
-    for timer, due in going:
-        await call.db.execute(sa.update(table).where(table.c.id == timer.id).values(due_time=due, left_seconds=None))
+    await _set(call, [(timer.id, due, None) for timer, due in going])
     return going
+
+
+async def _set(call: Call, times: Sequence[tuple[uuid.UUID, datetime.datetime | None, int | None]]) -> None:
+    """When timers are due, or how much is left of them; all in one statement."""
+    if times:
+        columns = {name: [row[at] for row in times] for at, name in enumerate(("ids", "due", "left"))}
+        await call.db.execute(_SET, columns)
 
 
 def piece(started: Sequence[dict[str, Any]]) -> Piece:
@@ -255,3 +258,8 @@ _START = """timer_start AS (
     CAST(:timer_handler AS text[]), CAST(:timer_subject AS uuid[]), CAST(:timer_part AS uuid[]),
     CAST(:timer_facts AS text[])) AS t(id, company_id, due_time, handler, subject_id, part_id, facts)
 )"""
+_SET = sa.text(
+    "UPDATE timer SET due_time = fresh.due_time, left_seconds = fresh.left_seconds "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[]), CAST(:left AS integer[])) "
+    "AS fresh(id, due_time, left_seconds) WHERE timer.id = fresh.id"
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from typing import Any
 
 import python_calamine
@@ -63,6 +64,44 @@ async def test_browser_buyer_edits_releases_confirms_prints_and_exports_an_order
     body = await printed.body()
     assert body.startswith(b"%PDF")
     assert len(body) > ENOUGH_FOR_A_PDF
+
+
+async def test_browser_buyer_chooses_who_agrees_to_a_change(window: Any, door: Any) -> None:
+    """A thousand times as much is asked about, and the flow leaves it to the buyer who is asked."""
+    requisition = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "40"})
+    admin, flows = await door("admin"), "/v1/approval/flow-definitions"
+    chosen = {"id": "chosen", "kind": "approve", "name": "复核", "approvers": [{"kind": "initiator_choice"}]}
+    body = {
+        "code": f"CHOICE-{uuid.uuid4().hex[:8]}".upper(), "name": "变更复核", "priority": 1, "document_type": ORDER,
+        "condition": "facts.rise_percent > 90000", "tree": chosen,
+    }  # fmt: skip
+    flow = await admin.call("POST", flows, body, company=requisition["companyId"])
+    await admin.call("POST", f"{flows}/{flow['id']}:publish", {}, company=requisition["companyId"])
+    await submit(door, requisition)
+    await approve(door, requisition)
+    order = (await ordered(door, requisition))["lines"][0]["orderId"]
+    await (await door("buyer")).call("POST", f"{ORDERS}/{order}:release", {})
+    buyer = await window("buyer", locale="en")
+    page, screen = buyer.page, buyer.screen
+    buyer.expected = {400}  # the change first says that a choice is missing: the dialog asks for it
+    await buyer.go(f"/procurement/purchase-orders/{order}")
+
+    label = screen.action(ORDER, "change")
+    await screen.button(label).click()
+    change = screen.dialog()
+    await change.get_by_label(screen.label("PurchaseOrderChange", "reason"), exact=True).fill("大修备件")
+    await (await screen.enter(change.get_by_role("grid"), 1, "quantity", "LineChange")).fill("40000")
+    await change.get_by_role("button", name=spaced(label)).click()
+    asked = page.get_by_role("dialog").filter(has_text=screen.t("choices.help"))
+    await screen.choose(asked.get_by_label("复核"), "suhuimin", "苏慧敏")
+    await page.keyboard.press("Escape")
+    await buyer.picture("order-change-chosen")
+    await asked.get_by_role("button", name=spaced(label)).click()
+
+    await expect(page.get_by_role("main")).to_contain_text(screen.state(ORDER, "CHANGE_PENDING"))
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    case = await (await door("second approver")).get("/v1/approval/tasks", filter=f'document_id = "{order}"')
+    assert [task["nodeName"] for task in case["tasks"]] == ["复核"]
 
 
 async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(window: Any, door: Any) -> None:

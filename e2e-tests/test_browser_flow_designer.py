@@ -89,7 +89,19 @@ async def test_browser_flow_designer_draws_tries_and_publishes(window: Any, door
     assert (await drawing.names()).count("告知") == 2
     await page.keyboard.press("Control+z")
     assert (await drawing.names()).count("告知") == 1
+
+    await drawing.card("部门会签").click()
+    await drawer.get_by_role("button", name=spaced(t("flow.timeoutAdd"))).click()
+    await drawer.get_by_role("spinbutton", name=t("flow.timeoutHours")).fill("4")
+    await expect(drawing.card("部门会签")).to_contain_text("4 工作小时后提醒一次")
+    await drawing.add(drawing.plus("部门会签"), "flow.handle")
+    await drawer.get_by_label(t("flow.name"), exact=True).fill("开票")
+    await drawer.get_by_role("button", name=spaced(t("flow.fieldAdd"))).click()
+    await drawer.get_by_label(t("flow.fieldLabel"), exact=True).fill("发票号")
+    await expect(drawing.card("开票")).to_contain_text(t("flow.fillsIn", fields="发票号"))
+    await desk.picture("flow-fields")
     assert await violations(page) == []
+    await drawing.close(drawer)
 
     await screen.button(t("flow.save")).click()
     await expect(page.get_by_text(t("flow.savedSound"))).to_be_visible()
@@ -104,7 +116,9 @@ async def test_browser_flow_designer_draws_tries_and_publishes(window: Any, door
 
     publish = screen.action(FLOW, "publish")
     await screen.button(publish).click()
-    await expect(screen.dialog().get_by_role("list", name=t("flow.differences"))).to_contain_text("告知")
+    differences = screen.dialog().get_by_role("list", name=t("flow.differences"))
+    await expect(differences).to_contain_text("告知")
+    await expect(differences).to_contain_text("4 工作小时后提醒一次")
     await screen.dialog().get_by_label(t("flow.publishNote")).fill("五千元以上告知负责人。")
     await desk.picture("flow-publish")
     await screen.dialog().get_by_role("button", name=spaced(publish)).click()

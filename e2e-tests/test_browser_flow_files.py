@@ -17,6 +17,11 @@ from conftest import PHONE, SCREENSHOTS
 FLOW, CASE = "approval.flow_definition", "approval.case"
 BPMN_JS = Path(__file__).parent.parent / "web" / "node_modules" / "bpmn-js" / "dist"
 HEAD = {"kind": "department_head"}
+CASHIERS = {"kind": "group", "name": "出纳", "role": "buyer"}
+PAID = [
+    {"key": "paid_on", "label": {"zh-CN": "付款日期", "en": "Paid on"}, "type": "date", "required": True},
+    {"key": "way", "label": "付款方式", "type": "choice", "choices": ["转账", {"value": "CASH", "label": "现金"}]},
+]
 EVERY: dict[str, Any] = {
     "id": "start", "kind": "sequence", "children": [
         {"id": "a", "kind": "approve", "name": "部门负责人审批", "vote": "ratio", "percent": 60, "approvers": [HEAD]},
@@ -24,7 +29,8 @@ EVERY: dict[str, Any] = {
             {"id": "c1", "name": "超过 50,000 元", "when": "amount > 50000", "children": [
                 {"id": "p", "kind": "parallel", "name": "会签", "branches": [
                     {"id": "p1", "name": "财务", "children": [
-                        {"id": "f", "kind": "approve", "name": "财务经理审批", "approvers": [HEAD]},
+                        {"id": "f", "kind": "approve", "name": "财务经理审批", "approvers": [HEAD],
+                         "timeout": {"hours": 8, "then": "remind", "repeat": True}},
                     ]},
                     {"id": "p2", "name": "知会", "children": [
                         {"id": "k", "kind": "copy", "name": "抄送采购员", "approvers": [HEAD]},
@@ -33,6 +39,9 @@ EVERY: dict[str, Any] = {
             ]},
             {"id": "c2", "name": "其他情况", "children": []},
         ]},
+        {"id": "w", "kind": "delay", "name": "等待付款日", "days": 2},
+        {"id": "h", "kind": "handle", "name": "出纳付款", "claim": True, "approvers": [CASHIERS], "fields": PAID},
+        {"id": "t", "kind": "trigger", "name": "通知总账", "topic": "payment.done"},
     ],
 }  # fmt: skip
 READ = """async (xml) => {

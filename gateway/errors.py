@@ -43,6 +43,9 @@ def body(refusal: Refused, locale: str, request_id: str) -> tuple[int, bytes]:
             for path, reason, facts in refusal.violations
         ]
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": listed})
+        # BadRequest has no place for the facts
+        told = [{"field": camel(path), "reason": reason, "facts": facts} for path, reason, facts in refusal.violations]
+        details.append({"@type": "type.googleapis.com/heyi.common.v1.Violations", "violations": told})
     details.append({"@type": f"{_TYPE}LocalizedMessage", "locale": locale, "message": sentence})
     details.append({"@type": f"{_TYPE}RequestInfo", "requestId": request_id})
     error = {"code": status, "status": code_pb2.Code.Name(code), "message": sentence, "details": details}

@@ -39,7 +39,10 @@ _ERROR = {
                 "message": {"type": "string", "description": "A sentence in the caller's language"},
                 "details": {
                     "type": "array",
-                    "description": "google.rpc.ErrorInfo (reason, facts), BadRequest, LocalizedMessage, RequestInfo",
+                    "description": (
+                        "google.rpc.ErrorInfo (reason, facts), BadRequest, LocalizedMessage, RequestInfo; "
+                        "heyi.common.v1.Violations: the facts of each field at fault"
+                    ),
                     "items": {"type": "object", "required": ["@type"], "properties": {"@type": _STRING}},
                 },
             },

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chassis import contract, migrate, testing_postgres
 from chassis.mapping import plan_for
@@ -104,3 +105,20 @@ def test_a_state_without_a_way_out_offers_nothing():
         __transitions__ = {("OPEN", "close"): "DONE"}
 
     assert allowed_actions(Done()) == []
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_history_has_words_for_whatever_happens_by_itself(name, locale):
+    """Times that came, events that moved a document, passes over what is under way. Copies have no history."""
+    service = find(name)
+    heard = {
+        subject
+        for subject, reactions in service.reactions.items()
+        if any(not one.react.__module__.endswith(".copies") for one in reactions)
+    }
+    code = "".join(path.read_text("utf-8") for path in (HERE / name).rglob("*.py"))
+    by_itself = {*service.timers, *heard, *re.findall(r'^METHOD = "(.+)"$', code, re.MULTILINE)}
+    catalog = yaml.safe_load((HERE.parent / "proto" / "labels" / locale / f"{name}.yaml").read_text("utf-8"))
+    words = {key for key in catalog.get("messages", {}) if key.startswith("history.")}
+    assert words == {f"history.{one}" for one in by_itself}

@@ -108,7 +108,7 @@ async def test_files_pass_through(bench: Bench) -> None:
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
 async def test_refusals_speak_the_callers_language(bench: Bench, locale: str) -> None:
     def refuse(*_: object) -> None:
-        raise Refused.fields([("lines[3].unit_id", "FIELD_REQUIRED", {})])
+        raise Refused.fields([("lines[3].unit_id", "FIELD_REQUIRED", {"line": 4})])
 
     bench.services.answers["ReleasePurchaseOrder"] = refuse
     headers = {**bench.bearer(), **KEY, "accept-language": locale}
@@ -122,6 +122,8 @@ async def test_refusals_speak_the_callers_language(bench: Bench, locale: str) ->
     assert violation["field"] == "lines[3].unitId"
     assert violation["reason"] == "FIELD_REQUIRED"
     assert violation["description"]
+    (told,) = details["Violations"]["violations"]
+    assert told == {"field": "lines[3].unitId", "reason": "FIELD_REQUIRED", "facts": {"line": "4"}}
     assert details["LocalizedMessage"]["locale"] == locale
     assert details["RequestInfo"]["requestId"] == reply.headers["x-request-id"]
 

@@ -24,6 +24,7 @@ from identity.epoch import EPOCH, RAISE
 from identity.grant.model import Grant
 from identity.role.model import Role
 from identity.role.rules import ADMINISTRATOR
+from identity.role.templates import reading
 
 
 def _id(last: int) -> uuid.UUID:
@@ -55,9 +56,9 @@ def built_in_roles() -> list[BuiltIn]:
         BuiltIn(
             _id(0xB4), "purchasing_manager", "采购经理",
             "Procurement with a look at the flows and limits that bind it.",
-            ["procurement.*", *_reading("approval.", catalogue)],
+            ["procurement.*", *reading("approval.", catalogue)],
         ),
-        BuiltIn(_id(0xB5), "auditor", "审计员", "Reads everything, changes nothing.", _reading("", catalogue)),
+        BuiltIn(_id(0xB5), "auditor", "审计员", "Reads everything, changes nothing.", reading("", catalogue)),
         BuiltIn(
             _id(0xB6), "identity_administrator", "组织与权限管理员",
             "Keeps departments, posts, employees, roles and grants.", ["identity.*"],
@@ -98,11 +99,14 @@ BUILT_IN_PAIRS = [
 ]  # fmt: skip
 
 
-# The whole of a requester's day: own requisitions, the orders they led to, own delegations, and the names that stand on
-# them.
+# The whole of a requester's day: own requisitions, the orders they led to, own delegations, the lines of access reviews
+# that wait for one, and the names that stand on them.
 EVERYBODY_MAY = [
     "procurement.purchase_requisition.*",
     "identity.delegation.*",
+    "identity.access_review.get",
+    "identity.access_review.list",
+    "identity.access_review_line.*",
     *(
         f"{document}.{verb}"
         for document in (
@@ -119,10 +123,6 @@ EVERYBODY_MAY = [
         for verb in ("get", "list")
     ),
 ]
-
-
-def _reading(begin: str, catalogue: Sequence[str]) -> list[str]:
-    return [name for name in catalogue if name.startswith(begin) and name.endswith((".get", ".list"))]
 
 
 async def seed(connection: AsyncConnection) -> None:

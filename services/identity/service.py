@@ -1,6 +1,9 @@
 """What identity is: its documents, the questions it answers, and the background work that keeps Keycloak in step."""
 
 from chassis.service import Service
+from identity.access_review.progress import follow_the_facts
+from identity.access_review.rpc import AccessReviews
+from identity.access_review_line.rpc import AccessReviewLines
 from identity.base import Base
 from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
@@ -34,11 +37,13 @@ SERVICE = Service(
         DutyConflicts(),
         Delegations(),
         Departures(),
+        AccessReviews(),
+        AccessReviewLines(),
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
     ],
-    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over],
+    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over, follow_the_facts],
     series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { conditionText, readCondition } from "../src/flow/condition";
-import { compare } from "../src/flow/diff";
-import { NODE_KINDS, RULE_KINDS } from "../src/flow/kinds";
+import { apart, compare } from "../src/flow/diff";
+import { NODE_KINDS, RULE_KINDS, listMembers, piecesOf, ruleName, textIn, type Part } from "../src/flow/kinds";
 import { asSequence, branchPlace, copyOf, duplicated, factsUsed, inserted, isRemovable, moved, nodeAt, pasted, placeNow, places, removed, shifted, standingOf, standings, withNode, type FlowNode } from "../src/flow/tree";
 
 const step = (id: string): FlowNode => ({ id, kind: "approve", name: id, approvers: [{ kind: "department_head" }] });
@@ -132,12 +132,26 @@ describe("two versions", () => {
     expect(changes(inserted(tree, { parent: "rest", index: 0 }, step("n")))).toEqual([["added", "n"]]);
     expect(changes(withNode(tree, "b", (node) => ({ ...node, name: "B", vote: "any" })))).toEqual([["changed", "b", "name", "vote"]]);
     expect(changes(moved(tree, "c", { parent: "large", index: 0 }))).toEqual([["moved", "c"]]);
+    expect(changes(withNode(tree, "a", (node) => ({ ...node, timeout: { hours: 8, then: "remind" } })))).toEqual([["changed", "a", "timeout"]]);
     expect(changes(withNode(moved(tree, "a", { parent: "start", index: 3 }), "a", (node) => ({ ...node, name: "A" })))).toEqual([["moved", "a"], ["changed", "a", "name"]]);
+  });
+});
+
+describe("two lists", () => {
+  const [a, b, c] = ["a", "b", "c"].map((key) => ({ key, label: key }));
+
+  it("differ by the members that only one has, or by their order", () => {
+    expect(apart([a, b], [{ label: "a", key: "a" }, c])).toEqual([[b], [c]]);
+    expect(apart([a], [a, b])).toEqual([[], [b]]);
+    expect(apart([a, b], [b, a])).toEqual([[a, b], [b, a]]);
+    expect(apart(undefined, [a])).toEqual([undefined, [a]]);
   });
 });
 
 describe("the table of kinds", () => {
   const t = ((key: string, marks?: Record<string, string>) => [key, ...Object.values(marks ?? {})].join(" ")) as never;
+  const partOf = (kind: string, key: string): Part => NODE_KINDS[kind].parts.find((part) => part.key === key)!;
+  const asked = (part: Part, values: Record<string, unknown>) => piecesOf(t, part.of!, values).flatMap((piece) => (typeof piece === "string" ? [] : [piece.key]));
 
   it("says each rule with a place for each of its parts", () => {
     for (const [name, { sentence, parts }] of Object.entries(RULE_KINDS)) {
@@ -151,5 +165,39 @@ describe("the table of kinds", () => {
     const shared = { ...step("a"), vote: "ratio", approvers: [{ kind: "user", veto: true }] };
     expect(NODE_KINDS.approve.tidy!(shared)).toMatchObject({ percent: 50, approvers: [{ kind: "user", veto: true }] });
     expect(NODE_KINDS.approve.tidy!({ ...shared, vote: "any", percent: 50, employee_id: "x" })).toEqual({ ...step("a"), vote: "any", approvers: [{ kind: "user" }] });
+    expect(NODE_KINDS.approve.tidy!({ ...shared, claim: true })).toEqual({ ...step("a"), claim: true, vote: "any", approvers: [{ kind: "user" }] });
+  });
+
+  it("asks of a time limit what belongs to what happens then, and keeps no more", () => {
+    const timeout = partOf("approve", "timeout");
+    const all = { hours: 8, then: "remind", employee_id: "x", repeat: true };
+    const tidy = (then: string) => NODE_KINDS.approve.tidy!({ ...step("a"), timeout: { ...all, then } }).timeout;
+    expect([asked(timeout, all), tidy("remind")]).toEqual([["hours", "then", "repeat"], { hours: 8, then: "remind", repeat: true }]);
+    expect([asked(timeout, { ...all, then: "transfer" }), tidy("transfer")]).toEqual([["hours", "then", "employee_id"], { hours: 8, then: "transfer", employee_id: "x" }]);
+    for (const then of ["escalate", "approve", "reject"]) expect([asked(timeout, { ...all, then }), tidy(then)]).toEqual([["hours", "then"], { hours: 8, then }]);
+    expect(timeout.of!.parts[1].options!(t).map(([then]) => then)).toEqual(["remind", "escalate", "transfer", "approve", "reject"]);
+    expect(timeout.make!(t, [])).toEqual({ hours: 8, then: "remind" });
+    expect(timeout.note!(t, step("a"))).toBeUndefined();
+    expect(timeout.note!(t, { ...step("a"), approvers: [{ kind: "authority" }] })).toBe("flow.timeoutAuthority");
+    expect(partOf("handle", "timeout")).toBeUndefined();
+  });
+
+  it("gives each new field a key of its own, and choices only to a choice", () => {
+    const fields = partOf("handle", "fields");
+    expect([[], [{ key: "field_1" }], [{ key: "field_3" }, { key: "way" }]].map((members) => fields.make!(t, members).key)).toEqual(["field_1", "field_2", "field_4"]);
+    const way = { key: "way", label: { "zh-CN": "方式", en: "Way" }, type: "choice", choices: ["a", { value: "b", label: "B" }] };
+    const node = { ...step("h"), kind: "handle", fields: [way, { key: "no", label: "号" }] };
+    expect(NODE_KINDS.handle.tidy!(node)).toEqual(node);
+    expect(NODE_KINDS.handle.tidy!({ ...node, fields: [{ ...way, type: "text" }] }).fields).toEqual([{ key: "way", label: way.label, type: "text" }]);
+    expect(listMembers(fields.of!.parts.find(({ key }) => key === "choices")!, way.choices)).toEqual([{ value: "a" }, { value: "b", label: "B" }]);
+    expect(NODE_KINDS.handle.how!(t, node, "en")).toBe("flow.fillsIn Waylist.comma号");
+    expect([textIn(way.label, "zh-CN"), textIn("号", "en"), textIn(undefined, "en")]).toEqual(["方式", "号", ""]);
+  });
+
+  it("asks of a group either people or a role", () => {
+    const group = RULE_KINDS.group;
+    const shown = (values: Record<string, unknown>) => piecesOf(t, group, values).flatMap((piece) => (typeof piece === "string" ? [] : [piece.key]));
+    expect([shown({}), shown({ employee_ids: ["x"] }), shown({ role: "buyer" })]).toEqual([["name", "employee_ids", "role"], ["name", "employee_ids"], ["name", "role"]]);
+    expect(ruleName(((_: string, { name, employee_ids, role }: Record<string, string>) => `Group ${name}: ${employee_ids}${role}`) as never, group)).toBe("Group …: …");
   });
 });

@@ -21,7 +21,7 @@ from approval.case.model import Case, NodeVisit
 from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
 from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before
-from approval.engine.tree import Flow, Trigger
+from approval.engine.tree import Delay, Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.opinion.model import Opinion
@@ -207,11 +207,10 @@ async def open_due(call: Call, case: Case, here: Sequence[Any]) -> list[Any]:
 
 
 async def retry(call: Call, case: Case) -> None:
-    """Look again for people. Where nobody was asked yet the flow too is chosen again, in its newest version."""
+    """Look again for people. Where nothing came of the flow yet it too is chosen again, in its newest version."""
     advance(case, "retry")
     case.park_reason, case.park_facts, case.undo = "", {}, None
-    asked = await call.db.execute(sa.select(Task.id).where(Task.case_id == case.id).limit(1))
-    if asked.first() is None:
+    if not await _anything_came(call, case):
         await call.db.execute(sa.delete(NodeVisit).where(NodeVisit.case_id == case.id).execution_options(**UNSEEN))
         await begin(call, case)
         return
@@ -219,6 +218,15 @@ async def retry(call: Call, case: Case) -> None:
     walk, rows = await walk_of(call, case, stored)
     walk.retry()
     await settle(call, case, walk, rows=rows, still_open=[turn for turn in turns if turn.state == "OPEN"])
+
+
+async def _anything_came(call: Call, case: Case) -> bool:
+    """Whether somebody was asked or told, a time was waited for or another service told: that comes once."""
+    flow = await flow_at(call, case.flow_version_id) if case.flow_version_id else None
+    lasting = [node.id for node in flow.nodes.values() if isinstance(node, Delay | Trigger)] if flow else []
+    entered = sa.and_(NodeVisit.case_id == case.id, NodeVisit.node_id.in_(lasting), NodeVisit.state != "STUCK")
+    came = sa.or_(sa.exists().where(Task.case_id == case.id), sa.exists().where(entered))
+    return bool(await call.db.scalar(sa.select(came)))
 
 
 async def end(

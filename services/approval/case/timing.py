@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +23,6 @@ from heyi.approval.v1 import cases_pb2
 
 TURN, DELAY = "turn", "delay"
 GOING = ("RUNNING", "PARKED")
-UNSEEN = {"synchronize_session": False}
 
 
 async def keep(call: Call, case: Case, turns: Iterable[Any]) -> None:
@@ -38,6 +37,7 @@ async def keep(call: Call, case: Case, turns: Iterable[Any]) -> None:
     entered = sa.exists().where(NodeVisit.id == table.c.part_id, NodeVisit.state == "OPEN")
     over = sa.and_(table.c.handler == TURN, table.c.part_id.not_in([turn.id for turn in turns]))
     await timers.drop(call, case.id, sa.or_(over, sa.and_(table.c.handler == DELAY, ~entered)))
+    given: dict[uuid.UUID, datetime.datetime | None] = {}
     for turn in turns:
         late = _timeout(flow, turn.node_id)
         # one that has its time already is asked as before
@@ -47,7 +47,8 @@ async def keep(call: Call, case: Case, turns: Iterable[Any]) -> None:
             if isinstance(turn, Task):
                 turn.due_time = due
             else:
-                await _set_due(call, [turn.id], due)
+                given[turn.id] = due
+    await _set_due(call, given)
 
 
 async def follow(call: Call, case: Case, old: Flow, new: Flow, turns: Iterable[Any]) -> None:
@@ -57,7 +58,7 @@ async def follow(call: Call, case: Case, old: Flow, new: Flow, turns: Iterable[A
     if changed:
         table, task_ids = timers.table_of(call), [turn.id for turn in changed]
         await timers.drop(call, case.id, table.c.handler == TURN, table.c.part_id.in_(task_ids))
-        await _set_due(call, task_ids, None)
+        await _set_due(call, dict.fromkeys(task_ids))
         for turn in changed:
             turn.due_time = None
     if case.state in GOING:
@@ -92,7 +93,7 @@ async def pause(call: Call, case: Case) -> None:
         return workdays.working_time_between(call.organisation, case.company_id, call.now(), timer.due_time)
 
     stopped = await timers.pause(call, case.id, left)
-    await _set_due(call, [timer.part_id for timer in stopped if timer.handler == TURN], None)
+    await _set_due(call, dict.fromkeys(timer.part_id for timer in stopped if timer.handler == TURN))
 
 
 async def resume(call: Call, case: Case) -> None:
@@ -106,9 +107,8 @@ async def resume(call: Call, case: Case) -> None:
         left = datetime.timedelta(seconds=timer.left_seconds or 0)
         return workdays.add_working_time(call.organisation, case.company_id, call.now(), left)
 
-    for timer, again in await timers.resume(call, case.id, due):
-        if timer.handler == TURN:
-            await _set_due(call, [timer.part_id], again)
+    going = await timers.resume(call, case.id, due)
+    await _set_due(call, {timer.part_id: again for timer, again in going if timer.handler == TURN})
 
 
 async def delays_of(call: Call, case: Case) -> list[cases_pb2.CaseDelay]:
@@ -149,8 +149,13 @@ async def _timed(call: Call, case: Case) -> Flow | None:
     return flow if flow is not None and flow.timed else None
 
 
-async def _set_due(call: Call, task_ids: Collection[uuid.UUID], due: datetime.datetime | None) -> None:
-    """The turns' versions stay: whoever is just deciding keeps the screen."""
-    which = sa.update(Task).where(Task.id.in_(task_ids))
-    if task_ids:
-        await call.db.execute(which.values(due_time=due).execution_options(**UNSEEN))
+async def _set_due(call: Call, times: Mapping[uuid.UUID, datetime.datetime | None]) -> None:
+    """When turns are due, all in one statement. Their versions stay: whoever is just deciding keeps the screen."""
+    if times:
+        await call.db.execute(_SET_DUE, {"ids": list(times), "due": list(times.values())})
+
+
+_SET_DUE = sa.text(
+    "UPDATE task SET due_time = fresh.due_time "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:due AS timestamptz[])) AS fresh(id, due_time) WHERE task.id = fresh.id"
+)

@@ -37,6 +37,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "delay.days": "等待 {value} 个工作日",
         "delay.until_field": "等到 {value}",
         "trigger.topic": "通知 {value}",
+        "timeout.remind": "{value} 工作小时后提醒",
+        "timeout.remind_again": "每 {value} 工作小时提醒一次",
+        "timeout.escalate": "{value} 工作小时后改由上级负责人审批",
+        "timeout.transfer": "{value} 工作小时后转交{name}",
+        "timeout.approve": "{value} 工作小时后自动同意",
+        "timeout.reject": "{value} 工作小时后自动拒绝",
         "and": "、",
         "and_more": "{names} 等 {count} 人",
         "start": "提交",
@@ -74,6 +80,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "delay.days": "waits {value} working days",
         "delay.until_field": "waits until {value}",
         "trigger.topic": "announces {value}",
+        "timeout.remind": "after {value} working hours: remind",
+        "timeout.remind_again": "every {value} working hours: remind",
+        "timeout.escalate": "after {value} working hours: the head above decides instead",
+        "timeout.transfer": "after {value} working hours: {name} decides instead",
+        "timeout.approve": "after {value} working hours: agree",
+        "timeout.reject": "after {value} working hours: refuse",
         "and": ", ",
         "and_more": "{names} and others ({count})",
         "start": "Submitted",
@@ -112,6 +124,10 @@ class Words:
         if node.get("kind") in ASKING:
             vote = "claim" if node.get("claim") else node.get("vote", "all")
             said.append(self.say(f"vote.{vote}", percent=_plain(node.get("percent", ""))))
+        if timeout := node.get("timeout"):
+            then = "remind_again" if timeout.get("repeat") else timeout["then"]
+            name = self.person(timeout.get("employee_id"))
+            said.append(self.say(f"timeout.{then}", value=_plain(timeout["hours"]), name=name))
         said += [self.say(f"delay.{key}", value=_plain(node[key])) for key in DELAYS if node.get(key)]
         said += [self.say("trigger.topic", value=node["topic"])] if node.get("topic") else []
         return said

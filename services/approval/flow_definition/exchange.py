@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from google.api import httpbody_pb2
 
 from approval.engine import bpmn, picture
 from approval.engine.layout import draw
@@ -30,25 +31,16 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class File:
-    """A file with its name and media type."""
-
-    name: str
-    media_type: str
-    data: bytes
-
-
-async def file_of(
+def file_of(
     definition: FlowDefinition, version: FlowVersion | None, kind: Any, words: Words, *, today: datetime.date
-) -> File:
-    """A flow's draft, or one of its versions, as a file."""
+) -> httpbody_pb2.HttpBody | paper.Sheet:
+    """A flow's draft, or one of its versions, as a file with its name and media type."""
     extension, media_type = KINDS[kind]
     flow = portable(definition, version, words)
     said = words.say("version", version=version.number) if version else words.say("draft")
     title = f"{definition.code} {definition.name} · {said}"
     number = f"v{version.number}" if version else "draft"
-    data = b""
+    name = f"{definition.code}-{number}.{extension}".replace("/", "-")
     match extension:
         case "json":
             data = json.dumps(flow, ensure_ascii=False, indent=2).encode()
@@ -56,11 +48,10 @@ async def file_of(
             data = bpmn.write(flow, words)
         case _:
             drawing = draw(flow["flow"]["tree"], words.details, words.label, words.ends)
-            if extension == "svg":
-                data = picture.svg(drawing, title).encode()
-            else:
-                data = await paper.pdf(picture.pages(drawing, title, words.say("printed", day=today.isoformat())))
-    return File(f"{definition.code}-{number}.{extension}".replace("/", "-"), media_type, data)
+            if extension == "pdf":
+                return paper.Sheet(name, picture.pages(drawing, title, words.say("printed", day=today.isoformat())))
+            data = picture.svg(drawing, title).encode()
+    return httpbody_pb2.HttpBody(content_type=f'{media_type}; name="{name}"', data=data)
 
 
 def portable(definition: FlowDefinition, version: FlowVersion | None, words: Words) -> dict[str, Any]:
@@ -143,6 +134,8 @@ def _names(node: Any, words: Words) -> Iterator[tuple[str, str]]:
             )
             if name != value:
                 yield value, name
+        elif key == "employee_ids" and isinstance(value, list):
+            yield from ((who, words.person(who)) for who in value if words.person(who) != who)
         else:
             yield from _names(value, words)
 

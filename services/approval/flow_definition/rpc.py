@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from google.api import httpbody_pb2
 from google.protobuf import json_format
 
 from approval.case import migration, preview
@@ -60,8 +59,7 @@ class FlowDefinitions:
         if request.version and version is None:
             raise Refused("FLOW_VERSION_UNKNOWN", version=request.version)
         words = Words(call.locale, call.organisation)
-        made = await exchange.file_of(definition, version, request.format, words, today=call.today())
-        return httpbody_pb2.HttpBody(content_type=f'{made.media_type}; name="{made.name}"', data=made.data)
+        return exchange.file_of(definition, version, request.format, words, today=call.today())
 
     async def ImportFlowDefinition(self, request: Any, call: Call) -> Any:
         form = exchange.read(request.content, Words(call.locale, call.organisation))

@@ -36,7 +36,8 @@ def test_every_message_key_has_its_words():
     for locale in ("en", "zh-CN"):
         catalog = SERVICE.parents[1] / "proto" / "labels" / locale / "approval.yaml"
         messages = yaml.safe_load(catalog.read_text("utf-8"))["messages"]
-        assert used == set(messages)
+        # what a history says is asked for by what happened, see `services/test_every_service.py`
+        assert used == {key for key in messages if not key.startswith("history.")}
 
 
 async def test_the_migrations_leave_the_tables_as_the_models_say(service):

@@ -87,6 +87,13 @@ async def test_who_is_not_here_is_named_and_kept(office):
         await office.admin.PublishFlowDefinition(id=draft.id)
 
 
+async def test_a_file_names_everybody_of_a_group_and_who_takes_over(office):
+    group = {"kind": "group", "name": "Cashiers", "employee_ids": [str(stable("boss")), str(stable("head"))]}
+    timeout = {"hours": 8, "then": "transfer", "employee_id": str(stable("buyer"))}
+    _, data = await file_of(office, await office.draft(sequence(approve("a", group, timeout=timeout))))
+    assert json.loads(data)["names"] == {str(stable(who)): who.title() for who in ("boss", "head", "buyer")}
+
+
 async def test_the_same_import_sent_twice_is_one_draft(office):
     _, data = await file_of(office, await office.draft(TREE))
     first = await import_(office, data.decode(), code="PR-2", key="again-key-1")

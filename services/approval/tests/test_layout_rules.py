@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 
 from approval.engine import bpmn, picture
 from approval.engine.layout import LOOKS, Box, draw, wrap
-from approval.engine.words import Words
+from approval.engine.tree import THEN
+from approval.engine.words import SENTENCES, Words
 from approval.tests.factories import approve, branch, condition, copy, parallel, sequence
 from chassis.organisation import Organisation
 
 EVERY = sequence(
-    approve("a", {"kind": "department_head"}, vote="ratio", percent=60),
+    approve("a", {"kind": "department_head"}, vote="ratio", percent=60, timeout={"hours": 8.0, "then": "remind"}),
     {"id": "h", "kind": "handle", "name": "填写发票", "approvers": [{"kind": "role", "role": "cashier"}]},
     condition(
         "c",
@@ -156,11 +158,35 @@ def test_every_kind_has_its_element_and_an_unknown_one_is_a_task_with_its_name()
     assert condition_.get("language") == bpmn.CEL
     assert elements["c"].get("default") == elements["c3"].get("id")
     assert elements["等"].findtext(f".//{model}timeDuration") == "P2D"
-    assert root.findtext(f".//{model}userTask/{model}documentation", "").splitlines()[:2] == [
-        "head of the department", "60% must agree",
+    assert root.findtext(f".//{model}userTask/{model}documentation", "").splitlines()[:3] == [
+        "head of the department", "60% must agree", "after 8 working hours: remind",
     ]  # fmt: skip
     held = [json.loads(e.text or "") for e in root.iter(f"{{{bpmn.NAMESPACES['heyi']}}}node")]
     assert {node["id"] for node in held} == {"a", "h", "c", "p", "x", "k", "d", "t", "u"}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "said"),
+    [
+        ({"hours": 1.5, "then": "remind", "repeat": True}, "every 1.5 working hours: remind"),
+        ({"hours": 8.0, "then": "remind", "repeat": False}, "after 8 working hours: remind"),
+        ({"hours": 8.0, "then": "escalate"}, "after 8 working hours: the head above decides instead"),
+        ({"hours": 8.0, "then": "transfer", "employee_id": "gone"}, "after 8 working hours: gone decides instead"),
+        ({"hours": 8.0, "then": "approve"}, "after 8 working hours: agree"),
+        ({"hours": 8.0, "then": "reject"}, "after 8 working hours: refuse"),
+    ],
+)
+def test_a_node_says_what_happens_when_its_time_is_up(timeout, said):
+    assert words().details(approve("a", {"kind": "department_head"}, timeout=timeout))[-1] == said
+
+
+def test_every_sentence_is_there_in_both_languages_with_the_same_places():
+    placed = {
+        locale: {key: sorted(re.findall(r"\{(\w+)\}", text)) for key, text in sentences.items()}
+        for locale, sentences in SENTENCES.items()
+    }
+    assert placed["zh-CN"] == placed["en"]
+    assert {f"timeout.{then}" for then in THEN} <= placed["en"].keys()
 
 
 def changed(find: str, instead: str) -> str:
@@ -206,7 +232,7 @@ def test_the_picture_is_well_formed_and_fits_on_a_sheet():
     assert float(root.attrib["width"]) <= picture.PAGE_WIDTH
     assert float(root.attrib["height"]) <= picture.PAGE_HEIGHT
     shown = [element.text for element in root.iter() if element.tag.endswith("}text")]
-    assert {"F <1> \ufffd", "部门负责人", "60% 同意", "提交", "结束", "amount > 5"} <= set(shown)
+    assert {"F <1> \ufffd", "部门负责人", "60% 同意", "8 工作小时后提醒", "提交", "结束", "amount > 5"} <= set(shown)
 
 
 def test_a_long_flow_goes_on_on_the_next_sheet_and_no_shape_is_cut():

@@ -207,6 +207,20 @@ async def test_a_suspended_case_keeps_what_is_left(office):
     assert waiting(await office.case()) == ids_of("boss")
 
 
+async def test_statements_do_not_grow_with_the_turns_that_stand_still(office):
+    people, counts = ("head", "boss", "buyer", "finance_head", "colleague"), []
+    for many in (1, 5):
+        await office.flow(sequence(timed("remind", *people[:many])), f"F{many}", condition=f"amount == {many}")
+        case = await office.submit(str(many), amount=str(many))
+        with office.service.statements() as statements:
+            await office.admin.SuspendCase(id=case.id, reason="wait")
+            await office.admin.ResumeCase(id=case.id)
+        counts.append(len(statements))
+        tasks = (await office.case(str(many))).tasks
+        assert [task.HasField("due_time") for task in tasks] == [True] * many
+    assert counts[0] == counts[1]
+
+
 async def test_a_jump_drops_the_times_of_what_it_leaves(office):
     await office.flow(sequence(timed("reject"), delay("pause", days=2), approve("second", "boss")))
     case = await office.submit()
@@ -266,6 +280,42 @@ async def test_a_trigger_tells_others_once_with_its_topic(office):
         ("again", "告知仓库", "other"),
     ]
     assert event.case.document_type == REQUISITION
+
+
+GONE = {"when_empty": "person", "employee_id": str(stable("requester"))}
+
+
+async def test_a_retry_goes_on_behind_what_was_waited_for_and_told(office):
+    told = {"id": "tell", "kind": "trigger", "name": "T", "topic": "told"}
+    await office.flow(sequence(told, delay("pause", hours=1), approve("first", "boss", **GONE)))
+    office.service.change_person("boss", active=False)
+    await office.submit()
+    assert await later(office, hours=1) == 1
+    case = await office.case()
+    assert (state(case), case.park_reason) == ("PARKED", "CASE_NO_APPROVER")
+
+    office.service.change_person("boss", active=True)
+    await office.admin.RetryCase(id=case.id)
+
+    case = await office.case()
+    assert (waiting(case), list(case.delays)) == (ids_of("boss"), [])
+    assert len(await office.service.events("triggered")) == 1
+
+
+async def test_a_retry_beside_a_node_that_waits_leaves_its_time(office):
+    lanes = parallel("both", branch("a", delay("pause", hours=2)), branch("b", approve("first", "boss", **GONE)))
+    await office.flow(sequence(lanes, approve("second", HEAD)))
+    office.service.change_person("boss", active=False)
+    await office.submit()
+    await later(office, hours=1)
+    office.service.change_person("boss", active=True)
+    case = await office.case()
+    assert state(case) == "PARKED"
+
+    await office.admin.RetryCase(id=case.id)
+
+    assert waiting(await office.case()) == ids_of("boss")
+    assert await later(office, hours=1) == 1
 
 
 async def test_the_inbox_has_the_overdue_first_and_finds_them(office):

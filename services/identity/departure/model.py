@@ -30,6 +30,7 @@ class Departure(Searchable, Document, Base):
     reason: Mapped[str]
     run_time: Mapped[datetime.datetime | None]
     finish_time: Mapped[datetime.datetime | None]
+    blocked_by: Mapped[str | None]
     steps: Mapped[list[DepartureStep]] = lines_of("DepartureStep")
 
 

@@ -36,6 +36,7 @@ class Departures:
         await epoch.bump(call)
         departure = await call.load(Departure, request.departure.id, etag=request.departure.etag)
         advance(departure, "update")
+        departure.blocked_by = None
         call.update(departure, request.departure, request.update_mask)
         await _check(departure, call)
         return call.announce(pb.DepartureUpdated, departure)
@@ -51,6 +52,7 @@ class Departures:
         await epoch.bump(call)
         departure = await call.load(Departure, request.id, etag=request.etag)
         advance(departure, "cancel")
+        departure.blocked_by = None
         return call.announce(pb.DepartureUpdated, departure)
 
 

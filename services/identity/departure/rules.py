@@ -24,6 +24,8 @@ OPEN = ("PREPARED", "RUNNING")
 KINDS = ("CUT_OFF", "ACCOUNT", "GRANTS", "DELEGATIONS", "HEADS", "TURNS", "DOCUMENTS")
 # a turn that nobody took over by then needs a person
 PATIENCE = datetime.timedelta(minutes=1)
+# a refusal that a person has to remove -> what the departure says
+BLOCKERS = {"EMPLOYEE_LAST_ADMINISTRATOR": "LAST_ADMINISTRATOR"}
 LONGEST_WHAT, LONGEST_EVIDENCE = 20_000, 500
 
 

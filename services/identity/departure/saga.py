@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -44,38 +46,70 @@ log = telemetry.logger("identity.departure")
 
 Answers = Mapping[str, list[records_pb2.HeldGroup] | None]
 EVERY_SECONDS = 1.0
+# between tries of a departure that something is in the way of
+DELAYS_SECONDS = (1, 5, 30, 60)
 METHOD = "identity.departure.hand_over"
 # whom a pass asks what somebody holds there
 HOLDERS = ("approval", "procurement")
 
 
+@dataclass(frozen=True)
+class Wait:
+    """A departure that something is in the way of: not tried again before this second of the monotonic clock."""
+
+    tries: int = 0
+    until: float = 0.0
+    reason: str = ""
+
+
 async def hand_over(runtime: Runtime) -> None:
     """Work until cancelled."""
+    waits: dict[uuid.UUID, Wait] = {}
     while True:
         try:
-            await once(runtime)
+            await once(runtime, waits)
         except (DBAPIError, PoolTimeout, OSError) as error:
             log.warning("departures wait", error=telemetry.plain(error))
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def once(runtime: Runtime) -> None:
-    """Begin what is due and carry on what is under way, each by itself."""
+async def once(runtime: Runtime, waits: dict[uuid.UUID, Wait]) -> None:
+    """Begin what is due and carry on what is under way, each by itself; `waits`: those that could not, by their ids."""
     today = runtime.rights().organisation.today
-    names = ("id", "company_id", "state", "last_day_date", "employee_id", "run_time")
+    names = ("id", "company_id", "state", "last_day_date", "employee_id", "run_time", "blocked_by")
     wanted = sa.select(*(getattr(Departure, name) for name in names))
     with fenced_to(None):
         async with runtime.read_sessions() as session:
             open_ones = (await session.execute(wanted.where(Departure.state.in_(rules.OPEN)))).all()
+    for gone in waits.keys() - {row.id for row in open_ones}:
+        del waits[gone]
     for row in open_ones:
+        if row.id in waits and time.monotonic() < waits[row.id].until:
+            continue
         try:
             if row.state == "RUNNING":
                 await carry_on(runtime, row.id, await _ask(runtime, row))
             elif row.last_day_date < today(row.company_id):
                 async with _working_on(runtime, row.id, bump=True) as (call, departure):
                     await begin(call, departure)
+            waits.pop(row.id, None)
         except Refused as refusal:
-            log.warning("a departure waits", departure=str(row.id), reason=refusal.reason)
+            await _wait(runtime, row, refusal.reason, waits)
+
+
+async def _wait(runtime: Runtime, row: Any, reason: str, waits: dict[uuid.UUID, Wait]) -> None:
+    """Something is in the way: said once, here and on the departure, which is tried again later and later."""
+    before = waits.get(row.id, Wait())
+    delay = DELAYS_SECONDS[min(before.tries, len(DELAYS_SECONDS) - 1)]
+    waits[row.id] = Wait(before.tries + 1, time.monotonic() + delay, reason)
+    if reason != before.reason:
+        log.warning("a departure waits", departure=str(row.id), reason=reason)
+    blocker = rules.BLOCKERS.get(reason)
+    if blocker != row.blocked_by:
+        async with _working_on(runtime, row.id, bump=False) as (call, departure):
+            if departure.state in rules.OPEN:
+                departure.blocked_by = blocker
+                call.announce(departures_pb2.DepartureUpdated, departure)
 
 
 async def begin(call: Call, departure: Departure) -> None:
@@ -83,7 +117,7 @@ async def begin(call: Call, departure: Departure) -> None:
     epoch.
     """
     advance(departure, "run")
-    departure.run_time = call.now()
+    departure.run_time, departure.blocked_by = call.now(), None
     departure.steps = [DepartureStep(line_number=n, kind=kind, state="WAITING", count=0, what="", evidence="")
                        for n, kind in enumerate(rules.KINDS, 1)]  # fmt: skip
     steps = _steps(departure)
@@ -103,9 +137,10 @@ async def carry_on(runtime: Runtime, departure_id: uuid.UUID, answers: Answers) 
     async with _working_on(runtime, departure_id, bump=changes_rights) as (call, departure):
         if departure.state != "RUNNING":
             return
-        before = [_said(step) for step in departure.steps]
+        before = [departure.blocked_by, *map(_said, departure.steps)]
+        departure.blocked_by = None
         await _do(call, departure, answers)
-        if before != [_said(step) for step in departure.steps]:
+        if before != [None, *map(_said, departure.steps)]:
             done = all(step.state == "DONE" for step in departure.steps)
             if done:
                 departure.state, departure.finish_time = "DONE", call.now()

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from chassis import contract
 from chassis.call import Call, Refused
+from chassis.policy import Reach
 from chassis.states import advance
 from heyi.identity.v1 import grants_pb2 as pb
 from identity import epoch
@@ -31,7 +32,8 @@ class Grants:
         if employee.state != "ACTIVE" or role.state != "ACTIVE":
             raise Refused("GRANT_OUT_OF_USE", name=employee.name if employee.state != "ACTIVE" else role.name)
         rules.chosen(grant, await _companies_of(grant.department_ids, call))
-        _within_own(grant, role, call)
+        assert call.actor.employee_id is not None
+        _within_own(grant, role, call, "identity.grant.create", by=call.actor.employee_id)
         await _separate(grant, employee, role, call)
         return call.announce(pb.GrantCreated, grant)
 
@@ -47,13 +49,19 @@ class Grants:
     async def RevokeGrant(self, request: pb.RevokeGrantRequest, call: Call) -> Any:
         await epoch.bump(call)
         grant = await call.load(Grant, request.id, etag=request.etag)
-        advance(grant, "revoke")
-        grant.revoke_reason = request.reason
-        _, role = await _parties(grant, call)
-        _within_own(grant, role, call)
-        if role.code == role_rules.ADMINISTRATOR:
-            rules.keep_administrator(others=await administrators(call, without_grant=grant.id))
-        return call.announce(pb.GrantRevoked, grant)
+        assert call.actor.employee_id is not None
+        return await revoke(call, grant, request.reason, by=call.actor.employee_id)
+
+
+async def revoke(call: Call, grant: Grant, reason: str, *, by: uuid.UUID) -> Grant:
+    """End a grant by the right of `by`: the caller, or who asked the caller to decide. The caller raised the epoch."""
+    advance(grant, "revoke")
+    grant.revoke_reason = reason
+    _, role = await _parties(grant, call)
+    _within_own(grant, role, call, "identity.grant.revoke", by=by)
+    if role.code == role_rules.ADMINISTRATOR:
+        rules.keep_administrator(others=await administrators(call, without_grant=grant.id))
+    return call.announce(pb.GrantRevoked, grant)
 
 
 async def administrators(
@@ -84,13 +92,14 @@ def covers(call: Call, permissions: list[str]) -> bool:
     return all(call.can(permission) for permission in role_rules.expand(permissions, contract.load().permissions()))
 
 
-def _within_own(grant: Grant, role: Role, call: Call) -> None:
-    assert call.reach is not None
-    rules.within(call.reach, grant.grant_company_id, role=role.name)
+def _within_own(grant: Grant, role: Role, call: Call, permission: str, *, by: uuid.UUID) -> None:
+    rights, where = call.runtime.rights(), (call.company_id, call.today())
+    rules.within(rights.reach(by, permission, *where) or Reach(by), grant.grant_company_id, role=role.name)
+    held = role_rules.expand(role.permissions, contract.load().permissions())
     rules.covered(
         makes_rights=role_rules.gives_rights(role.permissions),
-        to_self=grant.employee_id == call.actor.employee_id and grant.state == "ACTIVE",
-        covers=covers(call, role.permissions),
+        to_self=grant.employee_id == by and grant.state == "ACTIVE",
+        covers=all(rights.may(by, each, *where) for each in held),
         role=role.name,
     )
 

@@ -15,9 +15,11 @@ from identity import epoch
 from identity.duty_conflict import held
 from identity.duty_conflict import rules as duty_rules
 from identity.employee.model import Employee
+from identity.employee.rules import LOCALES
 from identity.grant.model import Grant
 from identity.role import rules
 from identity.role.model import Role
+from identity.role.templates import TEMPLATES
 
 
 class Roles:
@@ -63,6 +65,23 @@ class Roles:
         advance(role, "activate")
         await _check_effects(role, call, before=None)
         return call.announce(pb.RoleUpdated, role)
+
+    async def ListTemplatesRoles(
+        self, request: pb.ListTemplatesRolesRequest, call: Call
+    ) -> pb.ListTemplatesRolesResponse:
+        catalogue = contract.load().permissions()
+        taken = sa.select(Role.code, Role.id).where(Role.code.in_([template.code for template in TEMPLATES]))
+        known = {row.code: str(row.id) for row in (await call.db.execute(taken)).all()}
+        locale = call.locale if call.locale in LOCALES else LOCALES[0]
+        return pb.ListTemplatesRolesResponse(
+            templates=[
+                pb.RoleTemplate(
+                    code=one.code, name=one.name[locale], description=one.description[locale],
+                    permissions=one.held(catalogue), role_id=known.get(one.code, ""),
+                )
+                for one in TEMPLATES
+            ]
+        )  # fmt: skip
 
 
 async def _check_effects(role: Role, call: Call, *, before: Sequence[str] | None) -> None:

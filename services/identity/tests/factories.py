@@ -19,6 +19,8 @@ from identity.role.model import Role
 PASSWORD = "Heyi-demo-2026"
 _counter = itertools.count(1)
 
+FIRST_ADMINISTRATOR = "00000000-0000-7000-8000-000000000001"
+
 
 def credit_code(serial: int) -> str:
     """A credit code whose check digit is right."""

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from chassis import faults
 from chassis.organisation import Organisation
@@ -122,11 +124,36 @@ async def test_a_pass_that_dies_is_made_up_for_by_the_next(
 async def test_it_begins_by_itself_once_the_last_day_is_over(house: Bench, admin: Any) -> None:
     made = await prepared(admin, last_day_date="2026-11-24")
     house.clock.set("2026-11-24T15:59:59Z")
-    await saga.once(house.runtime)
+    await saga.once(house.runtime, {})
     assert (await house.as_("admin").GetDeparture(id=made.id)).state == made.PREPARED
     house.clock.set("2026-11-24T16:00:00Z")
-    await saga.once(house.runtime)
+    await saga.once(house.runtime, {})
     assert (await house.as_("admin").GetDeparture(id=made.id)).state == made.RUNNING
+
+
+async def test_whoever_is_the_last_administrator_leaves_when_somebody_else_is_one(house: Bench, admin: Any) -> None:
+    role = await make.role_id(house, "administrator")
+    await admin.CreateGrant(grant=make.grant("boss", role, "ALL"))
+    first = await admin.ListGrants(filter=f'employee_id = "{make.FIRST_ADMINISTRATOR}"')
+    await admin.RevokeGrant(id=first.grants[0].id, reason="handed over")
+    made = await prepared(admin, "boss", last_day_date="2026-11-22")
+    waits: dict[Any, Any] = {}
+    with capture_logs() as said:
+        for tries in (1, 2, 2):
+            await saga.once(house.runtime, waits)
+            (wait,) = waits.values()
+            assert wait.tries == tries
+            if tries == 1:
+                waits.update({key: replace(one, until=0) for key, one in waits.items()})
+    assert [line["reason"] for line in said] == ["EMPLOYEE_LAST_ADMINISTRATOR"]
+    blocked = await admin.GetDeparture(id=made.id)
+    assert (blocked.state, blocked.blocked_by) == (made.PREPARED, made.LAST_ADMINISTRATOR)
+
+    await admin.CreateGrant(grant=make.grant("colleague", role, "ALL"))
+    await saga.once(house.runtime, {})
+
+    running = await admin.GetDeparture(id=made.id)
+    assert (running.state, running.blocked_by) == (made.RUNNING, 0)
 
 
 async def test_who_is_let_back_in_while_it_runs_is_cut_off_again(house: Bench, admin: Any) -> None:

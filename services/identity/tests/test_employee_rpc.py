@@ -126,7 +126,7 @@ async def test_nobody_disables_the_own_account_nor_the_last_administrator(house:
     with refused("EMPLOYEE_SELF_DISABLE"):
         await admin.DisableEmployee(id=str(stable("admin")), reason="tired")
     with refused("EMPLOYEE_LAST_ADMINISTRATOR"):
-        await admin.DisableEmployee(id="00000000-0000-7000-8000-000000000001", reason="mistake")
+        await admin.DisableEmployee(id=make.FIRST_ADMINISTRATOR, reason="mistake")
 
 
 async def test_who_heads_a_department_can_be_disabled_at_once(house: Bench, admin: Any) -> None:

@@ -11,8 +11,6 @@ from chassis.policy import Rights
 from chassis.testing import COMPANY, OTHER_COMPANY, Bench, refused, stable
 from identity.tests import factories as make
 
-FIRST_ADMINISTRATOR = "00000000-0000-7000-8000-000000000001"
-
 
 async def rights(house: Bench) -> Rights:
     """What everybody would believe now."""
@@ -169,7 +167,7 @@ async def test_a_keeper_of_the_company_touches_no_administrator(house: Bench, ad
 
 
 async def test_somebody_always_stays_administrator(house: Bench, admin: Any) -> None:
-    first = await admin.ListGrants(filter=f'employee_id = "{FIRST_ADMINISTRATOR}"')
+    first = await admin.ListGrants(filter=f'employee_id = "{make.FIRST_ADMINISTRATOR}"')
 
     with refused("GRANT_LAST_ADMINISTRATOR"):
         await admin.RevokeGrant(id=first.grants[0].id, reason="last")
@@ -181,7 +179,7 @@ async def test_somebody_always_stays_administrator(house: Bench, admin: Any) -> 
 
 async def test_two_cannot_take_away_each_others_administration_at_once(house: Bench, admin: Any) -> None:
     """Both saw the other one and both revocations would have passed, had they not been made to queue."""
-    first = (await admin.ListGrants(filter=f'employee_id = "{FIRST_ADMINISTRATOR}"')).grants[0]
+    first = (await admin.ListGrants(filter=f'employee_id = "{make.FIRST_ADMINISTRATOR}"')).grants[0]
     second = await admin.CreateGrant(grant=make.grant("boss", await make.role_id(house, "administrator"), "ALL"))
 
     outcomes = await asyncio.gather(

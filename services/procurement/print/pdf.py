@@ -1,4 +1,4 @@
-"""The purchase order as HTML, and as PDF: title, buyer and supplier, lines, amounts, capitals, terms, stamps.
+"""The purchase order as HTML, to be printed: title, buyer and supplier, lines, amounts, capitals, terms, stamps.
 
 Everything that a person typed is escaped. The text is Chinese whatever the caller's language: the order goes to a
 Chinese supplier.
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from chassis import money, paper
+from chassis import money
 from chassis.organisation import Place
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import suppliers_pb2
@@ -51,11 +51,6 @@ class Page:
     buyer: str = ""
     units: Mapping[uuid.UUID, str] = field(default_factory=dict)
     item_codes: Mapping[uuid.UUID, str] = field(default_factory=dict)
-
-
-async def print_order(page: Page) -> bytes:
-    """The PDF."""
-    return await paper.pdf(page_html(page))
 
 
 def page_html(page: Page) -> str:

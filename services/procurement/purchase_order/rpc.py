@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
-from google.api import httpbody_pb2
 from google.protobuf import json_format, timestamp_pb2
 
-from chassis import canonical, contract, ids, mapping
+from chassis import canonical, contract, ids, mapping, paper
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
+from procurement import choices
 from procurement.copies import unit_names
 from procurement.market import Market
 from procurement.print import pdf
@@ -116,6 +116,8 @@ class PurchaseOrders:
             await orderable(call, order.supplier_id)
         after = rules.amount_after(order, change)
         if not rules.needs_agreement(before=order.agreed_amount, after=after, rate=order.exchange_rate or Decimal(1)):
+            unasked = common_pb2.ApprovalRequest(document_type=TYPE, choices=request.choices)
+            refuse(choices.faults(unasked, {}, call.organisation.people))
             await take_effect(order, change, call, changed_by=call.actor.person, asked=False)
             return call.announce(pb.PurchaseOrderChanged, order)
         asked = pb.PurchaseOrderChange()
@@ -128,6 +130,8 @@ class PurchaseOrders:
         order.submission += 1
         order.content_hash = hash_of(order, call)
         approval = approval_request(order, after, call)
+        approval.choices.extend(request.choices)
+        await choices.check(approval, call)
         return call.announce(pb.PurchaseOrderChangeSubmitted, order, approval=approval)
 
     async def ClosePurchaseOrder(self, request: pb.ClosePurchaseOrderRequest, call: Call) -> PurchaseOrder:
@@ -150,7 +154,7 @@ class PurchaseOrders:
         await forget_prices(call, order)
         return call.announce(pb.PurchaseOrderCancelled, order)
 
-    async def PrintPurchaseOrder(self, request: pb.PrintPurchaseOrderRequest, call: Call) -> httpbody_pb2.HttpBody:
+    async def PrintPurchaseOrder(self, request: pb.PrintPurchaseOrderRequest, call: Call) -> paper.Sheet:
         order = await call.load(PurchaseOrder, request.id)
         supplier = await _supplier(order, call)
         buyer = call.organisation.people.get(order.buyer_id) if order.buyer_id else None
@@ -168,8 +172,7 @@ class PurchaseOrders:
             },
             printed_on=call.today(),
         )
-        name = f"{order.number or 'draft'}.pdf"
-        return httpbody_pb2.HttpBody(content_type=f'application/pdf; name="{name}"', data=await pdf.print_order(page))
+        return paper.Sheet(f"{order.number or 'draft'}.pdf", pdf.page_html(page))
 
     async def ListLinksPurchaseOrder(
         self, request: pb.ListLinksPurchaseOrderRequest, call: Call

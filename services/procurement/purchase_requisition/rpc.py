@@ -13,7 +13,7 @@ from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
 from heyi.procurement.v1 import sourcing_tasks_pb2
-from procurement import copies, lookups
+from procurement import choices, lookups
 from procurement.catalog import Catalog
 from procurement.market import Market
 from procurement.numbers import Repeated
@@ -97,7 +97,7 @@ class PurchaseRequisitions:
         requisition.content_hash = hash_of(requisition, call)
         approval = approval_request(requisition, catalog)
         approval.choices.extend(request.choices)
-        await _check_choices(requisition, approval, call)
+        await choices.check(approval, call)
         if not requisition.number:
 
             def tell_approval(number: str) -> None:
@@ -211,17 +211,6 @@ def approval_request(requisition: PurchaseRequisition, catalog: Catalog) -> comm
     )
     approval.facts.update(rules.facts(requisition, catalog))
     return approval
-
-
-async def _check_choices(requisition: PurchaseRequisition, approval: common_pb2.ApprovalRequest, call: Call) -> None:
-    """Refuse a submission that leaves open who is asked. Approval is asked only where a flow wants a choice, so that
-    else it may be away.
-    """
-    asked = {}
-    if await copies.requester_chooses(call, TYPE):
-        preview = await lookups.who_would_be_asked(approval, call)
-        asked = {step.node_id: step.node_name for step in preview.steps if step.needs_choice}
-    refuse(rules.choice_faults(approval.choices, asked, call.organisation.people, requisition.owner_id))
 
 
 def _visible(call: Call) -> sa.ColumnElement[bool]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from chassis import ids, money
+from chassis import money
 from procurement.catalog import Catalog, has_more_decimals
 from procurement.refusals import Violation
 
@@ -178,36 +178,6 @@ def missing(requisition: PurchaseRequisition, catalog: Catalog, *, today: dateti
         elif line.need_date is None and requisition.need_date is None:
             found.append((f"{path}.need_date", "FIELD_REQUIRED", {}))
     return found
-
-
-def choice_faults(
-    choices: Sequence[Any], asked: Mapping[str, str], people: Mapping[UUID, Any], owner_id: UUID
-) -> list[Violation]:
-    """What is wrong with whom the requester chose; `asked` are the nodes that want a choice: id -> name."""
-    found: list[Violation] = []
-    for number, choice in enumerate(choices):
-        if choice.node_id not in asked:
-            at = f"choices[{number}].node_id"
-            found.append((at, "PURCHASE_REQUISITION_CHOICE_NODE", {"node_id": choice.node_id}))
-        for place, text in enumerate(choice.employee_ids):
-            person = _person(text, people)
-            if person is None or not person.active or person.employee_id == owner_id:
-                at = f"choices[{number}].employee_ids[{place}]"
-                name = person.name if person else text[:50]
-                found.append((at, "PURCHASE_REQUISITION_CHOICE_PERSON", {"person": name}))
-    chosen = {choice.node_id for choice in choices if choice.employee_ids}
-    for node_id, node in asked.items():
-        if node_id not in chosen:
-            found.append(("choices", "PURCHASE_REQUISITION_CHOICE_MISSING", {"node_id": node_id, "node": node}))
-    return found
-
-
-def _person(text: str, people: Mapping[UUID, Any]) -> Any:
-    """Whom an id names; None for what is no id of anybody."""
-    try:
-        return people.get(ids.parse(text))
-    except ValueError:
-        return None
 
 
 def _past(path: str, date: datetime.date, today: datetime.date) -> Violation:

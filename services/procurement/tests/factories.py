@@ -10,7 +10,7 @@ from stdnum.cn import uscc
 
 from chassis import ids
 from chassis.testing import COMPANY, Bench, stable
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
 from heyi.inventory.v1 import item_categories_pb2, items_pb2, units_pb2
 
 YARD = "上海市嘉定区安亭镇园国路 388 号 1 号库"
@@ -147,3 +147,12 @@ def approved(requisition: Any, *, version: int = 3, **fields: Any) -> cases_pb2.
 
 def sum_of(values: Any) -> Decimal:
     return sum((Decimal(value) for value in values), Decimal(0))
+
+
+def a_flow(document_type: str, kind: str, state: str, version: int) -> Any:
+    """A flow of one step, which asks by one rule."""
+    tree = {"id": "a", "kind": "approve", "name": "A", "approvers": [{"kind": kind}]}
+    fields = {"id": str(stable("flow")), "etag": f'"{version}"', "company_id": str(COMPANY), "state": state}
+    made = flow_definitions_pb2.FlowDefinition(document_type=document_type, **fields)
+    made.tree.update(tree)
+    return made

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from procurement.purchase_requisition import rules as requisition_rules
+from chassis import contract
+from heyi.common.v1 import common_pb2
+from procurement import choices
 
 ME, YOU, GONE = (uuid.UUID(int=n) for n in range(400, 403))
 PEOPLE = {key: SimpleNamespace(employee_id=key, name=str(key)[-3:], active=key != GONE) for key in (ME, YOU, GONE)}
@@ -26,11 +28,17 @@ CHOICES: dict[str, tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]] = 
 }
 
 
+@pytest.mark.parametrize("document", ["PURCHASE_REQUISITION", "PURCHASE_ORDER"])
 @pytest.mark.parametrize("name", CHOICES)
-def test_whom_the_requester_chooses(name: str) -> None:
+def test_whom_the_requester_chooses(name: str, document: str) -> None:
     chosen, expected = CHOICES[name]
-    choices = [SimpleNamespace(node_id=node, employee_ids=people) for node, people in chosen]
+    approval = common_pb2.ApprovalRequest(
+        document_type=f"procurement.{document.lower()}",
+        requester_id=str(ME),
+        choices=[common_pb2.ApprovalChoice(node_id=node, employee_ids=people) for node, people in chosen],
+    )
 
-    found = requisition_rules.choice_faults(choices, {"a": "财务"}, PEOPLE, ME)
+    found = choices.faults(approval, {"a": "财务"}, PEOPLE)
 
-    assert [(at, reason.removeprefix("PURCHASE_REQUISITION_")) for at, reason, _ in found] == expected
+    assert [(at, reason.removeprefix(f"{document}_")) for at, reason, _ in found] == expected
+    assert {reason for _, reason, _ in found} <= set(contract.load().refusals)

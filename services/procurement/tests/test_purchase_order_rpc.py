@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from chassis import ids
-from chassis.testing import COMPANY, refused, stable
-from heyi.approval.v1 import cases_pb2
+from chassis import ids, paper
+from chassis.clients import Clients
+from chassis.testing import COMPANY, eventually, refused, stable
+from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
-from procurement.tests.factories import YARD, Shop, approved
+from procurement.purchase_order.rpc import TYPE as ORDER
+from procurement.tests.factories import YARD, Shop, a_flow, approved
 
 
 def answer(kind: Any, order: Any, state: str, **fields: Any) -> Any:
@@ -284,6 +287,28 @@ async def test_a_large_change_waits_for_agreement_and_then_takes_effect(shop: Sh
     assert (await service.as_("head").GetPurchaseOrder(id=pending.id)).id == pending.id
 
 
+async def test_a_change_asks_whom_the_buyer_chooses_only_where_a_flow_leaves_a_choice(
+    shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No service of approval answers here: where it has to be asked, the change says so and nothing is done."""
+    monkeypatch.setattr(service.runtime, "clients", Clients({"approval": "127.0.0.1:1"}, None))
+    order = await shop.released()
+
+    async def change(quantity: str, **more: Any) -> Any:
+        edit = {"line_id": order.lines[0].id, "quantity": quantity}
+        return await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "加购", "lines": [edit]}, **more)
+
+    for quantity in ("101", "200"):
+        with refused("PURCHASE_ORDER_CHOICE_NODE", field="choices[0].node_id"):
+            await change(quantity, choices=[{"node_id": "a"}])
+    published = flow_definitions_pb2.FlowDefinitionPublished
+    await service.deliver(published(flow_definition=a_flow(ORDER, "initiator_choice", "PUBLISHED", 1)))
+    with refused("SERVICE_UNAVAILABLE"):
+        await change("200")
+    assert (await shop.buyer.GetPurchaseOrder(id=order.id)).state == order.RELEASED
+    assert (await change("101")).state == order.RELEASED
+
+
 async def test_small_rises_add_up_until_somebody_agrees(shop: Shop, service: Any) -> None:
     order = await shop.released()
 
@@ -453,13 +478,24 @@ async def test_a_cancelled_orders_price_is_not_the_last_price(shop: Shop) -> Non
     assert (draft.lines[0].last_unit_price, draft.lines[0].unit_price) == ("", "")
 
 
-async def test_the_order_is_printed_in_chinese(shop: Shop, monkeypatch) -> None:
-    monkeypatch.setattr("chassis.paper.SECONDS", 60)  # what is printed is asked here, not how soon
+async def test_the_order_is_printed_in_chinese_while_no_transaction_waits(
+    shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper, "SECONDS", 60)  # what is printed is asked here, not how soon
     order = await shop.released(
         {"item_id": shop.bearing, "quantity": "100"}, {"description": "<b>&运费", "quantity": "1", "unit_price": "50"}
     )
 
-    printed = await shop.buyer.PrintPurchaseOrder(id=order.id)
+    async def transaction_is_over() -> None:
+        assert statements
+        assert service.runtime.engine.pool.checkedout() == 0
+
+    with service.statements() as statements:
+        async with paper.AT_ONCE, paper.AT_ONCE:  # others print
+            printing = asyncio.create_task(shop.buyer.PrintPurchaseOrder(id=order.id))
+            await eventually(transaction_is_over)
+            assert not printing.done()
+    printed = await printing
 
     assert printed.content_type == f'application/pdf; name="{order.number}.pdf"'
     assert printed.data.startswith(b"%PDF-")

@@ -8,10 +8,11 @@ import pytest
 
 from chassis import canonical
 from chassis.clients import Clients
-from chassis.testing import COMPANY, refused, stable
+from chassis.testing import refused, stable
 from heyi.approval.v1 import flow_definitions_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
-from procurement.tests.factories import YARD, Shop, approved
+from procurement.purchase_requisition.rpc import TYPE as REQUISITION
+from procurement.tests.factories import YARD, Shop, a_flow, approved
 
 
 async def test_an_item_line_says_what_the_item_says(shop: Shop) -> None:
@@ -157,32 +158,23 @@ async def test_a_submitted_requisition_asks_for_agreement(shop: Shop, service: A
         await shop.requester.UpdatePurchaseRequisition(purchase_requisition={"id": requisition.id, "title": "x"})
 
 
-def a_flow(kind: str, state: str, version: int) -> Any:
-    rule = {"kind": kind}
-    tree = {"id": "a", "kind": "approve", "name": "A", "approvers": [rule]}
-    fields = {"id": str(stable("flow")), "etag": f'"{version}"', "company_id": str(COMPANY), "state": state}
-    made = flow_definitions_pb2.FlowDefinition(document_type="procurement.purchase_requisition", **fields)
-    made.tree.update(tree)
-    return made
-
-
 async def test_approval_is_asked_at_submission_only_where_a_flow_leaves_a_choice(
     shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No service of approval answers here: where it has to be asked, the submission says so and nothing is done."""
     monkeypatch.setattr(service.runtime, "clients", Clients({"approval": "127.0.0.1:1"}, None))
     published, retired = flow_definitions_pb2.FlowDefinitionPublished, flow_definitions_pb2.FlowDefinitionRetired
-    await service.deliver(published(flow_definition=a_flow("department_head", "PUBLISHED", 1)))
+    await service.deliver(published(flow_definition=a_flow(REQUISITION, "department_head", "PUBLISHED", 1)))
     draft = await shop.draft()
     with refused("PURCHASE_REQUISITION_CHOICE_NODE", field="choices[0].node_id"):
         await shop.requester.SubmitPurchaseRequisition(id=draft.id, choices=[{"node_id": "a"}])
 
-    await service.deliver(published(flow_definition=a_flow("initiator_choice", "PUBLISHED", 2)))
+    await service.deliver(published(flow_definition=a_flow(REQUISITION, "initiator_choice", "PUBLISHED", 2)))
     with refused("SERVICE_UNAVAILABLE"):
         await shop.requester.SubmitPurchaseRequisition(id=draft.id)
     assert (await shop.requester.GetPurchaseRequisition(id=draft.id)).state == draft.DRAFT
 
-    await service.deliver(retired(flow_definition=a_flow("initiator_choice", "RETIRED", 3)))
+    await service.deliver(retired(flow_definition=a_flow(REQUISITION, "initiator_choice", "RETIRED", 3)))
     await shop.requester.SubmitPurchaseRequisition(id=draft.id)
 
 

@@ -3,6 +3,7 @@ export interface FieldViolation {
   field: string;
   description: string;
   reason?: string;
+  facts?: Record<string, string>;
 }
 
 interface Detail {
@@ -10,6 +11,8 @@ interface Detail {
   reason?: string;
   metadata?: Record<string, string>;
   fieldViolations?: FieldViolation[];
+  /** The same fields, in the same order, with their facts. */
+  violations?: { facts: Record<string, string> }[];
   links?: { description?: string }[];
   requestId?: string;
 }
@@ -35,7 +38,8 @@ export class ApiError extends Error {
     this.status = body.error?.status ?? "";
     this.reason = info?.reason ?? "";
     this.facts = info?.metadata ?? {};
-    this.violations = details.flatMap((detail) => detail.fieldViolations ?? []);
+    const told = details.flatMap((detail) => detail.violations ?? []);
+    this.violations = details.flatMap((detail) => detail.fieldViolations ?? []).map((one, at) => ({ ...one, facts: told[at]?.facts }));
     this.help = body.error?.help ?? details.flatMap((detail) => detail.links ?? [])[0]?.description ?? "";
     this.requestId = details.find((detail) => detail.requestId)?.requestId ?? "";
   }

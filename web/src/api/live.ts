@@ -23,6 +23,7 @@ const FOLLOWERS: Record<string, string[]> = {
   "approval.case": ["approval.task", "approval.opinion"],
   "approval.notice": ["approval.task"],
   "procurement.purchase_order": ["procurement.sourcing_task"],
+  "identity.access_review": ["identity.access_review_line"],
   "identity.grant": ["identity.duty_conflict", "identity.employee"],
   "identity.role": ["identity.duty_conflict", "identity.employee"],
   "identity.employee": ["identity.duty_conflict"],

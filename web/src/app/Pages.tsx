@@ -33,7 +33,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
   "identity.employee": { detail: lazy(() => import("@/pages/EmployeePage")) },
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
-  "identity.role": { form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
+  "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
+  "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 
 const Portal = lazy(() => import("@/pages/Portal"));

@@ -29,10 +29,10 @@ async function catalog(locale: Locale): Promise<Record<string, string>> {
 /** Change the language; on this device it stays so. */
 export async function speak(locale: Locale): Promise<void> {
   localStorage.setItem(STORED, locale);
-  await use(locale);
+  await turnTo(locale);
 }
 
-async function use(locale: Locale): Promise<void> {
+async function turnTo(locale: Locale): Promise<void> {
   context.locale = locale;
   document.documentElement.lang = locale;
   dayjs.locale(locale === "en" ? "en" : "zh-cn");
@@ -46,5 +46,5 @@ export async function startLanguage(): Promise<void> {
     fallbackLng: false, react: { useSuspense: false },
   });
   // not kept: on a device that nobody chose a language on, the person's own is taken once they are known
-  await use(storedLocale());
+  await turnTo(storedLocale());
 }

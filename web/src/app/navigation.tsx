@@ -1,7 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
-  FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -31,6 +31,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.grant": <PartitionOutlined />,
   "identity.delegation": <RetweetOutlined />,
   "identity.departure": <ExportOutlined />,
+  "identity.access_review": <FileDoneOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
   "identity.calendar_day": <CalendarOutlined />,
   "identity.consistency_run": <ReconciliationOutlined />,

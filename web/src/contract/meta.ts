@@ -123,6 +123,10 @@ export function enumLabel(meta: Meta, name: string | undefined, value: unknown):
   return (name ? meta.enums[name] : undefined)?.find((one) => one.name === value)?.label ?? String(value);
 }
 
+export function serviceName(meta: Meta, name: string): string {
+  return meta.services.find((one) => one.name === name)?.title ?? name;
+}
+
 /** A sentence of the catalogs with its `{facts}` filled in. */
 export function textOf(meta: Meta, key: string, facts: Record<string, string> = {}): string {
   return (meta.texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? facts[camel(name)] ?? "");

@@ -11,7 +11,6 @@ export interface ApprovalStep {
   reason: string;
   reasonFacts: Record<string, string>;
   path: string;
-  needsChoice: boolean;
 }
 
 /** A text of a flow, by language. */
@@ -303,4 +302,17 @@ export interface DutyViolation {
   first: DutyHolding;
   second: DutyHolding;
   sinceTime: string;
+}
+
+export interface RoleTemplate {
+  code: string;
+  name: string;
+  description: string;
+  permissions: string[];
+  roleId: string;
+}
+
+export interface AccessReview extends Row {
+  title: string;
+  dueDate: string;
 }

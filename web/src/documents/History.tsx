@@ -5,7 +5,8 @@ import { context } from "@/api/context";
 import { call } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
 import { timeText } from "@/contract/format";
-import { fieldOf, type DocumentMeta } from "@/contract/meta";
+import { fieldOf, serviceName, type DocumentMeta, type Meta } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
 import { FieldValue } from "./FieldValue";
 import { Reference } from "./Reference";
 
@@ -41,6 +42,7 @@ export function History({ document, id }: { document: DocumentMeta; id: string }
 
 function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }) {
   const { t } = useTranslation();
+  const meta = useMeta();
   const history = useHistory(document, id);
   if (history.error) return <p className="field-error">{sentenceOf(history.error).title}</p>;
   if (!history.data) return <Skeleton active title={false} />;
@@ -52,8 +54,8 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
         {entries.map((entry) => (
           <li key={entry.id}>
             <p>
-              {entry.actorId ? <Reference document="identity.employee" id={entry.actorId} plain /> : entry.service}
-              <strong>{actionLabel(document, entry.method)}</strong>
+              {entry.actorId ? <Reference document="identity.employee" id={entry.actorId} plain /> : serviceName(meta, entry.service)}
+              <strong>{actionLabel(meta, document, entry.method)}</strong>
               <time dateTime={entry.createTime}>{timeText(entry.createTime)}</time>
             </p>
             {entry.changes.length > 0 && (
@@ -92,9 +94,10 @@ function parsed(json: string): unknown {
   return /^(["[{\d-]|true$|false$|null$)/.test(json) ? JSON.parse(json) : json;
 }
 
-/** `ReleasePurchaseOrder` as the button is labelled. */
-export function actionLabel(document: DocumentMeta, method: string): string {
-  const verb = (method.split("/").at(-1) ?? method).replace(document.message, "");
+/** `ReleasePurchaseOrder` as the button is labelled; what happened by itself in words of its own. */
+export function actionLabel(meta: Meta, document: DocumentMeta, method: string): string {
+  const last = method.split("/").at(-1) ?? method;
+  const verb = last.replace(document.message, "");
   const name = verb.charAt(0).toLowerCase() + verb.slice(1);
-  return document.methods[name]?.label ?? method;
+  return meta.texts[`history.${last}`] ?? document.methods[name]?.label ?? method;
 }

@@ -3,7 +3,7 @@ import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { fieldOf, type DocumentMeta } from "@/contract/meta";
 import { ConditionWords, PartText } from "./Words";
-import { compare, type Change, type Difference } from "./diff";
+import { apart, compare, type Change, type Difference } from "./diff";
 import { kindOf, type Part } from "./kinds";
 import type { FlowNode } from "./tree";
 
@@ -64,7 +64,8 @@ function DifferenceLine({ difference: { key, before, after }, part }: { differen
     if (value === undefined || value === "") return "—";
     return key === "when" ? <ConditionWords text={String(value)} /> : typeof value === "string" ? value : JSON.stringify(value);
   };
-  return <>{label} <BeforeAfter before={shown(before)} after={shown(after)} /></>;
+  const [was, is] = part?.input === "list" ? apart(before, after) : [before, after];
+  return <>{label} <BeforeAfter before={shown(was)} after={shown(is)} /></>;
 }
 
 function BeforeAfter({ before, after }: { before: React.ReactNode; after: React.ReactNode }) {

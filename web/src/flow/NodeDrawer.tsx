@@ -2,10 +2,9 @@ import { Alert, Drawer, Form, Input } from "antd";
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import { ConditionForm } from "./ConditionForm";
-import { PartInput } from "./PartInput";
-import { RulesForm } from "./RulesForm";
+import { PartFields } from "./PartFields";
 import { ProblemLines } from "./ProblemLines";
-import { kindOf, type Part } from "./kinds";
+import { kindOf } from "./kinds";
 import { isDefault, type FlowNode, type FlowProblem, type Standing } from "./tree";
 
 interface Props {
@@ -51,18 +50,7 @@ function NodeForm({ standing, onChange }: { standing: Standing; onChange: Props[
         <Input id={name} value={node.name ?? ""} maxLength={100} onChange={({ target }) => put("name", target.value)} />
       </Form.Item>
       {branch && standing.above!.kind === "condition" && (isDefault(standing) ? <p className="quiet">{t("flow.defaultBranch")}</p> : <ConditionForm label={t("flow.when")} value={node.when ?? ""} onChange={(text) => put("when", text || undefined)} />)}
-      {kind?.parts.filter(({ shown }) => shown?.(node) ?? true).map((part) => <PartField key={part.key} part={part} node={node} onChange={(value) => put(part.key, value)} />)}
+      {kind && <PartFields parts={kind.parts} values={node} node={node} onChange={put} />}
     </Form>
-  );
-}
-
-function PartField({ part, node, onChange }: { part: Part; node: FlowNode; onChange: (value: unknown) => void }) {
-  const { t } = useTranslation();
-  const id = useId();
-  if (part.input === "rules") return <RulesForm node={node} label={part.label(t)} onChange={onChange} />;
-  return (
-    <Form.Item label={part.label(t)} htmlFor={id}>
-      <PartInput part={part} id={id} value={node[part.key]} onChange={onChange} />
-    </Form.Item>
   );
 }

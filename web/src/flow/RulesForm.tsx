@@ -1,9 +1,8 @@
 import { DeleteOutlined, PlusOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Select } from "antd";
-import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
-import { PartInput } from "./PartInput";
-import { RULE_KINDS, piecesOf, ruleKindOf } from "./kinds";
+import { SentenceInput } from "./PartInput";
+import { RULE_KINDS, ruleKindOf, ruleName } from "./kinds";
 import type { FlowNode, FlowRule } from "./tree";
 
 /** Who is found: each rule a sentence whose parts are chosen in their place. */
@@ -11,7 +10,7 @@ export function RulesForm({ node, label, onChange }: { node: FlowNode; label: st
   const { t } = useTranslation();
   const rules = Array.isArray(node.approvers) ? node.approvers : [];
   const put = (at: number, rule: FlowRule) => onChange(rules.with(at, rule));
-  const options = Object.entries(RULE_KINDS).map(([value, kind]) => ({ value, label: piecesOf(t, kind).map((piece) => (typeof piece === "string" ? piece : "…")).join("") }));
+  const options = Object.entries(RULE_KINDS).map(([value, kind]) => ({ value, label: ruleName(t, kind) }));
   return (
     <fieldset className="node-rules">
       <legend>{label}</legend>
@@ -24,13 +23,7 @@ export function RulesForm({ node, label, onChange }: { node: FlowNode; label: st
               onChange={(chosen: string) => put(at, { kind: chosen, ...RULE_KINDS[chosen].make, ...(rule.veto === true ? { veto: true } : {}) })}
             />
             <Button type="text" icon={<DeleteOutlined />} aria-label={t("flow.removeRule")} onClick={() => onChange(rules.toSpliced(at, 1))} />
-            {kind && kind.parts.length > 0 && (
-              <p className="rule-sentence">
-                {piecesOf(t, kind).map((piece, index) => (
-                  <Fragment key={index}>{typeof piece === "string" ? <span>{piece}</span> : <PartInput part={piece} value={rule[piece.key]} onChange={(value) => put(at, { ...rule, [piece.key]: value })} />}</Fragment>
-                ))}
-              </p>
-            )}
+            {kind && kind.parts.length > 0 && <SentenceInput of={kind} values={rule} onChange={(next) => put(at, next)} />}
             {node.vote === "ratio" && <Checkbox checked={rule.veto === true} onChange={({ target }) => put(at, { ...rule, veto: target.checked || undefined })}>{t("timeline.veto")}</Checkbox>}
           </div>
         );

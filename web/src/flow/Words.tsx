@@ -1,10 +1,10 @@
 import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { group } from "@/contract/decimal";
-import { Reference } from "@/documents/Reference";
+import { Reference, References } from "@/documents/Reference";
 import { isGroup, readCondition, type Comparison, type Group, type Literal } from "./condition";
 import { fieldNamed, operatorText, useConditionFields, useNamed, type ConditionField } from "./fields";
-import { choiceText, kindOf, piecesOf, ruleKindOf, type Part } from "./kinds";
+import { choiceText, isValues, kindOf, listMembers, piecesOf, ruleKindOf, textIn, type Part, type Sentence, type Values } from "./kinds";
 import type { FlowNode, FlowRule } from "./tree";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
@@ -22,13 +22,18 @@ export function PartText({ part, value }: { part: Part; value: unknown }) {
   const fields = useConditionFields();
   if (part.input === "choice") return <>{choiceText(t, part, value)}</>;
   if (part.input === "rules") return <RulesText rules={Array.isArray(value) ? (value as FlowRule[]) : []} />;
+  if (part.input === "list") return <ListText part={part} value={value} />;
+  if (part.input === "label") return <>{isValues(value) ? [...new Set(Object.values(value))].join(" / ") : textIn(value, "")}</>;
   if (value === undefined || value === null || value === "") return <>{part.empty?.(t) ?? "…"}</>;
+  if (part.input === "sentence") return isValues(value) ? <SentenceText of={part.of!} values={value} /> : <code>{JSON.stringify(value)}</code>;
   const text = String(value);
   switch (part.input) {
     case "employee":
       return <Reference document="identity.employee" id={text} plain />;
     case "department":
       return <Reference document="identity.department" id={text} plain />;
+    case "employees":
+      return <References document="identity.employee" ids={Array.isArray(value) ? (value as string[]) : []} plain />;
     case "code":
       return <Named document={part.document!} value={text} />;
     case "fact":
@@ -38,13 +43,24 @@ export function PartText({ part, value }: { part: Part; value: unknown }) {
   }
 }
 
+function SentenceText({ of, values }: { of: Sentence; values: Values }) {
+  const { t } = useTranslation();
+  return <>{piecesOf(t, of, values).map((piece, at) => <Fragment key={at}>{typeof piece === "string" ? piece : <PartText part={piece} value={values[piece.key]} />}</Fragment>)}</>;
+}
+
+function ListText({ part, value }: { part: Part; value: unknown }) {
+  const { t } = useTranslation();
+  const members = listMembers(part, value);
+  return members.length === 0 ? <>—</> : <>{members.map((member, at) => <Fragment key={at}>{at > 0 && part.between!(t)}<SentenceText of={part.of!} values={member} /></Fragment>)}</>;
+}
+
 export function RuleText({ rule }: { rule: FlowRule }) {
   const { t } = useTranslation();
   const kind = ruleKindOf(rule);
   if (!kind) return <code>{String(rule.kind ?? JSON.stringify(rule))}</code>;
   return (
     <>
-      {piecesOf(t, kind).map((piece, at) => <Fragment key={at}>{typeof piece === "string" ? piece : <PartText part={piece} value={rule[piece.key]} />}</Fragment>)}
+      <SentenceText of={kind} values={rule} />
       {rule.veto === true && ` (${t("timeline.veto")})`}
     </>
   );
@@ -55,14 +71,20 @@ function RulesText({ rules }: { rules: FlowRule[] }) {
   return <>{rules.map((rule, at) => <Fragment key={at}>{at > 0 && t("flow.andAlso")}<RuleText rule={rule} /></Fragment>)}</>;
 }
 
-/** Who is asked at a node and how they decide, as one sentence. */
+/** Who is asked at a node, how they decide and what happens otherwise, as one sentence. */
 export function NodeText({ node }: { node: FlowNode }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const kind = kindOf(node);
   if (!kind?.parts.some(({ input }) => input === "rules")) return null;
   const rules = Array.isArray(node.approvers) ? node.approvers : [];
   if (rules.length === 0) return <>{t("flow.nobodyYet")}</>;
-  return <><RulesText rules={rules} />{kind.how && <>{t("flow.comma")}{kind.how(t, node)}</>}</>;
+  const how = kind.how?.(t, node, i18n.language);
+  return (
+    <>
+      <RulesText rules={rules} />{how && t("flow.comma")}{how}
+      {kind.parts.filter(({ key, input }) => input === "sentence" && node[key] !== undefined).map((part) => <Fragment key={part.key}>{t("flow.comma")}<PartText part={part} value={node[part.key]} /></Fragment>)}
+    </>
+  );
 }
 
 /** A condition in words; what says more than comparisons is shown as it is written. */

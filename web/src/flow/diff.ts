@@ -49,6 +49,14 @@ function differencesOf(before: FlowNode, after: FlowNode): Difference[] {
   return keys.filter((key) => !sameJson(before[key], after[key])).map((key) => ({ key, before: before[key], after: after[key] }));
 }
 
+/** Of two lists the members that the other does not have, and the whole lists where only the order differs; other values as they are. */
+export function apart(before: unknown, after: unknown): [before: unknown, after: unknown] {
+  if (!Array.isArray(before) || !Array.isArray(after)) return [before, after];
+  const without = (these: unknown[], those: unknown[]) => these.filter((one) => !those.some((other) => sameJson(one, other)));
+  const [gone, fresh] = [without(before, after), without(after, before)];
+  return gone.length + fresh.length === 0 ? [before, after] : [gone, fresh];
+}
+
 /** Nodes with another parent, and as few others as explain the new order within a parent. */
 function movedIds(old: Map<string, Standing>, fresh: Map<string, Standing>): Set<string> {
   const moved = new Set<string>();

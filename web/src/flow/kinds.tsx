@@ -9,22 +9,44 @@ import type { ReactNode } from "react";
 import { voteText } from "@/documents/vote";
 import { newId, type FlowNode, type FlowRule } from "./tree";
 
+export type Values = Record<string, unknown>;
+
+/** Words with places between them, each a value. */
+export interface Sentence {
+  /** The sentence with a mark where each part stands. */
+  sentence: (t: TFunction, marks: Record<string, string>) => string;
+  parts: Part[];
+}
+
 /** One value of a node or a rule, and how it is asked for. */
 export interface Part {
   key: string;
   label: (t: TFunction) => string;
-  input: "choice" | "number" | "employee" | "department" | "code" | "fact" | "text" | "rules";
+  /** Of these, `label` is a text of the flow, and `sentence` and `list` are values that consist of others. */
+  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "rules" | "sentence" | "list";
   /** Of a choice: value and word; the first is meant where nothing is said. */
   options?: (t: TFunction) => [unknown, string][];
   /** Of a code: the document whose codes these are. Of a fact: what its value names. */
   document?: string;
   least?: number;
+  /** Of a list: members. */
   most?: number;
+  decimals?: boolean;
   suffix?: string;
   /** What it means to choose nothing. */
   empty?: (t: TFunction) => string;
   /** Whether it is asked for, as the others stand. */
-  shown?: (values: FlowNode) => boolean;
+  shown?: (values: Values) => boolean;
+  /** Of a sentence, or of each member of a list: what it says. */
+  of?: Sentence;
+  /** What a sentence, or a list's next member, says at first. */
+  make?: (t: TFunction, members: Values[]) => Values;
+  /** What it is called to set a sentence, or to add a member. */
+  add?: (t: TFunction) => string;
+  /** What stands between the members of a list. */
+  between?: (t: TFunction) => string;
+  /** What is to be known about it at this node. */
+  note?: (t: TFunction, node: FlowNode) => string | undefined;
 }
 
 export interface NodeKind {
@@ -36,14 +58,11 @@ export interface NodeKind {
   make?: (t: TFunction) => FlowNode;
   /** Without values that the others leave no place for. */
   tidy?: (node: FlowNode) => FlowNode;
-  /** How those who are found decide, as a sentence on the card. */
-  how?: (t: TFunction, node: FlowNode) => string;
+  /** What those who are found do, in words on the card. */
+  how?: (t: TFunction, node: FlowNode, language: string) => string;
 }
 
-export interface RuleKind {
-  /** The sentence with a mark where each part stands. */
-  sentence: (t: TFunction, marks: Record<string, string>) => string;
-  parts: Part[];
+export interface RuleKind extends Sentence {
   make: FlowRule;
 }
 
@@ -55,6 +74,8 @@ const decision: Part[] = [
   {
     key: "vote", label: (t) => t("flow.howDecided"), input: "choice",
     options: (t) => ["all", "any", "sequential", "ratio"].map((vote) => [vote, vote === "ratio" ? t("flow.share") : voteText(t, vote, undefined)]),
+    // whoever takes it on decides
+    shown: ({ claim }) => claim !== true,
   },
   { key: "percent", label: (t) => t("flow.sharePercent"), input: "number", least: 1, most: 100, suffix: "%", shown: ({ vote }) => vote === "ratio" },
   {
@@ -70,23 +91,75 @@ const sameApprover: Part = {
   options: (t) => [["ask", t("flow.sameAsk")], ["skip_next", t("flow.sameSkipNext")], ["skip_all", t("flow.sameSkipAll")]],
 };
 
+const employee: Part = { key: "employee_id", label: (t) => t("flow.employee"), input: "employee" };
+const timeout: Part = {
+  key: "timeout", label: (t) => t("flow.timeout"), input: "sentence", empty: (t) => t("flow.timeoutNone"), add: (t) => t("flow.timeoutAdd"),
+  make: () => ({ hours: 8, then: "remind" }),
+  note: (t, { approvers }) => (Array.isArray(approvers) && approvers.some(({ kind }) => kind === "authority") ? t("flow.timeoutAuthority") : undefined),
+  of: {
+    sentence: (t, marks) => t("flow.timeoutSentence", marks),
+    parts: [
+      { key: "hours", label: (t) => t("flow.timeoutHours"), input: "number", least: 0.01, most: 1000, decimals: true },
+      {
+        key: "then", label: (t) => t("flow.timeoutThen"), input: "choice",
+        options: (t) => [["remind", t("flow.timeoutRemind")], ["escalate", t("flow.timeoutEscalate")], ["transfer", t("flow.timeoutTransfer")], ["approve", t("flow.timeoutApprove")], ["reject", t("flow.timeoutReject")]],
+      },
+      { ...employee, shown: ({ then }) => then === "transfer" },
+      { key: "repeat", label: (t) => t("flow.timeoutRepeat"), input: "choice", options: (t) => [[false, t("flow.timeoutOnce")], [true, t("flow.timeoutAgain")]], shown: ({ then }) => then === "remind" },
+    ],
+  },
+};
+const fields: Part = {
+  key: "fields", label: (t) => t("flow.fields"), input: "list", most: 30, add: (t) => t("flow.fieldAdd"), between: (t) => t("flow.semicolon"),
+  make: (t, members) => ({ key: unusedKey(members), label: t("flow.fieldNew"), type: "text" }),
+  of: {
+    sentence: (t, marks) => t("flow.fieldSentence", marks),
+    parts: [
+      { key: "label", label: (t) => t("flow.fieldLabel"), input: "label" },
+      { key: "key", label: (t) => t("flow.fieldKey"), input: "text", note: (t) => t("flow.fieldKeyNote") },
+      {
+        key: "type", label: (t) => t("flow.fieldType"), input: "choice",
+        options: (t) => [["text", t("flow.typeText")], ["number", t("flow.typeNumber")], ["amount", t("flow.typeAmount")], ["date", t("flow.typeDate")], ["choice", t("flow.typeChoice")]],
+      },
+      { key: "required", label: (t) => t("flow.fieldRequired"), input: "choice", options: (t) => [[false, t("flow.requiredNo")], [true, t("flow.requiredYes")]] },
+      {
+        key: "choices", label: (t) => t("flow.choices"), input: "list", most: 50, add: (t) => t("flow.choiceAdd"), between: (t) => t("list.comma"), make: () => ({ value: "" }),
+        shown: ({ type }) => type === "choice",
+        of: {
+          sentence: (t, marks) => t("flow.choiceSentence", marks),
+          parts: [{ key: "value", label: (t) => t("flow.choiceValue"), input: "text", most: 100 }, { key: "label", label: (t) => t("flow.choiceLabel"), input: "label", empty: (t) => t("flow.choiceSame") }],
+        },
+      },
+    ],
+  },
+};
+
+/** A node without what its other values leave no place for: another person, a vote where one takes it on. */
+function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
+  return { ...node, ...(node.when_empty === "person" ? { employee_id } : {}), ...(node.claim === true ? { vote: "any" } : {}) };
+}
+
 export const NODE_KINDS: Record<string, NodeKind> = {
   approve: {
     label: (t) => t("flow.approve"), icon: <AuditOutlined />,
-    parts: [...decision, sameApprover],
+    parts: [...decision, sameApprover, timeout],
     make: (t) => ({ id: newId(), kind: "approve", name: t("flow.approve"), approvers: [{ kind: "department_head" }] }),
-    tidy: ({ percent, employee_id, approvers = [], ...rest }) => ({
-      ...rest,
-      ...(rest.when_empty === "person" ? { employee_id } : {}),
-      ...(rest.vote === "ratio" ? { percent: percent ?? 50, approvers } : { approvers: approvers.map((rule) => ({ ...rule, veto: undefined })) }),
-    }),
-    how: (t, { vote, percent }) => voteText(t, vote, percent),
+    tidy: (node) => {
+      const { percent, approvers = [], ...rest } = tidyAsked(node);
+      return {
+        ...rest,
+        ...(rest.vote === "ratio" ? { percent: percent ?? 50, approvers } : { approvers: approvers.map((rule) => ({ ...rule, veto: undefined })) }),
+        ...("timeout" in rest ? { timeout: tidied(timeout.of!.parts, rest.timeout) } : {}),
+      };
+    },
+    how: (t, { vote, percent, claim }) => (claim === true ? t("flow.claimYes") : voteText(t, vote, percent)),
   },
   handle: {
     label: (t) => t("flow.handle"), icon: <FormOutlined />,
     // no share decides whether something is done
-    parts: decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)),
-    tidy: ({ employee_id, ...rest }) => (rest.when_empty === "person" ? { ...rest, employee_id } : rest),
+    parts: [...decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t: TFunction) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)), fields],
+    tidy: (node) => ({ ...tidyAsked(node), ...("fields" in node ? { fields: tidied(fields.of!.parts, node.fields) } : {}) }),
+    how: (t, node, language) => (Array.isArray(node.fields) && node.fields.length > 0 ? t("flow.fillsIn", { fields: listMembers(fields, node.fields).map(({ label }) => textIn(label, language)).join(t("list.comma")) }) : ""),
     make: (t) => ({ id: newId(), kind: "handle", name: t("flow.handle"), approvers: [{ kind: "department_head" }] }),
   },
   copy: {
@@ -118,7 +191,6 @@ export const NODE_KINDS: Record<string, NodeKind> = {
   sequence: { label: (t) => t("flow.sequence"), icon: <OrderedListOutlined />, members: "children", parts: [] },
 };
 
-const employee: Part = { key: "employee_id", label: (t) => t("flow.employee"), input: "employee" };
 const post: Part = { key: "post", label: (t) => t("flow.post"), input: "code", document: "identity.post" };
 const fact = (document: string): Part => ({ key: "field", label: (t) => t("flow.field"), input: "fact", document });
 
@@ -143,13 +215,56 @@ export const RULE_KINDS: Record<string, RuleKind> = {
   field_user: { sentence: (t, marks) => t("flow.ruleFieldUser", marks), parts: [fact("identity.employee")], make: {} },
   initiator_choice: { sentence: (t) => t("flow.ruleInitiatorChoice"), parts: [], make: {} },
   expression: { sentence: (t, marks) => t("flow.ruleExpression", marks), parts: [{ key: "expression", label: (t) => t("flow.expression"), input: "text", most: 2000 }], make: {} },
+  group: {
+    sentence: (t, marks) => t("flow.ruleGroup", marks), make: {},
+    parts: [
+      { key: "name", label: (t) => t("flow.groupName"), input: "text" },
+      // either people or a role
+      { key: "employee_ids", label: (t) => t("flow.groupPeople"), input: "employees", shown: ({ role, employee_ids }) => employee_ids !== undefined || role === undefined },
+      { key: "role", label: (t) => t("flow.role"), input: "code", document: "identity.role", empty: (t) => t("flow.groupRole"), shown: ({ role, employee_ids }) => role !== undefined || employee_ids === undefined },
+    ],
+  },
   previous_choice: { sentence: (t) => t("flow.rulePreviousChoice"), parts: [], make: {} },
 };
 
-/** A sentence in pieces: words, and the parts that stand between them. */
-export function piecesOf(t: TFunction, { sentence, parts }: RuleKind): (string | Part)[] {
+/** A sentence in pieces: words, and the parts that stand between them; of these the ones that are asked for. */
+export function piecesOf(t: TFunction, { sentence, parts }: Sentence, values?: Values): (string | Part)[] {
   const marks = Object.fromEntries(parts.map(({ key }) => [key, `{${key}}`]));
-  return sentence(t, marks).split(/\{(\w+)\}/).map((piece, at) => (at % 2 === 0 ? piece : parts.find(({ key }) => key === piece)!)).filter((piece) => piece !== "");
+  const pieces = sentence(t, marks).split(/\{(\w+)\}/).map((piece, at) => (at % 2 === 0 ? piece : parts.find(({ key }) => key === piece)!));
+  return pieces.filter((piece) => piece !== "" && (typeof piece === "string" || values === undefined || (piece.shown?.(values) ?? true)));
+}
+
+/** What a kind of rule is called: its sentence with the places left open. */
+export function ruleName(t: TFunction, kind: RuleKind): string {
+  return piecesOf(t, kind).map((piece) => (typeof piece === "string" ? piece : "…")).join("").replace(/…+/g, "…");
+}
+
+export function isValues(value: unknown): value is Values {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** The members of a list; one that is a single text is its first value. */
+export function listMembers({ of }: Part, value: unknown): Values[] {
+  return Array.isArray(value) ? value.map((one: unknown) => (isValues(one) ? one : { [of!.parts[0].key]: one })) : [];
+}
+
+/** Values, or each of several, without those that the others leave no place for. */
+export function tidied(parts: Part[], value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => tidied(parts, one));
+  if (!isValues(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => parts.find(({ key }) => key === name)?.shown?.(value) ?? true));
+}
+
+/** A text of a flow in a language; it is one for every language, or one for each. */
+export function textIn(text: unknown, language: string): string {
+  return isValues(text) ? String(text[language] ?? "") : typeof text === "string" ? text : "";
+}
+
+function unusedKey(members: Values[]): string {
+  const used = new Set(members.map(({ key }) => key));
+  let number = members.length + 1;
+  while (used.has(`field_${number}`)) number += 1;
+  return `field_${number}`;
 }
 
 export function kindOf({ kind }: FlowNode): NodeKind | undefined {

@@ -9,6 +9,7 @@ import type { PurchaseOrder } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FieldsForm } from "@/documents/FieldsForm";
 import { LinesGrid } from "@/documents/LinesGrid";
+import { useChoices } from "@/documents/useChoices";
 import { changedFields, same, withoutErrors, type Values } from "@/documents/formValues";
 
 const CHANGEABLE = ["quantity", "unitPrice", "needDate", "cancel"];
@@ -20,6 +21,8 @@ export function ChangeOrderDialog({ document, order, onClose }: { document: Docu
   const meta = useMeta();
   const action = useAction(document, true);
   const method = methodOf(document, "change");
+  const sending = useChoices(method?.label);
+  const [refused, setRefused] = useState<unknown>();
   const open = useMemo(() => order.lines.filter(({ cancelled }) => !cancelled) as unknown as Values[], [order]);
   const before: Values = { paymentTerms: order.paymentTerms, needDate: order.needDate };
   const [head, setHead] = useState<Values>(before);
@@ -33,21 +36,22 @@ export function ChangeOrderDialog({ document, order, onClose }: { document: Docu
     const changed = CHANGEABLE.filter((name) => !same(line[name], open[index][name]));
     return changed.length > 0 ? [{ lineId: String(line.id), ...Object.fromEntries(changed.map((name) => [name, line[name]])) }] : [];
   });
-  const submit = () =>
-    action.mutate(
-      { action: "change", id: order.id, body: { etag: order.etag, change: { ...changedFields(before, head), lines: changedLines } } },
-      {
-        onSuccess: () => {
-          notifySuccess(t("action.done", { action: method?.label }));
-          onClose();
-        },
-        onError: (error) => setErrors(Object.fromEntries(Object.entries(violationsByField(error)).map(([path, text]) => [path.replace(/^change\./, ""), text]))),
-      },
-    );
+  const refuse = (error: unknown) => {
+    setRefused(error);
+    setErrors(Object.fromEntries(Object.entries(violationsByField(error)).map(([path, text]) => [path.replace(/^change\./, ""), text])));
+  };
+  const submit = () => {
+    setRefused(undefined);
+    return sending.submit(async (chosen) => {
+      await action.mutateAsync({ action: "change", id: order.id, body: { etag: order.etag, change: { ...changedFields(before, head), lines: changedLines }, ...chosen } });
+      notifySuccess(t("action.done", { action: method?.label }));
+      onClose();
+    }).catch(refuse);
+  };
   return (
-    <Modal open title={method?.label} width={860} onCancel={onClose} onOk={submit} okText={method?.label} cancelText={t("action.cancel")} confirmLoading={action.isPending} okButtonProps={{ disabled: !head.reason }}>
+    <Modal open title={method?.label} width={860} onCancel={onClose} onOk={() => void submit()} okText={method?.label} cancelText={t("action.cancel")} confirmLoading={sending.pending} okButtonProps={{ disabled: !head.reason }}>
       <p className="consequence">{method?.confirm ?? t("order.changeHelp")}</p>
-      {action.error && <Alert className="in-dialog" type="error" showIcon title={sentenceOf(action.error).title} description={Object.values(errors).join(" ")} />}
+      {refused !== undefined && <Alert className="in-dialog" type="error" showIcon title={sentenceOf(refused).title} description={Object.values(errors).join(" ")} />}
       <Form layout="vertical" component="div">
         <FieldsForm
           fields={changeFields.filter(({ type }) => type !== "message")} values={head} errors={errors} autoFocus
@@ -58,6 +62,7 @@ export function ChangeOrderDialog({ document, order, onClose }: { document: Docu
         />
       </Form>
       <LinesGrid label={fieldOf(document, "lines")!.label} fields={columns} rows={lines} onChange={setLines} errors={errors} prefix="lines" fixedRows readOnly={(_, field) => SHOWN.includes(field.name)} />
+      {sending.dialog}
     </Modal>
   );
 }

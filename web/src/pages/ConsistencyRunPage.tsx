@@ -6,7 +6,7 @@ import { useDocument } from "@/api/documents";
 import { useHolds } from "@/api/me";
 import { AppLink, inItsCompany, routeOf } from "@/app/links";
 import { lasting, timeText } from "@/contract/format";
-import { enumLabel, fieldOf, membersOf, methodOf, textOf, type DocumentMeta, type Meta } from "@/contract/meta";
+import { enumLabel, fieldOf, membersOf, methodOf, serviceName, textOf, type DocumentMeta, type Meta } from "@/contract/meta";
 import type { ConsistencyFinding, ConsistencyRun } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { DocumentHead, FactsCard } from "@/documents/GenericDetail";
@@ -153,10 +153,6 @@ function ruleNames(document: DocumentMeta, meta: Meta): (rule: string) => string
   return (rule) => enumLabel(meta, field?.enum, rule);
 }
 
-function serviceName(meta: Meta, name: string): string {
-  return meta.services.find((one) => one.name === name)?.title ?? name;
-}
-
 /** Whose states a sentence names. */
 const STATES: Record<string, string> = {
   "case_disagrees.state": "PurchaseRequisition.State",
@@ -176,7 +172,7 @@ function readable(meta: Meta, { whatKey, documentType }: ConsistencyFinding, fac
     // what was done by itself is named by the event that led to it
     const about = value.startsWith("evt.") && meta.documents[value.split(".").slice(1, 3).join(".")];
     if (about) return `${about.title} (${value})`;
-    if (name === "method" && document) return actionLabel(document, value);
+    if (name === "method" && document) return actionLabel(meta, document, value);
     return STATES[`${whatKey}.${name}`] ? enumLabel(meta, STATES[`${whatKey}.${name}`], value) : value;
   };
   return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, read(name, value)]));

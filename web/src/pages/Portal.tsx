@@ -10,7 +10,7 @@ import { NoticeList, useNotices } from "@/app/NoticeBell";
 import { group } from "@/contract/decimal";
 import { ago } from "@/contract/format";
 import { fieldOf } from "@/contract/meta";
-import type { Requisition, Task } from "@/contract/types";
+import type { AccessReview, Requisition, Task } from "@/contract/types";
 import { useDocumentMeta } from "@/contract/useMeta";
 import { References } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
@@ -28,6 +28,8 @@ export default function Portal() {
   const requisitions = useDocumentMeta("procurement.purchase_requisition");
   const open = useList<Task>(tasks, { filter: `state = "OPEN"`, orderBy: "open_time desc", pageSize: SHOWN, summarize: true });
   const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN, summarize: true }, can(requisitions.methods.list));
+  const reviews = useDocumentMeta("identity.access_review");
+  const toReview = useList<AccessReview>(reviews, { extra: { waitingForMe: true }, orderBy: "due_date", pageSize: SHOWN, summarize: true }, can(reviews.methods.list));
   const notices = useNotices();
   return (
     <div className="page">
@@ -44,6 +46,13 @@ export default function Portal() {
             {open.data?.rows.map((task) => <li key={task.id}><TaskCard task={task} /></li>)}
           </ul>
         </Panel>
+        {Boolean(toReview.data?.totalSize) && (
+          <Panel title={reviews.plural} count={toReview.data?.totalSize} to={`${reviews.route}?waitingForMe=true`} loading={toReview.isLoading} error={toReview.error}>
+            <ul className="request-list">
+              {toReview.data?.rows.map(({ id, title, dueDate }) => <li key={id}><AppLink to={routeOf(reviews, id)}>{title}</AppLink> <small>{t("portal.due", { date: dueDate })}</small></li>)}
+            </ul>
+          </Panel>
+        )}
         {can(requisitions.methods.list) && (
           <Panel title={t("portal.mine")} count={mine.data?.totalSize} to={`${requisitions.route}?f.ownerId=${me.employee.id}`} loading={mine.isLoading} error={mine.error}>
             {mine.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.noRequests")} />}
