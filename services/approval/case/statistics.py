@@ -82,8 +82,7 @@ def _flow(text: str) -> uuid.UUID:
     try:
         return ids.parse(text)
     except ValueError:
-        refusal = ("flow_definition_id", "FIELD_FORMAT", {"value": text[:50], "expected": "UUID"})
-        raise Refused.fields([refusal]) from None
+        raise Refused("FIELD_FORMAT", field="flow_definition_id", value=text[:50], expected="UUID") from None
 
 
 def _count(*which: Any) -> Any:
