@@ -49,7 +49,7 @@ _SUSPECT = (
 )
 
 
-async def count(call: Call, review: AccessReview, answered: Collection[AccessReviewLine]) -> None:
+async def count_answers(call: Call, review: AccessReview, answered: Collection[AccessReviewLine]) -> None:
     """Tell how many lines are left after these; with none left the review is done. The caller locked it."""
     open_ones = sa.select(sa.func.count()).where(
         AccessReviewLine.access_review_id == review.id,
@@ -115,7 +115,7 @@ async def _follow(
                     employee_id=line.employee_id, opener_id=review.owner_id,
                 )  # fmt: skip
         call.grant_read(review, [line.owner_id for line, gone in lines if not gone and line.owner_id])
-        await count(call, review, [line for line, gone in lines if gone])
+        await count_answers(call, review, [line for line, gone in lines if gone])
         await runtime.finish(call, METHOD)
     runtime.hand_over(call.outgoing)
     return len(lines)

@@ -32,7 +32,7 @@ class AccessReviewLines:
 
     async def KeepAccessReviewLine(self, request: pb.KeepAccessReviewLineRequest, call: Call) -> Any:
         line, review, _ = await _answer(request, call, "keep")
-        await progress.count(call, review, [line])
+        await progress.count_answers(call, review, [line])
         return line
 
     async def RevokeAccessReviewLine(self, request: pb.RevokeAccessReviewLineRequest, call: Call) -> Any:
@@ -40,7 +40,7 @@ class AccessReviewLines:
         line, review, grant = await _answer(request, call, "revoke")
         line.answer_reason = request.reason
         await revoke(call, grant, request.reason, by=review.owner_id)
-        await progress.count(call, review, [line])
+        await progress.count_answers(call, review, [line])
         return line
 
 
