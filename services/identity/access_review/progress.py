@@ -6,20 +6,18 @@ Both are found by looking, so nothing depends on an event.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import aliased
 
 from chassis import telemetry
 from chassis.call import Actor, Call
 from chassis.db import fenced_to
+from chassis.passes import over_and_over
 from heyi.identity.v1 import access_reviews_pb2 as pb
 from identity.access_review import rules
 from identity.access_review.model import AccessReview
@@ -67,12 +65,8 @@ async def count_answers(call: Call, review: AccessReview, answered: Collection[A
 
 async def follow_the_facts(runtime: Runtime) -> None:
     """Work until cancelled."""
-    while True:
-        try:
-            await once(runtime)
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("access reviews are not followed for now", error=telemetry.plain(error))
-        await asyncio.sleep(EVERY_SECONDS)
+    waiting = "access reviews are not followed for now"
+    await over_and_over(lambda: once(runtime), seconds=EVERY_SECONDS, log=log, waiting=waiting)
 
 
 async def once(runtime: Runtime) -> int:

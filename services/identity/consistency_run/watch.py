@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import telemetry
 from chassis.call import NO_COMPANY, Actor
 from chassis.db import fenced_to
+from chassis.passes import over_and_over
 from identity.consistency_run import rules
 from identity.consistency_run.model import ConsistencyResult, ConsistencyRun
 from identity.consistency_run.rpc import open_run
@@ -29,14 +27,13 @@ METHOD = "identity.consistency_run.watch"
 
 async def watch_runs(runtime: Runtime) -> None:
     """Work until cancelled."""
-    while True:
-        try:
-            await end_what_is_silent(runtime)
-            await forget_what_is_old(runtime)
-            await tell(runtime)
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("runs are not watched for now", error=telemetry.plain(error))
-        await asyncio.sleep(EVERY_SECONDS)
+
+    async def once() -> None:
+        await end_what_is_silent(runtime)
+        await forget_what_is_old(runtime)
+        await tell(runtime)
+
+    await over_and_over(once, seconds=EVERY_SECONDS, log=log, waiting="runs are not watched for now")
 
 
 async def end_what_is_silent(runtime: Runtime) -> None:

@@ -5,17 +5,15 @@ Whether a turn is delegated is decided by the days alone, so nothing depends on 
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import aliased
 
 from chassis import telemetry
 from chassis.call import NO_COMPANY, Actor
 from chassis.db import fenced_to
+from chassis.passes import over_and_over
 from heyi.identity.v1 import delegations_pb2 as pb
 from identity import epoch
 from identity.delegation import rules
@@ -40,12 +38,8 @@ _LIVE = (
 
 async def follow_the_calendar(runtime: Runtime) -> None:
     """Work until cancelled."""
-    while True:
-        try:
-            await once(runtime)
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("delegations are not followed for now", error=telemetry.plain(error))
-        await asyncio.sleep(EVERY_SECONDS)
+    waiting = "delegations are not followed for now"
+    await over_and_over(lambda: once(runtime), seconds=EVERY_SECONDS, log=log, waiting=waiting)
 
 
 async def once(runtime: Runtime) -> int:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import faults, telemetry
 from chassis.call import Actor, Call, Refused
 from chassis.db import fenced_to
+from chassis.passes import over_and_over
 from chassis.records import LIST_HELD
 from chassis.states import advance
 from heyi.identity.v1 import departments_pb2, departures_pb2, employees_pb2, grants_pb2
@@ -65,12 +64,7 @@ class Wait:
 async def hand_over(runtime: Runtime) -> None:
     """Work until cancelled."""
     waits: dict[uuid.UUID, Wait] = {}
-    while True:
-        try:
-            await once(runtime, waits)
-        except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("departures wait", error=telemetry.plain(error))
-        await asyncio.sleep(EVERY_SECONDS)
+    await over_and_over(lambda: once(runtime, waits), seconds=EVERY_SECONDS, log=log, waiting="departures wait")
 
 
 async def once(runtime: Runtime, waits: dict[uuid.UUID, Wait]) -> None:
