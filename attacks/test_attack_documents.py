@@ -51,6 +51,19 @@ def forged_value(field: Any) -> Any:
 WRITTEN = [b for b in routes.bindings(contract.load()) if b.verb in ("POST", "PATCH") and b.body not in ("", "*")]
 
 
+def between_two(first: str, second: str, **more: Any) -> dict[str, Any]:
+    """A document about two colleagues, from today on."""
+    people = {first: id_of("identity.employee", "cuihaoran"), second: id_of("identity.employee", "daiyuming")}
+    return {**people, "reason": "演练", **more}
+
+
+# documents of which the attacked company has none
+LACKING = {
+    "UpdateDelegation": lambda: between_two("delegator_id", "delegate_id", from_date=day_in(20), until_date=day_in(21)),
+    "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
+}
+
+
 @pytest.mark.parametrize("binding", WRITTEN, ids=lambda b: b.method.name)
 async def test_attack_mass_assignment(admin: Session, requester: Session, binding: routes.Binding) -> None:
     """Every field that the server writes is refused by name when a caller sends it: at every create and update."""
@@ -69,8 +82,8 @@ async def test_attack_mass_assignment(admin: Session, requester: Session, bindin
             query["filter"] = f'code = "{records.roles()[0].key}"'  # one that did not come with the product
         listed = await session.get(base, company=company, **query)
         [rows] = (value for value in listed.values() if isinstance(value, list))
-        # where the company has none yet, an unknown one: fields are judged before a document is looked for
-        path = f"{base}/{rows[0]['id'] if rows else uuid.uuid4()}"
+        row = rows[0] if rows else await session.call("POST", base, LACKING[binding.method.name](), company=company)
+        path = f"{base}/{row['id']}"
     for field in fields:
         content = json.dumps({field.json_name: forged_value(field)})
         answer = await session.raw(binding.verb, path, content, company=company)

@@ -365,6 +365,18 @@ def _array_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any)
     return read, lambda value: [str(v) for v in value]
 
 
+def instant_of(stamp: Any, path: str) -> datetime.datetime:
+    """The instant (UTC) that a request names. Raises FIELD_FORMAT for one that no calendar has, or before 1900."""
+    try:
+        found: datetime.datetime = stamp.ToDatetime(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError):
+        found = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    if found.year < 1900:
+        known: dict[str, object] = {"value": f"{stamp.seconds}.{stamp.nanos}", "expected": "1900-01-01 – 9999-12-31"}
+        raise Refused.fields([(path, "FIELD_FORMAT", known)])
+    return found
+
+
 def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any) -> tuple[Any, Any]:
     """Timestamps become instants; structs and small messages become JSON."""
     name = field.name

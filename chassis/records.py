@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from chassis import contract, ids, query, sweep
 from chassis.call import Call
 from chassis.db import tables_of
 from chassis.errors import Refused
+from chassis.mapping import instant_of
 from heyi.platform.v1 import records_pb2
 
 LIST_HELD = "heyi.platform.v1.Records/ListHeld"
@@ -39,7 +39,7 @@ class Records:
         self.held = held
 
     async def ListHeld(self, request: Any, call: Call) -> Any:
-        employee_id, since = ids.parse(request.employee_id), request.since_time.ToDatetime(datetime.UTC)
+        employee_id, since = ids.parse(request.employee_id), instant_of(request.since_time, "since_time")
         reply = records_pb2.ListHeldResponse()
         await call.every_company()
         for held in self.held:

@@ -10,12 +10,12 @@ import uuid
 from typing import Any
 
 import sqlalchemy as sa
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from approval.case.model import Case
 from approval.task.model import Task
 from chassis import ids
 from chassis.call import Call, Refused
+from chassis.mapping import instant_of
 from heyi.approval.v1 import cases_pb2 as pb
 
 ANALYZE = "approval.case.analyze"
@@ -66,16 +66,12 @@ async def analyze(call: Call, request: Any) -> pb.AnalyzeCasesResponse:
 
 
 def _period(request: Any, now: datetime.datetime) -> tuple[datetime.datetime, datetime.datetime]:
-    end = _moment(request.until_time) if request.HasField("until_time") else now
-    begin = _moment(request.from_time) if request.HasField("from_time") else end - PERIOD
+    end = instant_of(request.until_time, "until_time") if request.HasField("until_time") else now
+    begin = instant_of(request.from_time, "from_time") if request.HasField("from_time") else end - PERIOD
     if not datetime.timedelta() < end - begin <= LONGEST:
         expected = f"0 < until_time - from_time <= {LONGEST.days} d"
         raise Refused.fields([("from_time", "FIELD_FORMAT", {"value": begin.isoformat(), "expected": expected})])
     return begin, end
-
-
-def _moment(stamp: Timestamp) -> datetime.datetime:
-    return stamp.ToDatetime(tzinfo=datetime.UTC)
 
 
 def _flow(text: str) -> uuid.UUID:

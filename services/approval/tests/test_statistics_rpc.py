@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from approval.tests.factories import approve, copy, ids_of, sequence
 from chassis.testing import MORNING, refused, stable
@@ -113,6 +114,8 @@ async def test_a_period_and_a_flow_bound_what_is_counted(busy: Any) -> None:
     [
         ({"from_time": "2026-11-02T00:00:00Z", "until_time": "2026-11-01T00:00:00Z"}, "from_time"),
         ({"from_time": "2025-01-01T00:00:00Z"}, "from_time"),
+        ({"from_time": Timestamp(seconds=2**31, nanos=2**31 - 1)}, "from_time"),
+        ({"until_time": Timestamp(seconds=-62_135_596_800)}, "until_time"),
         ({"flow_definition_id": "PR"}, "flow_definition_id"),
     ],
 )
