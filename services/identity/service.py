@@ -4,6 +4,8 @@ from chassis.service import Service
 from identity.access_review.progress import follow_the_facts
 from identity.access_review.rpc import AccessReviews
 from identity.access_review_line.rpc import AccessReviewLines
+from identity.account_finding.rpc import AccountFindings
+from identity.account_finding.watch import watch_keycloak
 from identity.base import Base
 from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
@@ -39,11 +41,12 @@ SERVICE = Service(
         Departures(),
         AccessReviews(),
         AccessReviewLines(),
+        AccountFindings(),
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
     ],
-    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over, follow_the_facts],
+    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over, follow_the_facts, watch_keycloak],
     series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),

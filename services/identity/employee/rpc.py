@@ -36,7 +36,7 @@ class Employees:
             rules.password(password, username=employee.username, field="initial_password")
             account.password, account.password_temporary = password, not request.employee.keep_password
         call.db.add(account)
-        await _check(employee, call)
+        await check_place(employee, call)
         return call.announce(pb.EmployeeCreated, employee)
 
     async def GetEmployee(self, request: pb.GetEmployeeRequest, call: Call) -> Any:
@@ -56,7 +56,7 @@ class Employees:
         call.update(employee, request.employee, request.update_mask)
         rules.check(employee)
         if placed != _values(employee, PLACED):
-            await _check(employee, call)
+            await check_place(employee, call)
         if told != _values(employee, TOLD):
             rules.tell_keycloak(employee, account, now=call.now())
         return call.announce(pb.EmployeeUpdated, employee)
@@ -74,7 +74,7 @@ class Employees:
         await epoch.bump(call)
         employee, account = await _load(request.id, request.etag, call)
         advance(employee, "enable")
-        await _check(employee, call)
+        await check_place(employee, call)
         employee.disable_time = None
         rules.tell_keycloak(employee, account, now=call.now())
         return call.announce(pb.EmployeeEnabled, employee)
@@ -83,6 +83,7 @@ class Employees:
         await epoch.bump(call)
         employee, account = await _load(request.id, request.etag, call)
         advance(employee, "reset_password")
+        rules.own_password(employee, from_directory=account.from_directory)
         rules.password(request.new_password, username=employee.username, field="new_password")
         account.password, account.password_temporary = request.new_password, True
         rules.cut_off(employee, now=call.now())
@@ -124,7 +125,7 @@ async def keepable(call: Call, employee: Employee) -> None:
             raise Refused("EMPLOYEE_BEYOND_OWN", name=employee.name)
 
 
-async def _check(employee: Employee, call: Call) -> None:
+async def check_place(employee: Employee, call: Call) -> None:
     """Refuse a place in the organisation that does not exist, belongs to others or is out of use."""
     assert call.reach is not None
     rules.within(call.reach, employee)
