@@ -1,6 +1,6 @@
 """The company's own directory (LDAP) and sign-in provider (OpenID Connect), put into a realm from settings.
 
-    HEYI_LDAP_URL            ldaps://ldap.example.com, or ldap:// with HEYI_LDAP_START_TLS=on; in clear on this machine only
+    HEYI_LDAP_URL            ldaps://ldap.example.com, or ldap:// with HEYI_LDAP_START_TLS=on; in clear here only
     HEYI_LDAP_BASE           where the people are: ou=people,dc=example,dc=com
     HEYI_LDAP_BIND_DN, HEYI_LDAP_BIND_PASSWORD   who looks there; neither: anonymously
     HEYI_LDAP_CA             file with the directory's authority, where the machine does not trust it already
@@ -8,7 +8,7 @@
     HEYI_LDAP_USERNAME, _NAME, _EMAIL, _UUID, _CLASSES, _FILTER   attributes, where they are not the vendor's usual ones
     HEYI_BROKER_ISSUER, HEYI_BROKER_CLIENT_ID, HEYI_BROKER_SECRET
     HEYI_BROKER_NAME         what the button says
-    HEYI_BROKER_CLAIM        claim with the sign-in name; one that the company sets and nobody chooses (preferred_username)
+    HEYI_BROKER_CLAIM        claim with the sign-in name, which the company sets and nobody chooses (preferred_username)
 
 Applying them again changes nothing, and what is not set any more is taken out. The directory is never written:
 Keycloak asks it for passwords and keeps `employee_id` beside the entry (edit mode UNSYNCED; READ_ONLY would refuse that
@@ -17,7 +17,6 @@ mark). A first sign-in through the provider is linked to the account of that nam
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -205,32 +204,36 @@ def provider(broker: Broker, endpoints: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Administrator:
-    """Somebody who may change the realm, for as long as its token lives."""
+    """A service account of the master realm that may change every realm."""
 
-    def __init__(self, url: str, token: str, *, realm: str = "heyi", context: ssl.SSLContext | None = None) -> None:
-        self._url, self._token, self._context = url.rstrip("/"), token, context
-        self._base = f"{self._url}/admin/realms/{realm}"
+    def __init__(
+        self, url: str, client: str, secret: str, *, realm: str = "heyi", context: ssl.SSLContext | None = None
+    ) -> None:
+        self._url, self._client, self._secret, self._context = url.rstrip("/"), client, secret, context
+        self._base = "/".join(filter(None, (f"{self._url}/admin/realms", realm)))
 
-    @classmethod
-    def by_secret(cls, url: str, client: str, secret: str, context: ssl.SSLContext | None = None) -> Administrator:
-        """By the secret of a service account of the master realm."""
-        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": secret}
-        address = f"{url.rstrip('/')}/realms/master/protocol/openid-connect/token"
-        data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(address, data, timeout=30, context=context) as answer:
-            return cls(url, json.load(answer)["access_token"], context=context)
+    def of(self, realm: str) -> Administrator:
+        """The same, in another realm; of none: of their list."""
+        return Administrator(self._url, self._client, self._secret, realm=realm, context=self._context)
 
     def leave(self) -> None:
-        """Delete the service account itself: its token says whose client it is."""
-        claims = json.loads(base64.urlsafe_b64decode(self._token.split(".")[1] + "=="))
-        master = Administrator(self._url, self._token, realm="master", context=self._context)
-        for client in master.ask("GET", f"/clients?{urllib.parse.urlencode({'clientId': claims['azp']})}"):
+        """Delete the service account itself."""
+        master = self.of("master")
+        for client in master.ask("GET", f"/clients?{urllib.parse.urlencode({'clientId': self._client})}"):
             master.ask("DELETE", f"/clients/{client['id']}")
+
+    def _token(self) -> str:
+        """A new one for each request: they live a minute, and know only the realms that were there before them."""
+        form = {"grant_type": "client_credentials", "client_id": self._client, "client_secret": self._secret}
+        address = f"{self._url}/realms/master/protocol/openid-connect/token"
+        data = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(address, data, timeout=30, context=self._context) as answer:
+            return str(json.load(answer)["access_token"])
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The answer, read; None where there is none or nothing of that name. Raises urllib.error.HTTPError."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
         request = urllib.request.Request(self._base + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30, context=self._context) as answer:

@@ -1,7 +1,7 @@
 """Keycloak of an instance: the shared built files, a home of its own, the realm imported at its first start.
 
-What the realm is joined to (infra/keycloak/federation.py) is brought in at each start; where the settings changed, by an
-administrator that Keycloak's own tool makes for the moment.
+What the realm is joined to (infra/keycloak/federation.py) is compared at each start; where the settings changed, they
+are brought in by an administrator that Keycloak's own tool makes for the moment.
 
 The bootstrap administrator exists only until the realm stands: then a disabled account without rights takes its place
 (an empty master realm would offer to make an administrator to whoever opens the page) and it is deleted. `kc.sh
@@ -108,13 +108,19 @@ class Keycloak:
         """A service account with all rights, made by Keycloak's own tool in its database and gone at the end."""
         client, secret = f"{_HELPER}-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
         tool = [str(self.home / "bin" / "kc.sh"), "bootstrap-admin", "service", "--optimized", "--no-prompt"]
-        env = {**os.environ, **self.tool_env(), "HEYI_SECRET": secret, "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx256m"}
+        env = {
+            **os.environ,
+            **self.tool_env(),
+            "HEYI_SECRET": secret,
+            "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx256m",
+            "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
+        }
         machine.run(
             [*tool, f"--client-id={client}", "--client-secret:env=HEYI_SECRET"],
             env=env,
             saying="Keycloak's own tool could not make an administrator for the moment",
         )
-        admin = Administrator.by_secret(self.url, client, secret, self.tls.context() if self.tls else None)
+        admin = Administrator(self.url, client, secret, context=self.tls.context() if self.tls else None)
         try:
             yield admin
         finally:

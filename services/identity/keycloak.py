@@ -255,8 +255,11 @@ class Realm:
         return await self._events({"type": list(SELF_EVENTS), "dateFrom": since.isoformat(), "max": most})
 
     async def console_events(self, since: datetime.date, most: int) -> list[dict[str, Any]]:
-        """What others than this client changed in accounts since a day, newest first. Raises Unreachable."""
-        query = {"resourceTypes": "USER", "dateFrom": since.isoformat(), "max": most}
+        """What others than this client changed in accounts, or in where they come from, since a day, newest first.
+
+        Raises Unreachable.
+        """
+        query = {"resourceTypes": ["USER", "COMPONENT"], "dateFrom": since.isoformat(), "max": most}
         try:
             events = await self._admin.a_get_admin_events(query)
         except KeycloakError as error:

@@ -7,6 +7,7 @@ accounts that are nobody's are told from here. One process at a time, by a lease
 from __future__ import annotations
 
 import datetime
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -36,7 +37,8 @@ log = telemetry.logger("identity.account_finding")
 EVERY_SECONDS = 10.0
 # longer than a pass over 10,000 accounts takes
 LEASE = datetime.timedelta(minutes=5)
-PASS_EVERY = datetime.timedelta(minutes=10)
+# passes are a minute apart, and further where one takes long: they use a twentieth of the time at most
+PASS_EVERY, PASS_SHARE = datetime.timedelta(minutes=1), 20
 PAGE, MOST_EVENTS = 200, 500
 # records come a little late, and clocks differ
 OVERLAP = datetime.timedelta(minutes=2)
@@ -74,7 +76,7 @@ class Change:
 
 async def watch_keycloak(runtime: Runtime) -> None:
     """Work until cancelled."""
-    realm, heard = realm_of(runtime.settings), Heard(runtime.clock.now() - PASS_EVERY)
+    realm, heard = realm_of(runtime.settings), Heard(runtime.clock.now())
 
     async def once() -> None:
         try:
@@ -96,10 +98,12 @@ async def look(runtime: Runtime, realm: Realm, heard: Heard) -> None:
         return
     try:
         await close_blocked(runtime, realm)
-        await follow_records(runtime, realm, heard)
-        if pass_at <= runtime.clock.now():
+        joined_anew = await follow_records(runtime, realm, heard)
+        if joined_anew or pass_at <= runtime.clock.now():
+            begun = time.monotonic()
             await look_through(runtime, realm)
-            pass_at = runtime.clock.now() + PASS_EVERY
+            took = datetime.timedelta(seconds=time.monotonic() - begun)
+            pass_at = runtime.clock.now() + max(PASS_EVERY, PASS_SHARE * took)
     finally:
         async with runtime.sessions() as session, session.begin():
             over = {"leased_until": runtime.clock.now(), "pass_at": pass_at}
@@ -129,18 +133,23 @@ async def close_blocked(runtime: Runtime, realm: Realm) -> None:
             await session.execute(done.values(to_block=False))
 
 
-async def follow_records(runtime: Runtime, realm: Realm, heard: Heard) -> None:
-    """What others changed is looked at now; who it was is remembered for the finding."""
+async def follow_records(runtime: Runtime, realm: Realm, heard: Heard) -> bool:
+    """What others changed is looked at now, and who it was is remembered for the finding.
+
+    Returns whether the realm was joined to a directory, or taken from one: then any account may have changed.
+    """
     day = (heard.since - OVERLAP).date()
     events = [*await realm.console_events(day, MOST_EVENTS), *await realm.own_events(day, MOST_EVENTS)]
     changes: dict[str, Change] = {}
     names: dict[str, str] = {}
-    for event in heard.new(events):
+    fresh = heard.new(events)
+    for event in fresh:
         if account := _account_of(event):
             changes[account] = Change(await _by(realm, event, names), _instant(event["time"]))
     known = await _make_due(runtime, changes)
     strangers = [user for key in changes.keys() - known if (user := await realm.account(key)) is not None]
     await judge(runtime, realm, strangers, changes)
+    return any(event.get("resourceType") == "COMPONENT" for event in fresh)
 
 
 async def look_through(runtime: Runtime, realm: Realm) -> None:

@@ -232,7 +232,8 @@ async def _account(call: Call, departure: Departure, step: DepartureStep) -> Non
         Employee.username, Employee.account_state, Employee.account_problem,
     ).join(Employee, Employee.id == Account.employee_id)  # fmt: skip
     row = (await call.db.execute(facts.where(Account.employee_id == departure.employee_id))).one()
-    closed = row.done == row.wanted and row.account_state == "IN_STEP"
+    # whatever else differs there, a leaver's account is closed
+    closed = row.done == row.wanted and row.account_state in ("IN_STEP", "DIFFERS")
     state = "DONE" if closed else "BLOCKED" if row.account_state == "FAILED" else "WAITING"
     evidence = f"Keycloak {row.keycloak_id or ''} #{row.done}" if closed else row.account_problem
     what = [row.username] if closed and step.state != "DONE" else []

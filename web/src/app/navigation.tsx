@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
+  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -31,6 +31,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.grant": <PartitionOutlined />,
   "identity.delegation": <RetweetOutlined />,
   "identity.departure": <ExportOutlined />,
+  "identity.account_finding": <DisconnectOutlined />,
   "identity.access_review": <FileDoneOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
   "identity.calendar_day": <CalendarOutlined />,

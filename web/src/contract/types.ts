@@ -312,6 +312,13 @@ export interface RoleTemplate {
   roleId: string;
 }
 
+/** An account that was changed in Keycloak by others. */
+export interface AccountFinding extends Row {
+  username: string;
+  name: string;
+  kind: string;
+}
+
 export interface AccessReview extends Row {
   title: string;
   dueDate: string;
