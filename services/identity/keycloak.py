@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,8 @@ class Known:
 
     keycloak_id: str | None = None
     agreed: Values | None = None
+    # what was about to be written, and whether it was nobody recorded: the process died, or lost its lease
+    attempts: tuple[Values, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,23 @@ def owner_of(user: Mapping[str, Any]) -> str:
     return str(marks[0])
 
 
-def compare(theirs: Values, ours: Values, agreed: Values | None, *, from_directory: bool) -> Comparison:
+def compare(
+    theirs: Values,
+    ours: Values,
+    agreed: Values | None,
+    *,
+    from_directory: bool,
+    attempts: Sequence[Values] = (),
+) -> Comparison:
     """Tell our own changes, which are written, from those of others, which are told.
 
-    Without `agreed` nothing was ever written: all is ours to write.
+    Without `agreed` nothing was ever written: all is ours to write. A value of `attempts` is ours too.
     """
     before = agreed or {}
     write, differences, after = set(), [], {}
     for name, value in theirs.items():
         wanted, known = ours[name], before.get(name)
-        changed_there = known is not None and known != value
+        changed_there = known is not None and value not in (known, *(attempt.get(name) for attempt in attempts))
         let_in = name == "owner" or (name == "enabled" and wanted == "false")
         if value == wanted:
             after[name] = wanted
@@ -284,7 +293,9 @@ class Realm:
         from_directory = bool(user.get("federationLink"))
         if user["username"] != wanted.username and known.agreed is None:
             raise NotPossible(f"the account signs in as {user['username']}")
-        found = compare(values_of(user), wanted.values(), known.agreed, from_directory=from_directory)
+        found = compare(
+            values_of(user), wanted.values(), known.agreed, from_directory=from_directory, attempts=known.attempts
+        )
         if found.write:
             await self._admin.a_update_user(user["id"], changes(user, wanted, found.write))
         if from_directory:

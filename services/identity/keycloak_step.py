@@ -52,6 +52,7 @@ TAKE_OVER_AFTER = datetime.timedelta(seconds=2)
 LOOK_AGAIN = datetime.timedelta(hours=6)
 LONGEST_DELAY_SECONDS = 300
 LONGEST_PROBLEM = 500
+MOST_ATTEMPTS = 5
 METHOD = "identity.keycloak_step.look"
 EMPLOYEE: Any = Employee.__table__
 
@@ -145,7 +146,10 @@ class KeycloakStep:
             employees = {person.id: person for person in await session.scalars(people)} if accounts else {}
             for account in accounts:
                 account.lease, account.leased_until = ids.uuid7(), now + LEASE
-            return [_job(account, employees[account.employee_id]) for account in accounts]
+            jobs = [_job(account, employees[account.employee_id]) for account in accounts]
+            for account, job in zip(accounts, jobs, strict=True):
+                _attempt(account, job)
+            return jobs
 
     async def _work(self, job: Job, seconds: float = WORK_SECONDS) -> Unreachable | None:
         faults.point("keycloak_claimed")
@@ -183,6 +187,7 @@ class KeycloakStep:
                 if account.lease != job.lease:
                     # somebody else took over while this was slow; which of the two wrote last is anybody's guess
                     account.due_at = now
+                    _attempt(account, job)
                     return
                 account.lease = account.leased_until = None
                 differs, call = False, None
@@ -190,7 +195,7 @@ class KeycloakStep:
                     account.done, account.failures = job.change, 0
                     account.keycloak_id = look.keycloak_id or account.keycloak_id
                     account.agreed = dict(look.agreed) if look.agreed is not None else None
-                    account.from_directory = look.from_directory
+                    account.attempts, account.from_directory = None, look.from_directory
                     if account.password == job.wanted.password:
                         account.password = None
                     actor = Actor(None, service=self.runtime.service.name)
@@ -236,8 +241,17 @@ def _job(account: Account, employee: Employee) -> Job:
     if agreed is None and account.keycloak_id is not None and account.done == account.wanted:
         # in step by a release that did not keep what it wrote
         agreed = wanted.values()
-    known = Known(account.keycloak_id, agreed)
+    attempts = (account.attempts or {}).get("values", [])
+    known = Known(account.keycloak_id, agreed, tuple(attempts))
     return Job(wanted, known, account.wanted, account.lease, account.failures + 1)
+
+
+def _attempt(account: Account, job: Job) -> None:
+    """Keep what is about to be written, or was by whoever lost the lease; the last few suffice."""
+    before = (account.attempts or {}).get("values", [])
+    values = job.wanted.values()
+    if values not in before:
+        account.attempts = {"values": [*before, values][-MOST_ATTEMPTS:]}
 
 
 def realm_of(settings: Any) -> Realm:

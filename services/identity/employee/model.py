@@ -68,6 +68,8 @@ class Account(Base):
     password_temporary: Mapped[bool] = mapped_column(default=True)
     # the values on which both sides last agreed; of an account that was never written there are none
     agreed: Mapped[dict[str, Any] | None]
+    # what was about to be written (`values`), until it is recorded: a write whose process died is not that of others
+    attempts: Mapped[dict[str, Any] | None]
     # it comes from the company's own directory, which keeps its name, e-mail and password
     from_directory: Mapped[bool] = mapped_column(default=False)
     # who changed it in Keycloak, as read in its records, until the next look has told it

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import uuid
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from keycloak import KeycloakAdmin
 
@@ -14,11 +16,11 @@ from identity.account_finding import watch
 from identity.account_finding.model import AccountFinding
 from identity.employee.model import Account
 from identity.keycloak import Realm
-from identity.keycloak_step import KeycloakStep
+from identity.keycloak_step import LEASE, KeycloakStep
 from identity.tests import factories as make
 from identity.tests.conftest import OURS
 from identity.tests.factories import PASSWORD
-from identity.tests.keycloak_bench import KeycloakBench, users_of
+from identity.tests.keycloak_bench import DiesAfterwards, KeycloakBench, users_of
 
 
 async def settled(step: KeycloakStep) -> None:
@@ -83,6 +85,22 @@ async def test_a_change_of_others_waits_until_it_is_taken_over_or_taken_back(
     assert (employee.email, mended["email"]) == ("new@example.com", "new@example.com")
     with refused("ACTION_NOT_ALLOWED"):
         await admin.RestoreAccountFinding(id=name.id)
+
+
+async def test_a_write_whose_process_died_is_not_taken_for_a_change_of_others(
+    house: Bench, admin: Any, hire: Any, realm: Realm, step: KeycloakStep, accounts: KeycloakAdmin
+) -> None:
+    new, user = await in_step(admin, hire, step, accounts, name="张伟")
+    await admin.UpdateEmployee(employee={"id": new.id, "name": "张大伟"})
+    with pytest.raises(asyncio.CancelledError):
+        await KeycloakStep(house.runtime, DiesAfterwards(realm)).once()
+    await admin.UpdateEmployee(employee={"id": new.id, "name": "张小伟"})
+
+    house.clock.advance(seconds=LEASE.total_seconds() + 1)
+    await settled(step)
+
+    assert (await accounts.a_get_user(user["id"]))["firstName"] == "张小伟"
+    assert await findings(admin, employee_id=new.id) == []
 
 
 async def test_what_agrees_again_by_itself_waits_for_nobody(

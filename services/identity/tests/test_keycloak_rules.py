@@ -83,6 +83,16 @@ def test_what_lets_in_somebody_who_may_not_is_put_right_and_told(
     assert [(each.kind, each.overruled) for each in found.differences] == [(kind, True)]
 
 
+def test_a_write_of_ours_that_nobody_recorded_is_no_change_of_others() -> None:
+    """The process died between Keycloak's answer and the record, and the name changed once more."""
+    written, moved = WANTED.values(), {**WANTED.values(), "name": "王大明"}
+    agreed = {**written, "name": "王"}
+
+    found = compare(values_of(AS_WANTED), moved, agreed, from_directory=False, attempts=[written])
+
+    assert (found.write, found.differences) == ({"name"}, ())
+
+
 def test_the_name_and_e_mail_of_the_directory_are_never_written() -> None:
     theirs = values_of({**AS_WANTED, "firstName": "Wang", "attributes": {}})
 

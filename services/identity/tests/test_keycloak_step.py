@@ -18,7 +18,7 @@ from identity.keycloak import Known, Look, Realm, Unreachable, Wanted
 from identity.keycloak_step import AT_ONCE, LEASE, TAKE_OVER_AFTER, KeycloakStep
 from identity.seed import ADMINISTRATOR_ID
 from identity.tests.factories import PASSWORD
-from identity.tests.keycloak_bench import KeycloakBench, users_of
+from identity.tests.keycloak_bench import DiesAfterwards, KeycloakBench, users_of
 
 
 async def account_of(house: Bench, employee_id: str) -> Account:
@@ -151,17 +151,6 @@ async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-
-
-class DiesAfterwards:
-    """The process ends right after Keycloak answered, before anything was recorded."""
-
-    def __init__(self, realm: Realm) -> None:
-        self.realm = realm
-
-    async def bring_in_step(self, wanted: Wanted, known: Known) -> Look:
-        await self.realm.bring_in_step(wanted, known)
-        raise asyncio.CancelledError
 
 
 async def test_a_crash_between_making_and_recording_leaves_one_account(

@@ -71,6 +71,9 @@ def upgrade() -> None:
     op.add_column(
         "account", sa.Column("agreed", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
     )
+    op.add_column(
+        "account", sa.Column("attempts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
+    )
     op.add_column("account", sa.Column("from_directory", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("account", sa.Column("changed_by", sa.Text(), server_default="", nullable=False))
     op.add_column("account", sa.Column("change_time", sa.DateTime(timezone=True), nullable=True))
@@ -82,6 +85,7 @@ def downgrade() -> None:
     op.drop_column("account", "change_time")
     op.drop_column("account", "changed_by")
     op.drop_column("account", "from_directory")
+    op.drop_column("account", "attempts")
     op.drop_column("account", "agreed")
     op.drop_index("uq_account_finding_open", table_name="account_finding", postgresql_where=sa.text("state = 'OPEN'"))
     op.drop_index(op.f("ix_account_finding_username"), table_name="account_finding")
