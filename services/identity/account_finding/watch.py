@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 log = telemetry.logger("identity.account_finding")
 
 EVERY_SECONDS = 10.0
-# longer than a pass over 10,000 accounts takes
-LEASE = datetime.timedelta(minutes=5)
+# two at work in a pass that takes longer do the same twice, which changes nothing
+LEASE = datetime.timedelta(minutes=1)
 # passes are a minute apart, and further where one takes long: they use a twentieth of the time at most
 PASS_EVERY, PASS_SHARE = datetime.timedelta(minutes=1), 20
-PAGE, MOST_EVENTS = 200, 500
+PAGE, MOST_EVENTS = 200, 200
 # records come a little late, and clocks differ
 OVERLAP = datetime.timedelta(minutes=2)
 METHOD = "identity.account_finding.watch"
@@ -159,7 +159,12 @@ async def look_through(runtime: Runtime, realm: Realm) -> None:
         await judge(runtime, realm, users, {})
         seen.update(user["id"] for user in users)
         first += len(users)
-    there = sa.select(Account.keycloak_id).where(Account.keycloak_id.is_not(None), Account.wanted == Account.done)
+    # what is told already is not asked for again
+    there = (
+        sa.select(Account.keycloak_id)
+        .join(Employee, Employee.id == Account.employee_id)
+        .where(Account.keycloak_id.is_not(None), Account.wanted == Account.done, Employee.account_state != "DIFFERS")
+    )
     async with runtime.read_sessions() as session:
         recorded = set(await session.scalars(there.where(Account.due_at > begun)))
         strange = sa.select(AccountFinding.keycloak_id)
