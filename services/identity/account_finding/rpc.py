@@ -82,8 +82,7 @@ class AccountFindings:
             department_id=request.department_id,
             post_id=request.post_id,
         )
-        if not employee_rules.USERNAME.fullmatch(finding.username.lower()) or not wanted.name:
-            raise Refused("ACCOUNT_FINDING_USERNAME", username=finding.username)
+        rules.employable(finding, wanted.name)
         employee = await call.create(Employee, wanted)
         employee_rules.check(employee)
         _reach(call, "identity.employee.create", employee)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chassis.errors import Refused
+from identity.employee.rules import USERNAME
 
 if TYPE_CHECKING:
     from identity.account_finding.model import AccountFinding
@@ -44,6 +45,12 @@ def fits(finding: AccountFinding, action: str) -> bool:
         return False
     fitting = IN_DIRECTORY.get(finding.kind) if finding.from_directory else None
     return action in (fitting or FITTING[finding.kind])
+
+
+def employable(finding: AccountFinding, name: str) -> None:
+    """Refuse to make an employee of an account whose names no employee may have."""
+    if not USERNAME.fullmatch(finding.username) or not 0 < len(name) <= LONGEST_NAME:
+        raise Refused("ACCOUNT_FINDING_USERNAME", username=finding.username)
 
 
 def check(finding: AccountFinding, action: str) -> None:
