@@ -189,8 +189,8 @@ async def judge(runtime: Runtime, realm: Realm, users: list[dict[str, Any]], cha
     ]  # fmt: skip
     await _make_due(runtime, dict.fromkeys(differing))
     known = {account.keycloak_id for account, _ in rows}
-    # an account that was made just now and is not recorded yet
-    known |= {key for key, user in by_id.items() if accounts.get(owner_of(user), key) is None}
+    # made just now: not recorded yet, or between the two questions
+    known |= {key for key, user in by_id.items() if accounts.get(owner_of(user), "nobody's") in (None, key)}
     strangers = {key: user for key, user in by_id.items() if key not in known}
     usurpers = {key for key, user in strangers.items() if user.get("enabled") and owner_of(user) in accounts}
     for key in usurpers:
