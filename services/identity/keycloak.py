@@ -25,8 +25,8 @@ NOT_FOUND, CONFLICT = 404, 409
 # not this account's fault: the client's own rights or secret, or Keycloak itself
 NOT_OURS = (401, 403, 429)
 DIRECTORY_OWNS = ("name", "email")
-# Keycloak's own record of what people did: a password that should be the directory's alone, an account locked for good
-SELF_EVENTS = ("UPDATE_CREDENTIAL", "UPDATE_PASSWORD", "USER_DISABLED_BY_PERMANENT_LOCKOUT")
+# Keycloak's own record of what people did: came in, set a password that should be the directory's alone, were locked
+SELF_EVENTS = ("LOGIN", "UPDATE_CREDENTIAL", "UPDATE_PASSWORD", "USER_DISABLED_BY_PERMANENT_LOCKOUT")
 
 Values = Mapping[str, str]
 
@@ -235,14 +235,6 @@ class Realm:
                 return None
             raise _unreachable(error) from error
 
-    async def accounts(self, first: int, most: int) -> list[dict[str, Any]]:
-        """A page of all accounts of people. Raises Unreachable."""
-        query = {"first": first, "max": most, "briefRepresentation": "false"}
-        try:
-            return list(await self._admin.a_get_users(query))
-        except KeycloakError as error:
-            raise _unreachable(error) from error
-
     async def block(self, keycloak_id: str) -> None:
         """Close an account that is nobody's and take from it whom it names. Raises Unreachable."""
         user = await self.account(keycloak_id)
@@ -264,11 +256,8 @@ class Realm:
         return await self._events({"type": list(SELF_EVENTS), "dateFrom": since.isoformat(), "max": most})
 
     async def console_events(self, since: datetime.date, most: int) -> list[dict[str, Any]]:
-        """What others than this client changed in accounts, or in where they come from, since a day, newest first.
-
-        Raises Unreachable.
-        """
-        query = {"resourceTypes": ["USER", "COMPONENT"], "dateFrom": since.isoformat(), "max": most}
+        """What others than this client changed in accounts since a day, newest first. Raises Unreachable."""
+        query = {"resourceTypes": "USER", "dateFrom": since.isoformat(), "max": most}
         try:
             events = await self._admin.a_get_admin_events(query)
         except KeycloakError as error:

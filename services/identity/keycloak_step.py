@@ -4,7 +4,7 @@ Level-triggered: a row of `account` that is due is compared with Keycloak and wh
 before. A row is claimed with a lease in one short transaction, worked on without any, and settled in a second one; so a
 Keycloak that is slow holds no lock, one that is down blocks nobody, and a process that dies leaves a lease that ends.
 What others changed in Keycloak is told and not overwritten (`account_finding`); rows in step are looked at again every
-few hours, and at once where `account_finding.watch` saw a change.
+hour, and at once where `account_finding.watch` saw a change.
 A commit of the same process wakes the loops; what another one committed, or what became due, they find within 5 s.
 
 Closing an account goes before everything else: it has a loop of its own that waits neither for new accounts, whose
@@ -49,7 +49,7 @@ WORK_SECONDS = 30.0
 # what was written before the time is up is not written again, so each round comes further
 CLOSING_SECONDS, LONGEST_CLOSING_PAUSE_SECONDS = 4.0, 1.0
 TAKE_OVER_AFTER = datetime.timedelta(seconds=2)
-LOOK_AGAIN = datetime.timedelta(hours=6)
+LOOK_AGAIN = datetime.timedelta(hours=1)
 LONGEST_DELAY_SECONDS = 300
 LONGEST_PROBLEM = 500
 MOST_ATTEMPTS = 5

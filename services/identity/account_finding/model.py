@@ -60,11 +60,10 @@ sa.Index("ix_account_finding_to_block", AccountFinding.id, postgresql_where=sa.t
 
 
 class KeycloakWatch(Base):
-    """One row: who reads Keycloak's records now, and when all accounts are looked through again."""
+    """One row: until when Keycloak's records are being read by somebody."""
 
     __tablename__ = "keycloak_watch"
     __table_args__ = (sa.CheckConstraint('"only"', name="one_row"),)
 
     only: Mapped[bool] = mapped_column(primary_key=True, default=True)
     leased_until: Mapped[datetime.datetime]
-    pass_at: Mapped[datetime.datetime]

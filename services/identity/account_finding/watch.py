@@ -1,15 +1,16 @@
-"""In the background: Keycloak's own records say at once what was changed there; a pass over all accounts misses none.
+"""In the background: Keycloak's own records say at once what was changed there, and who is nobody's.
 
-Nothing is decided here. An account that differs is made due, and the Keycloak step compares, writes and tells; only
-accounts that are nobody's are told from here. One process at a time, by a lease.
+Nothing is decided here. An account that others changed is made due, and the Keycloak step compares, writes and tells,
+as it does with every account each hour; only accounts that are nobody's are told from here. One process at a time, by a
+lease. The list of all accounts is never asked for: while Keycloak (26.7) writes an account, a list that is read beside
+it leaves an older picture of it in Keycloak's cache, and a new employee is refused.
 """
 
 from __future__ import annotations
 
 import datetime
-import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,9 @@ from heyi.identity.v1 import account_findings_pb2 as pb
 from identity.account_finding import rules
 from identity.account_finding.compared import LONGEST_VALUE, settle
 from identity.account_finding.model import AccountFinding, KeycloakWatch
-from identity.employee.model import Account, Employee
-from identity.keycloak import Realm, Unreachable, compare, owner_of, values_of
-from identity.keycloak_step import realm_of, wanted_of
+from identity.employee.model import Account
+from identity.keycloak import Realm, Unreachable, owner_of, values_of
+from identity.keycloak_step import realm_of
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
@@ -35,15 +36,13 @@ if TYPE_CHECKING:
 log = telemetry.logger("identity.account_finding")
 
 EVERY_SECONDS = 10.0
-# two at work in a pass that takes longer do the same twice, which changes nothing
+# two at work do the same twice, which changes nothing
 LEASE = datetime.timedelta(minutes=1)
-# passes are a minute apart, and further where one takes long: they use a twentieth of the time at most
-PASS_EVERY, PASS_SHARE = datetime.timedelta(minutes=1), 20
-PAGE, MOST_EVENTS = 200, 200
+MOST_EVENTS = 200
 # records come a little late, and clocks differ
 OVERLAP = datetime.timedelta(minutes=2)
 METHOD = "identity.account_finding.watch"
-LOCKED_OUT = "USER_DISABLED_BY_PERMANENT_LOCKOUT"
+LOCKED_OUT, SIGNED_IN = "USER_DISABLED_BY_PERMANENT_LOCKOUT", "LOGIN"
 
 
 @dataclass
@@ -91,34 +90,27 @@ async def watch_keycloak(runtime: Runtime) -> None:
 
 
 async def look(runtime: Runtime, realm: Realm, heard: Heard) -> None:
-    """One turn: close what was decided, follow the records, and where it is time look through all accounts."""
+    """One turn: close what was decided to be closed, and follow the records."""
     await tell(runtime)
-    pass_at = await _take_turn(runtime)
-    if pass_at is None:
+    if not await _take_turn(runtime):
         return
     try:
         await close_blocked(runtime, realm)
-        joined_anew = await follow_records(runtime, realm, heard)
-        if joined_anew or pass_at <= runtime.clock.now():
-            begun = time.monotonic()
-            await look_through(runtime, realm)
-            took = datetime.timedelta(seconds=time.monotonic() - begun)
-            pass_at = runtime.clock.now() + max(PASS_EVERY, PASS_SHARE * took)
+        await follow_records(runtime, realm, heard)
     finally:
         async with runtime.sessions() as session, session.begin():
-            over = {"leased_until": runtime.clock.now(), "pass_at": pass_at}
-            await session.execute(sa.update(KeycloakWatch).values(over))
+            await session.execute(sa.update(KeycloakWatch).values(leased_until=runtime.clock.now()))
 
 
-async def _take_turn(runtime: Runtime) -> datetime.datetime | None:
-    """When the next pass is due; None where another process is at work."""
+async def _take_turn(runtime: Runtime) -> bool:
+    """Whether no other process is at work."""
     now = runtime.clock.now()
-    row = pg.insert(KeycloakWatch.__table__).values(only=True, leased_until=now + LEASE, pass_at=now)
+    row = pg.insert(KeycloakWatch.__table__).values(only=True, leased_until=now + LEASE)
     mine = row.on_conflict_do_update(
         index_elements=["only"], set_={"leased_until": now + LEASE}, where=KeycloakWatch.leased_until <= now
-    ).returning(KeycloakWatch.pass_at)
+    ).returning(KeycloakWatch.only)
     async with runtime.sessions() as session, session.begin():
-        return (await session.execute(mine)).scalar_one_or_none()
+        return (await session.execute(mine)).first() is not None
 
 
 async def close_blocked(runtime: Runtime, realm: Realm) -> None:
@@ -133,64 +125,41 @@ async def close_blocked(runtime: Runtime, realm: Realm) -> None:
             await session.execute(done.values(to_block=False))
 
 
-async def follow_records(runtime: Runtime, realm: Realm, heard: Heard) -> bool:
+async def follow_records(runtime: Runtime, realm: Realm, heard: Heard) -> None:
     """What others changed is looked at now, and who it was is remembered for the finding.
 
-    Returns whether the realm was joined to a directory, or taken from one: then any account may have changed.
+    A sign-in changes nothing; it shows an account that is nobody's, as an entry of the directory is at first.
     """
     day = (heard.since - OVERLAP).date()
     events = [*await realm.console_events(day, MOST_EVENTS), *await realm.own_events(day, MOST_EVENTS)]
     changes: dict[str, Change] = {}
     names: dict[str, str] = {}
-    fresh = heard.new(events)
-    for event in fresh:
-        if account := _account_of(event):
+    fresh = {account: event for event in heard.new(events) if (account := _account_of(event))}
+    for account, event in fresh.items():
+        if event.get("type") != SIGNED_IN:
             changes[account] = Change(await _by(realm, event, names), _instant(event["time"]))
-    known = await _make_due(runtime, changes)
-    strangers = [user for key in changes.keys() - known if (user := await realm.account(key)) is not None]
-    await judge(runtime, realm, strangers, changes)
-    return any(event.get("resourceType") == "COMPONENT" for event in fresh)
+    await _make_due(runtime, changes)
+    users = {key: await realm.account(key) for key in await _unknown(runtime, fresh)}
+    await judge(runtime, [user for user in users.values() if user is not None], realm, changes)
+    await _settle_strangers(runtime, {key for key, user in users.items() if user is None})
 
 
-async def look_through(runtime: Runtime, realm: Realm) -> None:
-    """Every account of the realm, and every account that should be there."""
-    begun, seen, first = runtime.clock.now(), set[str](), 0
-    while users := await realm.accounts(first, PAGE):
-        await judge(runtime, realm, users, {})
-        seen.update(user["id"] for user in users)
-        first += len(users)
-    # what is told already is not asked for again
-    there = (
-        sa.select(Account.keycloak_id)
-        .join(Employee, Employee.id == Account.employee_id)
-        .where(Account.keycloak_id.is_not(None), Account.wanted == Account.done, Employee.account_state != "DIFFERS")
-    )
+async def _unknown(runtime: Runtime, keycloak_ids: Collection[str]) -> set[str]:
+    """Those of these accounts that are no employee's."""
+    known = sa.select(Account.keycloak_id).where(Account.keycloak_id.in_(keycloak_ids))
     async with runtime.read_sessions() as session:
-        recorded = set(await session.scalars(there.where(Account.due_at > begun)))
-        strange = sa.select(AccountFinding.keycloak_id)
-        waiting = strange.where(AccountFinding.kind == "STRANGER", AccountFinding.state == "OPEN")
-        gone = set(await session.scalars(waiting)) - seen
-    await _make_due(runtime, dict.fromkeys(recorded - seen))
-    await _settle_strangers(runtime, gone)
+        return set(keycloak_ids) - set(await session.scalars(known))
 
 
-async def judge(runtime: Runtime, realm: Realm, users: list[dict[str, Any]], changes: Mapping[str, Change]) -> None:
-    """Accounts of employees that differ are made due, those of nobody are told; few statements for any number."""
+async def judge(runtime: Runtime, users: Sequence[dict[str, Any]], realm: Realm, changes: Mapping[str, Change]) -> None:
+    """Tell of accounts that no employee has; few statements for any number."""
     by_id = {user["id"]: user for user in users}
-    mine = sa.select(Account, Employee).join(Employee, Employee.id == Account.employee_id)
     owners = [owner for user in users if (owner := _employee(user)) is not None]
     named = sa.select(Account.employee_id, Account.keycloak_id).where(Account.employee_id.in_(owners))
     async with runtime.read_sessions() as session:
-        rows = (await session.execute(mine.where(Account.keycloak_id.in_(by_id)))).all()
         accounts = {str(row.employee_id): row.keycloak_id for row in await session.execute(named)}
-    differing = [
-        account.keycloak_id for account, employee in rows
-        if account.wanted == account.done and _differs(by_id[account.keycloak_id], account, employee)
-    ]  # fmt: skip
-    await _make_due(runtime, dict.fromkeys(differing))
-    known = {account.keycloak_id for account, _ in rows}
-    # made just now: not recorded yet, or between the two questions
-    known |= {key for key, user in by_id.items() if accounts.get(owner_of(user), "nobody's") in (None, key)}
+    # made just now: not recorded yet, or recorded meanwhile
+    known = {key for key, user in by_id.items() if accounts.get(owner_of(user), "nobody's") in (None, key)}
     strangers = {key: user for key, user in by_id.items() if key not in known}
     usurpers = {key for key, user in strangers.items() if user.get("enabled") and owner_of(user) in accounts}
     for key in usurpers:
@@ -207,30 +176,18 @@ def _employee(user: Mapping[str, Any]) -> uuid.UUID | None:
         return None
 
 
-def _differs(user: Mapping[str, Any], account: Account, employee: Employee) -> bool:
-    """Whether the step would write or tell anything that it has not told yet."""
-    found = compare(
-        values_of(user), wanted_of(account, employee).values(), account.agreed or {},
-        from_directory=bool(user.get("federationLink")),
-    )  # fmt: skip
-    told = employee.account_state == "DIFFERS"
-    return bool(found.write) or bool(found.differences) != told
-
-
-async def _make_due(runtime: Runtime, changes: Mapping[str, Change | None]) -> set[str]:
-    """Have these accounts looked at now; returns those that are an employee's."""
+async def _make_due(runtime: Runtime, changes: Mapping[str, Change]) -> None:
+    """Have these accounts looked at now."""
     if not changes:
-        return set()
+        return
     table: Any = Account.__table__
     now = runtime.clock.now()
     async with runtime.sessions() as session, session.begin():
         due = sa.update(table).where(table.c.keycloak_id.in_(changes)).values(due_at=now).returning(table.c.keycloak_id)
-        known = {str(key) for key in await session.scalars(due)}
-        for key in known:
-            if (change := changes[key]) is not None:
-                who = {"changed_by": change.by[:LONGEST_VALUE], "change_time": change.at}
-                await session.execute(sa.update(table).where(table.c.keycloak_id == key).values(who))
-    return known
+        for key in await session.scalars(due):
+            change = changes[key]
+            who = {"changed_by": change.by[:LONGEST_VALUE], "change_time": change.at}
+            await session.execute(sa.update(table).where(table.c.keycloak_id == key).values(who))
 
 
 async def _tell_strangers(

@@ -41,9 +41,17 @@ async def console(accounts: KeycloakAdmin, user: Any, **changes: Any) -> None:
     await accounts.a_update_user(user["id"], {**await accounts.a_get_user(user["id"]), **changes})
 
 
-async def looked_through(house: Bench, realm: Realm, step: KeycloakStep) -> None:
-    await watch.look_through(house.runtime, realm)
+async def looked_at(house: Bench, step: KeycloakStep, *employees: Any) -> None:
+    """The hour is over, or Keycloak's records named the account."""
+    async with house.runtime.sessions() as session, session.begin():
+        ours = sa.update(Account).where(Account.employee_id.in_([one.id for one in employees]))
+        await session.execute(ours.values(due_at=house.clock.now()))
     await settled(step)
+
+
+async def recorded(house: Bench, realm: Realm, accounts: KeycloakAdmin, *keys: str) -> None:
+    """Keycloak's records named these accounts of nobody."""
+    await watch.judge(house.runtime, [await accounts.a_get_user(key) for key in keys], realm, {})
 
 
 async def findings(admin: Any, **about: str) -> list[Any]:
@@ -61,8 +69,8 @@ async def test_a_change_of_others_waits_until_it_is_taken_over_or_taken_back(
     new, user = await in_step(admin, hire, step, accounts, name="张伟", email="old@example.com")
     await console(accounts, user, firstName="张大伟", email="other@example.com")
 
-    await looked_through(house, realm, step)
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
+    await looked_at(house, step, new)
     await admin.UpdateEmployee(employee={"id": new.id, "phone": "13800000000", "email": "new@example.com"})
     await settled(step)
 
@@ -108,10 +116,10 @@ async def test_what_agrees_again_by_itself_waits_for_nobody(
 ) -> None:
     new, user = await in_step(admin, hire, step, accounts, name="张伟")
     await console(accounts, user, firstName="?")
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
     await console(accounts, user, firstName="张伟")
 
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
 
     assert told(await findings(admin, employee_id=new.id)) == [("NAME", "SETTLED", "张伟", "?")]
     assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
@@ -123,7 +131,7 @@ async def test_whoever_was_closed_in_keycloak_stays_out_until_somebody_decides(
 ) -> None:  # fmt: skip
     new, user = await in_step(admin, hire, step, accounts)
     await console(accounts, user, enabled=False)
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
 
     (closed,) = await findings(admin, employee_id=new.id)
     assert told([closed]) == [("ENABLED", "OPEN", "true", "false")]
@@ -133,7 +141,7 @@ async def test_whoever_was_closed_in_keycloak_stays_out_until_somebody_decides(
     assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
 
     await console(accounts, user, enabled=False)
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
     (again,) = await findings(admin, employee_id=new.id, state="OPEN")
     await admin.AdoptAccountFinding(id=again.id)
     await settled(step)
@@ -150,7 +158,7 @@ async def test_a_leaver_who_was_let_in_again_is_out_at_once_and_it_is_shown(
     await settled(step)
     await console(accounts, user, enabled=True)
 
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
 
     assert await keycloak.sign_in(new.username, PASSWORD) == "refused"
     (shown,) = await findings(admin, employee_id=new.id)
@@ -164,7 +172,7 @@ async def test_an_account_that_was_deleted_is_made_again_on_request_only(
     new, user = await in_step(admin, hire, step, accounts)
     await accounts.a_delete_user(user["id"])
 
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
 
     (gone,) = await findings(admin, employee_id=new.id)
     assert told([gone]) == [("DELETED", "OPEN", new.username, "")]
@@ -185,7 +193,8 @@ async def test_an_account_that_was_given_to_somebody_else_gets_its_own_mark_back
     marked = {"username": f"{OURS}usurper", "enabled": True, "attributes": {"employee_id": [new.id]}}
     usurper = await accounts.a_create_user(marked)
 
-    await looked_through(house, realm, step)
+    await looked_at(house, step, new)
+    await recorded(house, realm, accounts, usurper, user["id"])
 
     assert (await accounts.a_get_user(user["id"]))["attributes"]["employee_id"] == [new.id]
     closed = await accounts.a_get_user(usurper)
@@ -201,7 +210,7 @@ async def test_an_account_of_nobody_is_told_once_and_made_an_employee_by_one_act
     stranger = {"username": f"{OURS}stranger", "firstName": "李", "lastName": "娜", "enabled": True}
     key = await accounts.a_create_user(stranger)
     for _ in range(2):
-        await looked_through(house, realm, step)
+        await recorded(house, realm, accounts, key)
     (found,) = await findings(admin, username=stranger["username"])
     assert (found.Kind.Name(found.kind), list(found.allowed_actions)) == ("STRANGER", ["hire", "block", "dismiss"])
 
@@ -213,7 +222,7 @@ async def test_an_account_of_nobody_is_told_once_and_made_an_employee_by_one_act
     (user,) = await users_of(accounts, employee.id)
     assert (user["id"], user["firstName"], employee.username) == (key, "李娜", stranger["username"])
     assert (hired.state, employee.account_state) == (hired.HIRED, employee.IN_STEP)
-    await looked_through(house, realm, step)
+    await recorded(house, realm, accounts, key)
     assert len(await findings(admin, username=stranger["username"])) == 1
 
 
@@ -223,13 +232,13 @@ async def test_an_account_of_nobody_is_closed_or_left_as_decided(
     keys = {}
     for name in ("blocked", "left"):
         keys[name] = await accounts.a_create_user({"username": f"{OURS}{name}", "enabled": True})
-    await watch.look_through(house.runtime, realm)
+    await recorded(house, realm, accounts, *keys.values())
     (blocked,), (left,) = [await findings(admin, keycloak_id=key) for key in keys.values()]
 
     await admin.BlockAccountFinding(id=blocked.id)
     await admin.DismissAccountFinding(id=left.id)
     await watch.close_blocked(house.runtime, realm)
-    await watch.look_through(house.runtime, realm)
+    await recorded(house, realm, accounts, *keys.values())
 
     assert [(await accounts.a_get_user(key))["enabled"] for key in keys.values()] == [False, True]
     assert [len(await findings(admin, keycloak_id=key)) for key in keys.values()] == [1, 1]

@@ -15,7 +15,6 @@ def upgrade() -> None:
         "keycloak_watch",
         sa.Column("only", sa.Boolean(), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("pass_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint('"only"', name=op.f("ck_keycloak_watch_one_row")),
         sa.PrimaryKeyConstraint("only", name=op.f("pk_keycloak_watch")),
     )
