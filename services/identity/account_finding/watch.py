@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import ids, telemetry
 from chassis.call import NO_COMPANY, Actor, Call
@@ -78,9 +80,12 @@ async def watch_keycloak(runtime: Runtime) -> None:
     realm, heard = realm_of(runtime.settings), Heard(runtime.clock.now())
 
     async def once() -> None:
+        before = heard.since, heard.events
         try:
             await look(runtime, realm, heard)
-        except Unreachable as problem:
+        except (Unreachable, DBAPIError, PoolTimeout, OSError) as problem:
+            # what was not worked on is read again
+            heard.since, heard.events = before
             log.warning("Keycloak's records wait", problem=str(problem)[:200])
 
     try:
@@ -134,12 +139,12 @@ async def follow_records(runtime: Runtime, realm: Realm, heard: Heard) -> None:
     events = [*await realm.console_events(day, MOST_EVENTS), *await realm.own_events(day, MOST_EVENTS)]
     changes: dict[str, Change] = {}
     names: dict[str, str] = {}
-    fresh = {account: event for event in heard.new(events) if (account := _account_of(event))}
-    for account, event in fresh.items():
+    fresh = [(account, event) for event in heard.new(events) if (account := _account_of(event))]
+    for account, event in fresh:
         if event.get("type") != SIGNED_IN:
             changes[account] = Change(await _by(realm, event, names), _instant(event["time"]))
     await _make_due(runtime, changes)
-    users = {key: await realm.account(key) for key in await _unknown(runtime, fresh)}
+    users = {key: await realm.account(key) for key in await _unknown(runtime, {account for account, _ in fresh})}
     await judge(runtime, [user for user in users.values() if user is not None], realm, changes)
     await _settle_strangers(runtime, {key for key, user in users.items() if user is None})
 
