@@ -185,6 +185,8 @@ def _people(rule: Rule, world: World, node_id: str) -> Iterator[Asked]:
         case "department_head":
             for head, unit in list(_heads(world))[:1]:
                 yield Asked(head, "approver.department_head", {"department": unit.name})
+        case "reports_to":
+            yield from _reported_to(world)
         case "heads_up":
             above = [(head, unit) for head, unit in _heads(world) if head != world.requester_id]
             for level, (head, unit) in enumerate(above[: rule.levels], 1):
@@ -193,6 +195,16 @@ def _people(rule: Rule, world: World, node_id: str) -> Iterator[Asked]:
             yield from _authorised(rule, world)
         case kind:
             raise AssertionError(f"a tree with the rule {kind} is never published")
+
+
+def _reported_to(world: World) -> Iterator[Asked]:
+    """Whom the requester reports to; where nobody active is named, the head of the department, or the one above."""
+    person = world.organisation.people.get(world.requester_id)
+    if person and person.reports_to_id and _active(person.reports_to_id, world):
+        yield Asked(person.reports_to_id, "approver.reports_to", {})
+        return
+    for head, unit in list(_heads(world))[:1]:
+        yield Asked(head, "approver.department_head", {"department": unit.name})
 
 
 def _in_departments(rule: Rule, world: World) -> Iterator[Asked]:

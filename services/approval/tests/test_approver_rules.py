@@ -66,6 +66,18 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], list[tuple[str
         {},
         [("head", "department_post")],
     ),
+    "whom the requester reports to": (
+        [{"kind": "reports_to"}],
+        {},
+        {"people": {"requester": {"reports_to_id": stable("buyer")}}},
+        [("buyer", "reports_to")],
+    ),
+    "the head, where whom they report to is gone": (
+        [{"kind": "reports_to"}],
+        {},
+        {"people": {"requester": {"reports_to_id": stable("disabled")}}},
+        [("head", "department_head")],
+    ),
     "a post held beside the own one": (
         [{"kind": "post", "post": "director"}],
         {},

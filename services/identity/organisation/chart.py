@@ -27,8 +27,8 @@ MOST_PEOPLE = 5000
 ORDER = ("PRINCIPAL", "CONCURRENT", "MATRIX")
 
 
-async def on(call: Call, day: datetime.date, *, without: uuid.UUID | None = None) -> tree.Tree:
-    """The company of the call on a day. `without`: a reorganisation that is not counted although it is scheduled."""
+async def on(call: Call, day: datetime.date, *, without: uuid.UUID | None = None, scheduled: bool = True) -> tree.Tree:
+    """The company of the call on a day, with the reorganisations `scheduled` until then but for the one `without`."""
     await call.every_company()
     found = tree.Tree()
     for row in (await call.db.execute(_units(call.company_id, day))).all():
@@ -52,10 +52,10 @@ async def on(call: Call, day: datetime.date, *, without: uuid.UUID | None = None
             )  # fmt: skip
     named = {key for unit in found.units.values() for key in (unit.head_id, unit.acting_id) if key}
     named |= {key for seat in found.seats for key in (seat.employee_id, seat.reports_to_id) if key}
-    scheduled = await _scheduled(call, day, without)
-    named |= {key for one in scheduled for line in one.lines for key in (line.employee_id, line.reports_to_id) if key}
+    coming = await _scheduled(call, day, without) if scheduled else []
+    named |= {key for one in coming for line in one.lines for key in (line.employee_id, line.reports_to_id) if key}
     await know(call, found, named)
-    for one in scheduled:
+    for one in coming:
         found, _ = tree.applied(found, one.lines)
     return found
 

@@ -177,6 +177,9 @@ class _Change:
     def _seat(self, line: Any) -> Seat | None:
         if not self._person(line, line.employee_id):
             return None
+        if not self.tree.people[line.employee_id].own:
+            self._found(line, "person_elsewhere", name=self.tree.people[line.employee_id].name)
+            return None
         seat = self.seats.get(line.employee_id)
         if seat is None and line.kind != "MOVE_EMPLOYEE":
             self._found(line, "no_place", name=self.tree.people[line.employee_id].name)

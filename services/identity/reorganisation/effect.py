@@ -36,10 +36,14 @@ HANDLER = "reorganisation"
 MOST_FINDINGS = 1000
 
 
-async def foreseen(call: Call, reorganisation: Reorganisation) -> tuple[Tree, Tree, list[Finding]]:
-    """The organisation on the day of effect without it and with it, and what is found."""
+async def foreseen(
+    call: Call, reorganisation: Reorganisation, *, now: bool = False
+) -> tuple[Tree, Tree, list[Finding]]:
+    """The organisation on the day of effect without it and with it, and what is found. `now`: as it stands, without
+    others that wait for their turn.
+    """
     day = max(reorganisation.effective_date, call.today())
-    before = await chart.on(call, day, without=reorganisation.id)
+    before = await chart.on(call, call.today() if now else day, without=reorganisation.id, scheduled=not now)
     named = {key for line in reorganisation.lines for key in (line.employee_id, line.reports_to_id) if key}
     if named - before.people.keys():
         await chart.know(call, before, {*before.people, *named})
@@ -83,7 +87,7 @@ async def take_effect(reorganisation: Reorganisation, _timer: Timer, call: Call)
     if reorganisation.state != "SCHEDULED":
         return
     await epoch.bump(call)
-    before, after, found = await foreseen(call, reorganisation)
+    before, after, found = await foreseen(call, reorganisation, now=True)
     reorganisation.findings = [
         ReorganisationFinding(line_number=n, blocking=one.blocking, about_line=one.line, what_key=one.key,
                               what_facts=dict(one.facts))

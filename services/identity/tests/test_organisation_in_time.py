@@ -335,3 +335,17 @@ async def test_it_takes_as_many_statements_for_many_lines_as_for_few(house: Benc
             await house.run_timers()
         seen.append(len(statements))
     assert seen[0] == seen[1]
+
+
+async def test_two_of_one_day_take_effect_one_after_the_other(house: Bench, admin: Any) -> None:
+    workshop = {"department_id": str(stable("workshop"))}
+    first = await scheduled(admin, {"kind": "RENAME", "name": "一车间", **workshop})
+    second = await scheduled(admin, {"kind": "MOVE_DEPARTMENT", **workshop})
+
+    admin = later(house, 7)
+    assert await house.run_timers() == 2
+
+    states = [(await admin.GetReorganisation(id=one.id)).state for one in (first, second)]
+    assert states == [first.EFFECTIVE, first.EFFECTIVE]
+    made = await admin.GetDepartment(id=str(stable("workshop")))
+    assert (made.name, made.parent_id) == ("一车间", "")

@@ -13,7 +13,7 @@ from identity.organisation.tree import Known, Seat, Tree, Unit, applied
 from identity.reorganisation import rules
 
 WORKS, SHOP, STORE, LAB = (stable(name) for name in ("works", "workshop", "store", "lab"))
-BOSS, HEAD, WANG, GONE = (stable(name) for name in ("boss", "head", "wang", "gone"))
+BOSS, HEAD, WANG, GONE, AWAY = (stable(name) for name in ("boss", "head", "wang", "gone", "away"))
 MANAGER, OLD_POST = stable("manager"), stable("old post")
 
 
@@ -41,7 +41,7 @@ def company() -> Tree:
     return Tree(
         {unit.id: unit for unit in units},
         [Seat(who, "PRINCIPAL", where) for who, where in places.items()],
-        {**people, GONE: Known("老李", active=False)},
+        {**people, GONE: Known("老李", active=False), AWAY: Known("外厂的人")},
         {MANAGER: Known("经理"), OLD_POST: Known("旧岗位", active=False)},
         frozenset("WSTX"),
     )
@@ -64,6 +64,7 @@ NEW_LAB: dict[str, Any] = {"kind": "NEW_DEPARTMENT", "department_code": "L", "na
         ([{"kind": "DISSOLVE", "department_id": WORKS}], ["has_people", "has_departments"]),
         ([{"kind": "SET_HEAD", "department_id": STORE, "employee_id": GONE}], ["person_gone"]),
         ([{"kind": "SET_HEAD", "department_id": STORE, "employee_id": WANG}], []),
+        ([{"kind": "MOVE_EMPLOYEE", "department_id": STORE, "employee_id": AWAY}], ["person_elsewhere"]),
         ([{"kind": "SET_POST", "employee_id": WANG, "post_id": OLD_POST}], ["post_gone"]),
         ([{"kind": "SET_REPORTS_TO", "employee_id": WANG, "reports_to_id": WANG}], ["reports_in_circle"]),
         (
