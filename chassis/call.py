@@ -32,7 +32,7 @@ __all__ = ["Actor", "Call", "Refused", "same_version"]
 
 NO_COMPANY = uuid.UUID(int=0)
 # fields that the runtime fills in
-COMPUTED = frozenset({"allowed_actions"})
+COMPUTED = frozenset({"allowed_actions", "department_name"})
 EVERYTHING = policy.Reach(NO_COMPANY, all=True)
 Row = TypeVar("Row")
 
@@ -203,7 +203,9 @@ class Call:
         into = getattr(reply, _list_field(reply, plan.message))
         write = plan.writer(wanted, in_order=True)
         present = (
-            self._presenter(model) if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") else None
+            self._presenter(model, wanted)
+            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__")
+            else None
         )
         for row in rows[:size]:
             message = write(row, into.add)
@@ -389,10 +391,13 @@ class Call:
         plan = mapping.plan_for(type(row))
         return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts))
 
-    def _presenter(self, model: Any) -> Any:
+    def _presenter(self, model: Any, wanted: frozenset[str] | None = None) -> Any:
         prefix = contract.load().document_of(model.__message__).name
         reaches: dict[str, policy.Reach | None] = {}
         hook = getattr(model, "__present__", None)
+        shown = frozenset(model.__message__.DESCRIPTOR.fields_by_name) if wanted is None else wanted
+        names_department = "department_name" in shown
+        organisation, day = self.organisation, getattr(model, "__day__", "")
 
         def reaches_row(action: str, row: Any) -> bool:
             if action not in reaches:
@@ -414,6 +419,9 @@ class Call:
         def present(row: Any, message: Any) -> Any:
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
+            if names_department:
+                at = getattr(row, day)
+                message.department_name = organisation.department_named(row.department_id, row.company_id, at)
             if hook is not None:
                 hook(row, message, self)
             return message
@@ -487,6 +495,7 @@ def _columns(
     names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key not in ("search", *shown)]
     if wanted is not None and not hasattr(model, "__present__"):
         needed = {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
+        needed |= {"company_id", model.__day__} if "department_name" in wanted else set()
         names = [name for name in names if name in needed]
     # the table's columns, not the attributes: two of these are compared by making an expression of them
     columns = sa.inspect(model).columns

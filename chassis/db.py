@@ -88,6 +88,8 @@ class Document:
     __series__: ClassVar[str | None] = None
     __search__: ClassVar[tuple[str, ...]] = ()
     __unmapped__: ClassVar[tuple[str, ...]] = ()
+    # attribute with the day or instant whose organisation the document shows; today's while that is empty
+    __day__: ClassVar[str] = "created_at"
     # name of a constraint -> refusal, where ALREADY_EXISTS and FIELD_NO_SUCH_DOCUMENT do not say enough
     __refusals__: ClassVar[dict[str, str]] = {}
 

@@ -68,6 +68,9 @@ class Loader:
         await self.ensure("Departments", records.departments(), in_order=True)
         await self.ensure("Employees", records.employees())
         await self._heads()
+        await self.ensure("Concurrent posts", records.placements())
+        await self.ensure("Acting heads", records.headships())
+        await self._reorganisations()
         await self.ensure("Roles", records.roles())
         built_in = await self._built_in_roles()
         await self.ensure("Separated duties", records.duties(built_in))
@@ -131,6 +134,17 @@ class Loader:
             for record in headless
         )
         say("Heads of departments", len(wanted), len(headless), began)
+
+    async def _reorganisations(self) -> None:
+        """They are scheduled once they are there."""
+        began, wanted, door = time.monotonic(), records.reorganisations(), await self.cast.door()
+        await self.ensure("Reorganisations", wanted)
+        present = await self.present(wanted)
+        drafts = [record for record in wanted if present[record.id]["state"] == "DRAFT"]
+        for record in drafts:
+            path = f"{place_of(record.document).path}/{record.id}:schedule"
+            await door.call("POST", path, {}, company=_company(record.company))
+        say("Scheduled", len(wanted), len(drafts), began)
 
     async def _built_in_roles(self) -> dict[str, str]:
         answer = await (await self.cast.door()).get("/v1/identity/roles", page_size=200)

@@ -43,6 +43,7 @@ RULES = {
     "role": {"role"},
     "post": {"post"},
     "department_head": set[str](),
+    "reports_to": set[str](),
     "heads_up": {"levels"},
     "authority": {"only_final"},
     "department_post": {"post", "department_id"},

@@ -70,13 +70,17 @@ def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: It
             # a post that is not there is a problem already
             case "department_post" if rank := ranks.get(rule.code):
                 holders = [organisation.person(who) for who in organisation.holders_of_post(rank.post_id, company)]
-                there = [who for who in holders if rule.department_id in (None, who.department_id)]
+                places = [{where for where, post in who.posts if post == rank.post_id} for who in holders]
+                there = [held for held in places if rule.department_id is None or rule.department_id in held]
                 found, value = bool(there), rank.name
             case "post" if rank := ranks.get(rule.code):
                 found, value = bool(organisation.holders_of_post(rank.post_id, company)), rank.name
             case "authority":
-                found, value = any(head.post_id in posts_with_limit for head in heads), definition.document_type
-            case "department_head" | "heads_up":
+                found, value = (
+                    any(post in posts_with_limit for head in heads for _, post in head.posts),
+                    definition.document_type,
+                )
+            case "department_head" | "heads_up" | "reports_to":
                 found, value = bool(heads), organisation.companies[company].name
         if not found:
             facts = {"node": node.id, "rule": rule.kind, "value": value}

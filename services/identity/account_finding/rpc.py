@@ -14,7 +14,8 @@ from identity.account_finding import rules
 from identity.account_finding.model import AccountFinding
 from identity.employee import rules as employee_rules
 from identity.employee.model import Account, Employee
-from identity.employee.rpc import check_place, keepable
+from identity.employee.rpc import check_place, keepable, place
+from identity.headship import heads
 from identity.grant.rpc import administrators
 
 ADOPTED_AS = {"NAME": "name", "EMAIL": "email"}
@@ -44,6 +45,7 @@ class AccountFindings:
             advance(employee, "disable")
             left = await administrators(call, without_employee=employee.id)
             employee_rules.disable(employee, by=call.actor.employee_id, administrators_left=left, now=call.now())
+            await heads.stood_in_by(call, employee.id)
             call.announce(employees_pb2.EmployeeDisabled, employee, reason="Keycloak")
         if finding.kind == "DELETED":
             # made again, closed: the name stays taken
@@ -92,6 +94,7 @@ class AccountFindings:
             from_directory=finding.from_directory,
         )  # fmt: skip
         call.db.add(account)
+        await place(employee, call, call.today())
         call.announce(employees_pb2.EmployeeCreated, employee)
         finding.employee_id, finding.to_block = employee.id, False
         return _close(call, finding)

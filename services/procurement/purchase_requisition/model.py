@@ -19,6 +19,7 @@ class PurchaseRequisition(Searchable, Document, Base):
     """What somebody wants bought."""
 
     __tablename__ = "purchase_requisition"
+    __day__ = "submit_time"
     __message__ = pb.PurchaseRequisition
     __transitions__ = rules.TRANSITIONS
     __series__ = "purchase_requisition"

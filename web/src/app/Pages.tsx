@@ -32,7 +32,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
   "identity.employee": { detail: lazy(() => import("@/pages/EmployeePage")) },
-  "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
+  "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")), detail: lazy(() => import("@/pages/DepartmentPage")) },
+  "identity.reorganisation": { detail: lazy(() => import("@/pages/ReorganisationPage")) },
   "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };

@@ -140,8 +140,12 @@ function isBareId({ name, references }: Field): boolean {
   return /Ids?$/.test(name) && !references;
 }
 
+/** What the department of a document was called on its day stands beside the reference, and is shown in its place. */
+export const NAME_OF_DAY: Record<string, string> = { departmentId: "departmentName" };
+
 export function shownFields(fields: Field[]): Field[] {
-  return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field));
+  const said = new Set(fields.map(({ name }) => NAME_OF_DAY[name]));
+  return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field) && !(field.computed && said.has(field.name)));
 }
 
 export function writableFields(fields: Field[], creating: boolean): Field[] {

@@ -323,3 +323,38 @@ export interface AccessReview extends Row {
   title: string;
   dueDate: string;
 }
+
+/** Something that stands against a reorganisation (`blocking`), or that is only said; `aboutLine` 0: the whole. */
+export interface ReorganisationFinding {
+  lineNumber: number;
+  blocking: boolean;
+  aboutLine: number;
+  whatKey: string;
+  whatFacts: Record<string, string>;
+}
+
+export interface ReorganisationPreview {
+  units: { departmentId: string; code: string; name: string; parentId: string; headName: string; peopleCount: number; change: string }[];
+  findings: ReorganisationFinding[];
+}
+
+export interface ChartUnit {
+  departmentId: string;
+  code: string;
+  name: string;
+  parentId: string;
+  headId: string;
+  headName: string;
+  actingId: string;
+  actingName: string;
+  peopleCount: number;
+  nameNow: string;
+}
+
+/** The organisation of a company as of a day. */
+export interface OrganisationChart {
+  chartDate: string;
+  units: ChartUnit[];
+  people: (Record<string, unknown> & { employeeId: string; kind: string; departmentId: string })[];
+  peopleCapped: boolean;
+}

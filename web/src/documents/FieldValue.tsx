@@ -9,8 +9,8 @@ import { hasMeaning, StateTag } from "./StateTag";
 /** A field that names a type of document by its key. */
 const DOCUMENT_TYPE = "documentType";
 
-/** One value as people read it. */
-export function FieldValue({ field, value, plain = false }: { field: Field; value: unknown; plain?: boolean }) {
+/** One value as people read it; `said`: what a record was called on the day of the document. */
+export function FieldValue({ field, value, plain = false, said }: { field: Field; value: unknown; plain?: boolean; said?: unknown }) {
   const meta = useMeta();
   const { t } = useTranslation();
   if (value === undefined || value === null || value === "") return null;
@@ -25,7 +25,7 @@ export function FieldValue({ field, value, plain = false }: { field: Field; valu
     case "enum":
       return hasMeaning(field.enum) ? <StateTag enumName={field.enum} value={value} /> : <span>{enumLabel(meta, field.enum, value)}</span>;
     case "reference":
-      return <Reference document={field.references!} id={String(value)} plain={plain} />;
+      return <Reference document={field.references!} id={String(value)} plain={plain} said={typeof said === "string" ? said : ""} />;
     case "decimal":
       return <span className="figure">{decimalText(field, String(value))}</span>;
     case "time":

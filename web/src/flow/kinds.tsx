@@ -196,6 +196,7 @@ const fact = (document: string): Part => ({ key: "field", label: (t) => t("flow.
 
 export const RULE_KINDS: Record<string, RuleKind> = {
   department_head: { sentence: (t) => t("flow.departmentHead"), parts: [], make: {} },
+  reports_to: { sentence: (t) => t("flow.ruleReportsTo"), parts: [], make: {} },
   heads_up: {
     sentence: (t, marks) => t("flow.ruleHeadsUp", marks), make: { levels: 2 },
     parts: [{ key: "levels", label: (t) => t("flow.levels"), input: "number", least: 1, most: 20 }],
