@@ -24,14 +24,24 @@ THEN = ("remind", "escalate", "transfer", "approve", "reject")
 LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
+# what whoever is asked may do with a field of the document; who is told, or does something, can only be kept from it
+RIGHTS = ("read", "hidden", "write", "required")
+# what follows for who agreed, where the document says something else later: asked again (told of a mere cut), always
+# asked again, told
+CHANGED = ("ask", "always", "tell")
+MOST_RIGHTS = 200
+PATH = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?")
 COMMON_KEYS = {"id", "kind", "name"}
 KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"},
-    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields"},
-    "copy": {"approvers"},
+    "approve": {
+        *("vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"),
+        *("rights", "cuts", "changed"),
+    },
+    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields", "rights"},
+    "copy": {"approvers", "rights"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
 }
@@ -139,6 +149,9 @@ class Approve(Node):
     initiator: str
     claim: bool  # everybody found may take the turn; whoever does decides
     timeout: Timeout | None
+    rights: Mapping[str, str]  # by the path of a field; what is not said may be read
+    cuts: bool  # quantities may be lowered, and lines refused
+    changed: str  # what follows here where the document says something else later
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,7 @@ class Copy(Node):
     """People are told."""
 
     approvers: tuple[Rule, ...]
+    rights: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -254,7 +268,9 @@ class _Reader:
             case "condition":
                 return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
             case "copy":
-                return Copy(*head, approvers=self._rules(raw, path, shown))
+                return Copy(
+                    *head, approvers=self._rules(raw, path, shown), rights=self._rights(raw, path, shown, RIGHTS[:2])
+                )
             case "delay":
                 return self._delay(raw, head, shown)
             case "trigger":
@@ -298,6 +314,9 @@ class _Reader:
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "when_empty"), "FLOW_PASS_WITHOUT_AUTHORITY", shown)
         timeout = self._timeout(raw["timeout"], _at(path, "timeout"), shown) if "timeout" in raw else None
+        cuts = raw.get("cuts", False)
+        if not isinstance(cuts, bool):
+            self.wrong(_at(path, "cuts"), "FLOW_NODE_VALUE", shown, key="cuts", allowed="true, false")
         if timeout and timeout.then == "approve" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "timeout.then"), "FLOW_TIMEOUT_AUTHORITY", shown)
         return {
@@ -310,7 +329,23 @@ class _Reader:
             "initiator": self._choice(raw, "initiator", INITIATOR, path, shown),
             "claim": claim is True,
             "timeout": timeout,
+            "rights": self._rights(raw, path, shown, RIGHTS if votes is VOTES else RIGHTS[:2]),
+            "cuts": cuts is True,
+            "changed": self._choice(raw, "changed", CHANGED, path, shown),
         }
+
+    def _rights(self, raw: Mapping[str, Any], path: str, shown: str, allowed: Sequence[str]) -> dict[str, str]:
+        """What is said of fields, by their paths; whether there are such fields, their document's type says."""
+        said = raw.get("rights", {})
+        where = _at(path, "rights")
+        if not isinstance(said, dict) or len(said) > MOST_RIGHTS:
+            self.wrong(where, "FLOW_NODE_VALUE", shown, key="rights", allowed=f"{{ path: {' | '.join(allowed)} }}")
+            return {}
+        for key, right in said.items():
+            if not PATH.fullmatch(str(key)) or right not in allowed:
+                facts = {"node": shown, "path": str(key)[:60], "right": str(right)[:60]}
+                self.problems.append(Problem(shown, _at(where, str(key)[:60]), "FLOW_FIELD_RIGHT", facts))
+        return {str(key): str(right) for key, right in said.items()}
 
     def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
         raw = raw if isinstance(raw, dict) else {}
@@ -496,6 +531,11 @@ def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
     if root is None or reader.problems:
         return None, reader.problems
     return Flow(root, reader.nodes), []
+
+
+def hidden_at(node: Node) -> list[str]:
+    """The paths that a node hides from those who are asked or told there."""
+    return sorted(path for path, right in getattr(node, "rights", {}).items() if right == "hidden")
 
 
 def way_to(root: Node, node_id: str) -> list[Node]:
