@@ -162,7 +162,7 @@ class Call:
         if identifier is not None:
             found = (await self.db.execute(statement, {"key": identifier})).one_or_none()
         row = found[0] if found is not None else None
-        if row is not None and blind is not None:
+        if found is not None and blind is not None:
             self.hidden[row.id] = frozenset(found[1] or ())
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
@@ -248,11 +248,11 @@ class Call:
     ) -> None:
         totals = [f for f in plan.fields.values() if f.spec.total]
         if totals:
-            sums = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            sums: list[Any] = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
             if blind is not None:
                 # a sum that leaves rows out would be a wrong one
-                some = (sa.func.coalesce(sa.func.bool_or(_hides(blind, [f.name])), False) for f in totals)
-                sums = [sa.case((hidden, None), else_=whole) for hidden, whole in zip(some, sums, strict=True)]
+                hidden = (sa.func.coalesce(sa.func.bool_or(_hides(blind, [f.name])), False) for f in totals)
+                sums = [sa.case((one, None), else_=whole) for one, whole in zip(hidden, sums, strict=True)]
             row = (await self.db.execute(sa.select(sa.func.count(), *sums).where(*conditions))).one()
             reply.total_size = row[0]
             reply.totals.update({f.name: format(v, "f") for f, v in zip(totals, row[1:], strict=True) if v is not None})

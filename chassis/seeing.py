@@ -21,7 +21,7 @@ from chassis import canonical, contract
 from heyi.common.v1 import common_pb2
 
 
-def leaves(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
+def leaves(descriptor: Any) -> dict[str, FieldDescriptor]:
     """The fields of a document and of its lines, by their paths."""
     found: dict[str, FieldDescriptor] = {}
     for field in contract.fields(descriptor):

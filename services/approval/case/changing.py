@@ -18,6 +18,7 @@ from sqlalchemy import orm
 from approval.case import arrival, conduct, handing, sight
 from approval.case.model import Case, NodeVisit
 from approval.engine import deputies
+from approval.engine.rights import WRITING
 from approval.engine.tree import Approve
 from approval.lookups import flow_at
 from approval.opinion.model import Opinion
@@ -28,12 +29,10 @@ from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import tasks_pb2 as pb
 from heyi.common.v1 import common_pb2
 
-WRITTEN = ("write", "required")
-
 
 def rights_of(task: Task, node: Approve) -> list[pb.FieldRight]:
     """What the flow says of fields to whoever decides at a turn. Who is only asked again fills in nothing."""
-    rights = {path: right for path, right in node.rights.items() if not (task.again and right in WRITTEN)}
+    rights = {path: right for path, right in node.rights.items() if not (task.again and right in WRITING)}
     return [pb.FieldRight(path=path, right=right.upper()) for path, right in sorted(rights.items())]
 
 
@@ -48,7 +47,7 @@ def check(case: Case, task: Task, node: Any, changes: Sequence[common_pb2.FieldC
     for number, change in enumerate(changes):
         at, facts = f"changes[{number}]", {"path": change.path[:100]}
         cuts = bool(cut) and change.path in (cut, lines)
-        if not cuts and rights.get(change.path) not in WRITTEN:
+        if not cuts and rights.get(change.path) not in WRITING:
             faults.append((f"{at}.path", "TASK_CHANGE_NOT_ALLOWED", {**facts}))
         elif cuts and not change.reason.strip():
             faults.append((f"{at}.reason", "TASK_CHANGE_REASON", {}))
@@ -135,7 +134,7 @@ async def conclude(answer: common_pb2.AmendmentAnswer, event: Any, call: Call) -
         conduct.say(call, case, "CHANGE", author_id=author_id, text=asked["text"], task=task, changes=changes)
         await _tell_author(call, case, task, lacking)
         return
-    shown = conduct.Shown(hidden=asked["hidden"], changes=changes)
+    shown = sight.Shown(hidden=asked["hidden"], changes=changes)
     await conduct.decide(call, case, task, "approve", asked["text"], named, shown=shown, beside=again)
     case.undo = None
 

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from approval.case import timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
-from approval.case.sight import hash_for, let_read, let_read_like, shown_of
+from approval.case.sight import EVERYTHING, Shown, hash_for, let_read, let_read_like, shown_of
 from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
 from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before
-from approval.engine.tree import Delay, Flow, Trigger, hidden_at
+from approval.engine.rights import hidden_at
+from approval.engine.tree import Delay, Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
 from approval.opinion.model import Opinion
@@ -38,14 +39,6 @@ OUTCOMES = {"APPROVED": "notice.approved", "REJECTED": "notice.rejected", "RETUR
 LIVE = ("OPEN", "WAITING")
 STOOD = ("state", "note", "park_reason", "park_facts", "facts")
 UNSEEN = {"synchronize_session": False}
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What was hidden from who decides, and what they changed with the decision."""
-
-    hidden: Sequence[str] = ()
-    changes: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ async def decide(
     named: Sequence[uuid.UUID] = (),
     filled: Filled | None = None,
     *,
-    shown: Shown = Shown(),
+    shown: Shown = EVERYTHING,
     beside: Sequence[Task] = (),
 ) -> None:
     """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the

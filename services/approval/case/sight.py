@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from approval.case.model import Case
@@ -16,6 +17,17 @@ from approval.task.model import Task
 from chassis import contract, seeing
 from chassis.call import Call, Refused
 from heyi.common.v1 import common_pb2
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was hidden from who decides, and what they changed with the decision."""
+
+    hidden: Sequence[str] = ()
+    changes: Sequence[Mapping[str, Any]] = ()
+
+
+EVERYTHING = Shown()
 
 
 def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID], turns: Iterable[Any] = ()) -> None:

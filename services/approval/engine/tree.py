@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from approval.engine import conditions, forms
+from approval.engine import conditions, forms, rights
 from chassis import ids
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
@@ -24,13 +24,6 @@ THEN = ("remind", "escalate", "transfer", "approve", "reject")
 LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
-# what whoever is asked may do with a field of the document; who is told, or does something, can only be kept from it
-RIGHTS = ("read", "hidden", "write", "required")
-# what follows for who agreed, where the document says something else later: asked again (told of a mere cut), always
-# asked again, told
-CHANGED = ("ask", "always", "tell")
-MOST_RIGHTS = 200
-PATH = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?")
 COMMON_KEYS = {"id", "kind", "name"}
 KEYS = {
     "sequence": {"children"},
@@ -236,7 +229,7 @@ class _Reader:
     ids: set[str] = field(default_factory=set)
     count: int = 0
 
-    def wrong(self, path: str, reason: str, node: str, **facts: object) -> None:
+    def wrong(self, path: str, reason: str, node: str, /, **facts: object) -> None:
         self.problems.append(Problem(node, path, reason, {"node": node, **{k: str(v) for k, v in facts.items()}}))
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
@@ -268,9 +261,8 @@ class _Reader:
             case "condition":
                 return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
             case "copy":
-                return Copy(
-                    *head, approvers=self._rules(raw, path, shown), rights=self._rights(raw, path, shown, RIGHTS[:2])
-                )
+                may = self._rights(raw, path, shown, rights.READING)
+                return Copy(*head, approvers=self._rules(raw, path, shown), rights=may)
             case "delay":
                 return self._delay(raw, head, shown)
             case "trigger":
@@ -297,9 +289,9 @@ class _Reader:
 
     def _asking(self, raw: Mapping[str, Any], path: str, shown: str, votes: Sequence[str]) -> dict[str, Any]:
         """Who is asked at a node and how they answer together."""
-        claim = raw.get("claim", False)
-        if not isinstance(claim, bool):
-            self.wrong(_at(path, "claim"), "FLOW_NODE_VALUE", shown, key="claim", allowed="true, false")
+        claim, cuts = raw.get("claim", False), raw.get("cuts", False)
+        for key in [key for key, value in (("claim", claim), ("cuts", cuts)) if not isinstance(value, bool)]:
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="true, false")
         if claim is True and raw.get("vote", "any") != "any":
             self.wrong(_at(path, "vote"), "FLOW_CLAIM_VOTE", shown, key="vote")
         vote = "any" if claim is True else self._choice(raw, "vote", votes, path, shown)
@@ -314,9 +306,6 @@ class _Reader:
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "when_empty"), "FLOW_PASS_WITHOUT_AUTHORITY", shown)
         timeout = self._timeout(raw["timeout"], _at(path, "timeout"), shown) if "timeout" in raw else None
-        cuts = raw.get("cuts", False)
-        if not isinstance(cuts, bool):
-            self.wrong(_at(path, "cuts"), "FLOW_NODE_VALUE", shown, key="cuts", allowed="true, false")
         if timeout and timeout.then == "approve" and any(rule.kind == "authority" for rule in rules):
             self.wrong(_at(path, "timeout.then"), "FLOW_TIMEOUT_AUTHORITY", shown)
         return {
@@ -329,23 +318,16 @@ class _Reader:
             "initiator": self._choice(raw, "initiator", INITIATOR, path, shown),
             "claim": claim is True,
             "timeout": timeout,
-            "rights": self._rights(raw, path, shown, RIGHTS if votes is VOTES else RIGHTS[:2]),
+            "rights": self._rights(raw, path, shown, rights.RIGHTS if votes is VOTES else rights.READING),
             "cuts": cuts is True,
-            "changed": self._choice(raw, "changed", CHANGED, path, shown),
+            "changed": self._choice(raw, "changed", rights.CHANGED, path, shown),
         }
 
     def _rights(self, raw: Mapping[str, Any], path: str, shown: str, allowed: Sequence[str]) -> dict[str, str]:
-        """What is said of fields, by their paths; whether there are such fields, their document's type says."""
-        said = raw.get("rights", {})
-        where = _at(path, "rights")
-        if not isinstance(said, dict) or len(said) > MOST_RIGHTS:
-            self.wrong(where, "FLOW_NODE_VALUE", shown, key="rights", allowed=f"{{ path: {' | '.join(allowed)} }}")
-            return {}
-        for key, right in said.items():
-            if not PATH.fullmatch(str(key)) or right not in allowed:
-                facts = {"node": shown, "path": str(key)[:60], "right": str(right)[:60]}
-                self.problems.append(Problem(shown, _at(where, str(key)[:60]), "FLOW_FIELD_RIGHT", facts))
-        return {str(key): str(right) for key, right in said.items()}
+        said, faults = rights.read_rights(raw.get("rights", {}), allowed)
+        for key, right in faults:
+            self.wrong(_at(_at(path, "rights"), key).rstrip("."), "FLOW_FIELD_RIGHT", shown, path=key, right=right)
+        return said
 
     def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
         raw = raw if isinstance(raw, dict) else {}
@@ -531,11 +513,6 @@ def read(tree: Any) -> tuple[Flow | None, list[Problem]]:
     if root is None or reader.problems:
         return None, reader.problems
     return Flow(root, reader.nodes), []
-
-
-def hidden_at(node: Node) -> list[str]:
-    """The paths that a node hides from those who are asked or told there."""
-    return sorted(path for path, right in getattr(node, "rights", {}).items() if right == "hidden")
 
 
 def way_to(root: Node, node_id: str) -> list[Node]:

@@ -13,7 +13,7 @@ from approval.case import changing, conduct, handing, returning, statistics, wor
 from approval.case.model import Case
 from approval.case.rpc import asked_by, key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
-from approval.case.sight import check_shown
+from approval.case.sight import Shown, check_shown
 from approval.engine import deputies
 from approval.engine.tree import Approve
 from approval.task.model import Task
@@ -139,7 +139,7 @@ async def _decide(request: Any, call: Call, action: str) -> Task:
         if request.changes:
             await changing.ask(call, case, task, request.changes, request.text, named, hidden)
             return task
-    await conduct.decide(call, case, task, action, request.text, named, shown=conduct.Shown(hidden))
+    await conduct.decide(call, case, task, action, request.text, named, shown=Shown(hidden))
     return task
 
 
