@@ -23,11 +23,13 @@ from approval.engine.tree import Approve
 from approval.lookups import flow_at
 from approval.opinion.model import Opinion
 from approval.task.model import Task
-from chassis import contract, ids, seeing
+from chassis import contract, ids, mapping, seeing
 from chassis.call import Actor, Call, Refused
 from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import tasks_pb2 as pb
 from heyi.common.v1 import common_pb2
+
+MOST = 1000
 
 
 def rights_of(task: Task, node: Approve) -> list[pb.FieldRight]:
@@ -42,7 +44,7 @@ def check(case: Case, task: Task, node: Any, changes: Sequence[common_pb2.FieldC
     cut = contract.load().documents[case.document_type].cut if getattr(node, "cuts", False) and not task.again else ""
     lines = cut.partition(".")[0]
     refused = {change.line_id for change in changes if lines and change.path == lines}
-    faults: list[tuple[str, str, dict[str, object]]] = []
+    faults = _shape(changes)
     seen: set[tuple[str, str]] = set()
     for number, change in enumerate(changes):
         at, facts = f"changes[{number}]", {"path": change.path[:100]}
@@ -63,6 +65,19 @@ def check(case: Case, task: Task, node: Any, changes: Sequence[common_pb2.FieldC
             faults.append(("changes", "TASK_FIELD_MISSING", {"path": path}))
     if faults:
         raise Refused.fields(faults)
+
+
+def _shape(changes: Sequence[common_pb2.FieldChange]) -> list[tuple[str, str, dict[str, object]]]:
+    """What is no change at all: too many, too long, unreadable."""
+    if len(changes) > MOST:
+        return [("changes", "FIELD_TOO_MANY", {"count": len(changes), "limit": MOST})]
+    faults: list[tuple[str, str, dict[str, object]]] = []
+    for number, change in enumerate(changes):
+        try:
+            mapping.check_shape(change)
+        except Refused as refusal:
+            faults += [(f"changes[{number}].{at}", reason, dict(facts)) for at, reason, facts in refusal.violations]
+    return faults
 
 
 async def ask(

@@ -127,6 +127,7 @@ async def test_what_the_documents_service_refuses_comes_back_to_the_turn(changes
         ({}, FEWER, "TASK_CHANGE_NOT_ALLOWED"),
         ({"cuts": True}, {**FEWER, "reason": " "}, "TASK_CHANGE_REASON"),
         ({"cuts": True}, {"path": "purpose", "value": "x"}, "TASK_CHANGE_NOT_ALLOWED"),
+        ({"cuts": True}, {**FEWER, "reason": "x" * 201}, "FIELD_TOO_LONG"),
         ({"rights": {"delivery_place": "required"}}, {"path": "delivery_place", "value": " "}, "TASK_FIELD_MISSING"),
     ],
 )
