@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from papers import approve, submit, title_of, written
 from playwright.async_api import expect
 from screen import spaced
 from test_browser_approval import decide
+from test_browser_flow_designer import Drawing
 from test_browser_votes import TASK, node, publish
 
 from conftest import PHONE
@@ -27,12 +27,19 @@ async def test_browser_agreeing_to_less(window: Any, door: Any, demo: Any) -> No
     await publish(door, requisition, first, second)
     await submit(door, requisition)
     await approve(door, requisition)
-    drawer = await window("admin")
-    await drawer.go("/approval/flow-definitions")
-    await drawer.page.get_by_role("row").filter(has_text="VOTE-").last.click()
-    await drawer.page.get_by_role("button", name=re.compile("会签")).first.click()
-    await expect(drawer.page.get_by_text(drawer.screen.t("flow.rights"))).to_be_visible()
-    await drawer.picture("field-rights")
+    admin = await door("admin")
+    task = await (await door("second approver")).get(
+        "/v1/approval/tasks", filter=f'document_id = "{requisition["id"]}"'
+    )
+    case = await admin.get(f"/v1/approval/cases/{task['tasks'][0]['caseId']}")
+    office = await window("admin")
+    await office.go(f"/approval/flow-definitions/{case['flowDefinitionId']}/edit")
+    await Drawing(office).card("会签").click()
+    drawer = office.page.get_by_role("dialog", name=office.screen.t("flow.node"))
+    rights = drawer.get_by_role("group", name=office.screen.t("flow.rights"))
+    await expect(rights).to_contain_text(office.screen.t("flow.rightRequired"))
+    await rights.scroll_into_view_if_needed()
+    await office.picture("field-rights")
 
     desk = await window("second approver")
     screen = desk.screen
