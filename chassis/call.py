@@ -11,6 +11,7 @@ import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from chassis import contract, ids, mapping, policy, query
+from chassis import contract, ids, mapping, policy, query, seeing
 from chassis.db import Part, tables_of
 from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
@@ -33,6 +34,10 @@ __all__ = ["Actor", "Call", "Refused", "same_version"]
 NO_COMPANY = uuid.UUID(int=0)
 # fields that the runtime fills in
 COMPUTED = frozenset({"allowed_actions", "department_name"})
+# the column of a list that says what a row hides from the caller
+HIDDEN = "hidden_from_caller"
+# the common orders of a list
+NEVER_HIDDEN = frozenset({"id", "number", "state", "created_at", "updated_at"})
 EVERYTHING = policy.Reach(NO_COMPANY, all=True)
 Row = TypeVar("Row")
 
@@ -85,8 +90,10 @@ class Call:
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
     tracked: dict[int, Any] = field(default_factory=dict)
     extra_audience: set[uuid.UUID] = field(default_factory=set)
-    # (document, employee) who may read from now on
-    readers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    # (document, employee) who may read from now on: what is hidden from them, and how new that is
+    readers: dict[tuple[uuid.UUID, uuid.UUID], seeing.Told] = field(default_factory=dict)
+    # what is hidden from the caller in the documents that were loaded
+    hidden: dict[uuid.UUID, frozenset[str]] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     # copies that are written together with those of other events; None where each is written at once
     copies: list[tuple[Any, dict[str, Any]]] | None = None
@@ -146,11 +153,17 @@ class Call:
         locked = lock if lock is not None else not (self.method and self.method.read_only)
         kind: Any = model
         statement = _loading(kind, parts, locked)
+        blind = self.blind_to(model) if scope else None
         if scope:
             statement = statement.where(*self.scope_of(model))
-        row = None
+        if blind is not None:
+            statement = statement.add_columns(blind)
+        found = None
         if identifier is not None:
-            row = (await self.db.execute(statement, {"key": identifier})).scalar_one_or_none()
+            found = (await self.db.execute(statement, {"key": identifier})).one_or_none()
+        row = found[0] if found is not None else None
+        if found is not None and blind is not None:
+            self.hidden[row.id] = frozenset(found[1] or ())
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
         same_version(row, etag)
@@ -167,26 +180,37 @@ class Call:
         scope: bool = True,
         default_order: str = "",
         also: Sequence[Any] = (),
+        own: Sequence[Any] | None = None,
     ) -> Any:
         """One page of a list, as the request's filter, order and search say. One statement; one more to summarize.
 
         Rows for which every condition of `where` holds and, without a scope, one of `ways`, each of which has an index.
-        A search finds rows that hold its words, or for which one condition of `also` holds.
+        A search finds rows that hold its words, or for which one condition of `also` holds. What a row hides from the
+        caller is not told: neither does a filter or a search find it by that, nor is it counted into a sum; sorting
+        by it is refused. `own` are conditions of rows that hide nothing, where they do not follow from the scope.
         """
         assert self.method is not None
         plan = mapping.plan_for(model)
         reply: Any = self.method.reply()
         within, ways = self._scope(model) if scope else ([], list(ways))
         conditions = [*where, *within]
+        blind = self.blind_to(model, own)
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)
+            if blind is not None:
+                conditions.append(sa.not_(_hides(blind, query.names_in(request.filter))))
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
+            if blind is not None:
+                condition = sa.and_(condition, sa.not_(_hides(blind, model.__search__)))
             conditions.append(sa.or_(condition, *also))
         default = default_order or contract.load().document_of(model.__message__).default_order
         wanted = frozenset(self.fields.split(",")) if self.fields else None
         order, rows_of = _rows_of(model, wanted, request.order_by, default)
+        if blind is not None:
+            await self._refuse_hidden_order(model, blind, order)
+            rows_of = rows_of.add_columns(blind.label(HIDDEN))
         if request.summarize:
-            await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply)
+            await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply, blind)
         hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
         size = query.page_size(request.page_size)
         behind = []
@@ -204,7 +228,7 @@ class Call:
         write = plan.writer(wanted, in_order=True)
         present = (
             self._presenter(model, wanted)
-            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__")
+            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") or blind is not None
             else None
         )
         for row in rows[:size]:
@@ -219,10 +243,16 @@ class Call:
         """Columns by their names: asked past the session, which has nothing to keep of them."""
         return await self.db.run_sync(lambda session: session.connection().execute(statement).all())
 
-    async def _summarize(self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any) -> None:
+    async def _summarize(
+        self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any, blind: Any = None
+    ) -> None:
         totals = [f for f in plan.fields.values() if f.spec.total]
         if totals:
-            sums = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            sums: list[Any] = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            if blind is not None:
+                # a sum that leaves rows out would be a wrong one
+                hidden = (sa.func.coalesce(sa.func.bool_or(_hides(blind, [f.name])), False) for f in totals)
+                sums = [sa.case((one, None), else_=whole) for one, whole in zip(hidden, sums, strict=True)]
             row = (await self.db.execute(sa.select(sa.func.count(), *sums).where(*conditions))).one()
             reply.total_size = row[0]
             reply.totals.update({f.name: format(v, "f") for f, v in zip(totals, row[1:], strict=True) if v is not None})
@@ -232,7 +262,20 @@ class Call:
         reply.total_size = min(count, query.COUNT_LIMIT)
         reply.total_size_capped = count > query.COUNT_LIMIT
 
-    async def batch(self, model: Any, request: Any, *, scope: bool = True) -> Any:
+    async def _refuse_hidden_order(self, model: Any, blind: Any, order: Sequence[query.Order]) -> None:
+        """An order tells of what it sorts by."""
+        asked = [key.attribute for key in order if key.attribute not in NEVER_HIDDEN]
+        if not asked:
+            return
+        told = tables_of(model.metadata).participant
+        mine = sa.select(told.c.document_id).where(
+            told.c.employee_id == self.actor.employee_id, _overlaps(told.c.hidden, asked)
+        )
+        found = sa.select(model.id).where(model.id.in_(mine), _hides(blind, asked)).limit(1)
+        if (await self.db.execute(found)).first() is not None:
+            raise Refused("FIELD_HIDDEN", name=asked[0])
+
+    async def batch(self, model: Any, request: Any, *, scope: bool = True, own: Sequence[Any] | None = None) -> Any:
         """Headers of several documents by id; ids out of the caller's reach are left out."""
         assert self.method is not None
         plan = mapping.plan_for(model)
@@ -240,18 +283,22 @@ class Call:
         keys = [key for key in map(_identifier, request.ids) if key is not None]
         within = self.scope_of(model) if scope else ()
         statement = sa.select(*_columns(model, plan)).where(model.id.in_(keys), *within)
+        if (blind := self.blind_to(model, own)) is not None:
+            statement = statement.add_columns(blind.label(HIDDEN))
         into = getattr(reply, _list_field(reply, plan.message))
         write, present = plan.writer(in_order=True), self._presenter(model)
         for row in await self._rows(statement):
             present(row, write(row, into.add))
         return reply
 
-    def scope_of(self, model: Any, permission: str = "") -> list[Any]:
-        """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes."""
-        within, ways = self._scope(model, permission)
+    def scope_of(self, model: Any, permission: str = "", *, taking_part: bool = True) -> list[Any]:
+        """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes, or, in a
+        call that reads, since they take part.
+        """
+        within, ways = self._scope(model, permission, taking_part)
         return [*within, *_any_of(ways)]
 
-    def _scope(self, model: Any, permission: str = "") -> tuple[list[Any], list[Any]]:
+    def _scope(self, model: Any, permission: str = "", taking_part: bool = True) -> tuple[list[Any], list[Any]]:
         """Conditions of every row within reach, and the ways to a row, of which one must hold; none where all do."""
         reach = self._reach(permission) if permission else self.reach
         if reach is None:
@@ -265,9 +312,29 @@ class Call:
         ways: list[Any] = [model.department_id.in_(reach.departments)] if reach.departments else []
         if reach.own:
             ways.append(model.owner_id == self.actor.employee_id)
-        if self.method is None or self.method.read_only:
+        if taking_part and (self.method is None or self.method.read_only):
             ways.append(self.takes_part(model))
         return conditions, ways or [sa.false()]
+
+    def blind_to(self, model: Any, own: Sequence[Any] | None = None, permission: str = "") -> Any:
+        """SQL: the paths that a row hides from the caller; None where no row can hide anything. A row that the caller
+        may see in an own right hides nothing: by the scope, or where one of `own` holds.
+        """
+        if not model.__hides__ or self.actor.employee_id is None or not (self.method and self.method.read_only):
+            return None
+        if own is None:
+            reach = self._reach(permission) if permission else self.reach
+            if reach is None or reach.all or self.company_id in reach.companies:
+                return None
+            own = [model.department_id.in_(reach.departments), model.owner_id == self.actor.employee_id]
+        told = tables_of(model.metadata).participant
+        mine = sa.and_(told.c.document_id == model.id, told.c.employee_id == self.actor.employee_id)
+        hidden = sa.select(told.c.hidden).where(mine).correlate(model).scalar_subquery()
+        return sa.case((sa.or_(*own), sa.cast([], pg.ARRAY(sa.Text()))), else_=hidden)
+
+    def hides(self, row: Any, *paths: str) -> bool:
+        """Whether a document that was loaded hides one of these from the caller."""
+        return not self.hidden.get(row.id, frozenset()).isdisjoint(paths)
 
     def takes_part(self, model: Any) -> Any:
         """Rows that the caller was asked about."""
@@ -331,6 +398,15 @@ class Call:
         self.tracked[id(row)] = row
         self.touched.add(id(row))
 
+    def forget(self) -> None:
+        """Give up every change that was made so far, none of which is saved: what is loaded next is as it was."""
+        self.db.expunge_all()
+        self.tracked.clear()
+        self.touched.clear()
+        self.announcements.clear()
+        self.readers.clear()
+        self.numbers.clear()
+
     async def delete(self, row: Any) -> empty_pb2.Empty:
         """Remove a draft."""
         self.tracked[id(row)] = row
@@ -362,9 +438,19 @@ class Call:
         """These employees too get the live notice of what this call announces."""
         self.extra_audience.update(employee_ids)
 
-    def grant_read(self, row: Any, employee_ids: Iterable[uuid.UUID]) -> None:
-        """Who was asked about a document may read it once this call is committed."""
-        self.readers.update((row.id, employee_id) for employee_id in employee_ids)
+    def grant_read(
+        self,
+        row: Any,
+        employee_ids: Iterable[uuid.UUID],
+        sight: Mapping[str, seeing.Told] = MappingProxyType({}),
+    ) -> None:
+        """Who was asked about a document may read it once this call is committed; `sight` says what they may not see of
+        it and how new that is: what was told earlier, and comes later, changes nothing.
+        """
+        for employee_id in employee_ids:
+            told = sight.get(str(employee_id), ((), 0))
+            if told[1] >= self.readers.get((row.id, employee_id), told)[1]:
+                self.readers[row.id, employee_id] = told
 
     async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
         """Keep a read copy of another service's document: an older version never replaces a newer.
@@ -389,7 +475,7 @@ class Call:
     def reply(self, row: Any, *, parts: bool = True) -> Any:
         """The row as its message, with the actions that the caller may take now. Only when it is being saved."""
         plan = mapping.plan_for(type(row))
-        return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts))
+        return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts), whole=parts)
 
     def _presenter(self, model: Any, wanted: frozenset[str] | None = None) -> Any:
         prefix = contract.load().document_of(model.__message__).name
@@ -416,7 +502,9 @@ class Call:
                 known[key] = [a for s, a in model.__transitions__ if s == row.state and reaches_row(a, row)]
             return known[key]
 
-        def present(row: Any, message: Any) -> Any:
+        def present(row: Any, message: Any, *, whole: bool = False) -> Any:
+            if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
+                seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
             if names_department:
@@ -433,6 +521,15 @@ def same_version(row: Any, etag: str | None) -> None:
     """Refuse a request that was made of another version of the document; one without an etag takes any."""
     if etag and etag != ids.etag_of(row.version):
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
+
+
+def _overlaps(hidden: Any, paths: Iterable[str]) -> Any:
+    return hidden.op("&&", is_comparison=True)(sa.cast(sorted(paths), pg.ARRAY(sa.Text())))
+
+
+def _hides(blind: Any, paths: Iterable[str]) -> Any:
+    """SQL: whether a row hides one of these from the caller."""
+    return sa.func.coalesce(_overlaps(blind, paths), sa.false())
 
 
 def _any_of(ways: Sequence[Any]) -> list[Any]:

@@ -18,9 +18,11 @@ import sqlalchemy as sa
 from approval.case import timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
+from approval.case.sight import EVERYTHING, Shown, hash_for, let_read, let_read_like, shown_of
 from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
 from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before
+from approval.engine.rights import hidden_at
 from approval.engine.tree import Delay, Flow, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
@@ -74,21 +76,30 @@ async def decide(
     text: str,
     named: Sequence[uuid.UUID] = (),
     filled: Filled | None = None,
+    *,
+    shown: Shown = EVERYTHING,
+    beside: Sequence[Task] = (),
 ) -> None:
     """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the
-    flow leaves that to the approver; `filled` is what was filled in where the node is for doing.
+    flow leaves that to the approver; `filled` is what was filled in where the node is for doing; `beside` are turns at
+    the node that this call made.
     """
     assert call.actor.employee_id is not None
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
     task.decided_by_id = me if me != task.assignee_id else None
-    shown = {"fields": filled.shown} if filled else None
-    say(call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=shown)
+    task.findings = None
+    done = {"fields": filled.shown} if filled else None
+    say(
+        call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=done,
+        hidden=list(shown.hidden), changes=list(shown.changes) or None,
+    )  # fmt: skip
     if ballot.final(action, task):
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
     stored, turns = await where_it_stands(call, case)
+    turns += beside
     if action in ("approve", "handle"):
         case.undo = _undo(case, task, stored)
     if filled:
@@ -246,6 +257,7 @@ async def end(
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
     await leave_nodes(call, NodeVisit.case_id == case.id)
     case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
+    case.amending, case.changing = None, False
     await wait_for(call, case, [])
     announce(call, case)
     if silent:
@@ -287,7 +299,7 @@ async def comment(call: Call, case: Case, text: str, mentioned: Sequence[uuid.UU
     say(call, case, "COMMENT", author_id=author, text=text, employee_ids=mentioned)
     others = [person for person in concerned(case) if person not in (author, *mentioned)]
     if mentioned:
-        let_read(call, case, [person for person in mentioned if person != case.requester_id])
+        let_read_like(call, case, [person for person in mentioned if person != case.requester_id], author)
     call.announce(cases_pb2.CaseCommented, case, audience=concerned(case))
     words = {"person": name_of(call, author), "text": text[:200]}
     await tell(call, case, others, "notice.commented", **words)
@@ -384,7 +396,7 @@ async def settle(
     _trigger(call, case, [visit.node for visit in walk.triggered if isinstance(visit.node, Trigger)])
     case.agreed_ids = list(walk.agreed)
     delegates = deputies.delegate(call.organisation, tasks, tasks)
-    let_read(call, case, [*(task.assignee_id for task in tasks), *delegates])
+    let_read(call, case, [*(task.assignee_id for task in tasks), *delegates], tasks)
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome
@@ -455,6 +467,7 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
         to_claim=turn.to_claim,
         claim_time=turn.claim_time,
         added_by_id=turn.added_by_id,
+        hidden=hidden_at(turn.visit.node),
     )
     if turn.state == "SKIPPED":
         say(call, case, "SKIP", author_id=task.assignee_id, task=task)
@@ -463,6 +476,7 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
 
 def new_turn(call: Call, case: Case, **fields: Any) -> Task:
     """A person's turn, with what a to-do list shows of the document."""
+    fields.setdefault("hidden", [])
     task = call.add(
         Task(
             id=uuid7(),
@@ -472,11 +486,8 @@ def new_turn(call: Call, case: Case, **fields: Any) -> Task:
             document_type=case.document_type,
             document_id=case.document_id,
             document_number=case.document_number,
-            title=case.title,
             requester_id=case.requester_id,
-            amount=case.amount,
-            currency=case.currency,
-            content_hash=case.content_hash,
+            **shown_of(case, fields["hidden"]),
             **fields,
         )
     )
@@ -516,7 +527,7 @@ def say(
             node_name=task.node_name if task else node_name,
             employee_ids=list(employee_ids),
             on_behalf_of_id=on_behalf_of_id,
-            content_hash=case.content_hash,
+            content_hash=hash_for(case, more.get("hidden", ())),
             reason=reason,
             reason_facts=dict(reason_facts) if reason_facts else None,
             **more,
@@ -556,12 +567,6 @@ async def leave_nodes(call: Call, which: Any, states: Sequence[str] = ("OPEN", "
     )
 
 
-def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
-    """These people take part: they see the case, and the owner of the document lets them see that."""
-    case.participant_ids = list(dict.fromkeys([*case.participant_ids, *employee_ids]))
-    call.grant_read(case, employee_ids)
-
-
 async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
     """Whose decision is open, and since when the oldest of them; their timers run from now on, others' stop."""
     turns = list(turns)
@@ -579,7 +584,7 @@ def _one_of(column: Any, *states: str) -> Any:
 
 _TURN = (
     Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.delegate_id, Task.open_time, Task.due_time,
-    Task.line, Task.place, Task.veto, Task.by_system,
+    Task.line, Task.place, Task.veto, Task.by_system, Task.again,
 )  # fmt: skip
 STANDING = (
     sa.select(NodeVisit, *_TURN)

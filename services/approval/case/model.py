@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,7 @@ class Case(Searchable, Document, Base):
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
     __unmapped__ = ("tasks", "opinions", "nodes")
+    __hides__ = True
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="RUNNING")
@@ -60,6 +61,11 @@ class Case(Searchable, Document, Base):
     round: Mapped[int] = mapped_column(default=1)
     # whom the requester chose, by the id of the node
     chosen: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # what each field says that is agreed to, as hashes by its path; who sees less; what is being changed
+    basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    readers: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    amending: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    changing: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
@@ -67,10 +73,13 @@ class Case(Searchable, Document, Base):
         allowed = allowed_to(row, call.actor.employee_id, held=frozenset(message.allowed_actions))
         message.ClearField("allowed_actions")
         message.allowed_actions.extend(allowed)
+        # for the document's service alone
+        message.ClearField("readers")
 
 
 Case.__table__.append_constraint(UniqueConstraint("document_type", "document_id", "submission"))
 Index("ix_approval_case_document_id", Case.document_id)
+Index("ix_approval_case_changing", Case.amending["id"].astext, postgresql_where=Case.changing)
 Index("ix_approval_case_requester", Case.requester_id, Case.created_at)
 Index("ix_approval_case_company_state", Case.company_id, Case.state, Case.created_at)
 

@@ -62,6 +62,13 @@ def check_going_on(case: Any) -> None:
     """Refuse whatever would carry a case on that was stopped for a while."""
     if case.state == "SUSPENDED":
         raise Refused("CASE_SUSPENDED", **(case.park_facts or {}))
+    check_unchanging(case)
+
+
+def check_unchanging(case: Any) -> None:
+    """Refuse to lead a case elsewhere while its document is being changed."""
+    if case.changing:
+        raise Refused("CASE_CHANGING")
 
 
 def check_mentioned(employee_ids: Iterable[uuid.UUID], organisation: Organisation) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from approval.engine import conditions, forms
+from approval.engine import conditions, forms, rights
 from chassis import ids
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
@@ -29,9 +29,12 @@ KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"},
-    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields"},
-    "copy": {"approvers"},
+    "approve": {
+        *("vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"),
+        *("rights", "cuts", "changed"),
+    },
+    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields", "rights"},
+    "copy": {"approvers", "rights"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
 }
@@ -140,6 +143,9 @@ class Approve(Node):
     initiator: str
     claim: bool  # everybody found may take the turn; whoever does decides
     timeout: Timeout | None
+    rights: Mapping[str, str]  # by the path of a field; what is not said may be read
+    cuts: bool  # quantities may be lowered, and lines refused
+    changed: str  # what follows here where the document says something else later
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ class Copy(Node):
     """People are told."""
 
     approvers: tuple[Rule, ...]
+    rights: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -223,7 +230,7 @@ class _Reader:
     ids: set[str] = field(default_factory=set)
     count: int = 0
 
-    def wrong(self, path: str, reason: str, node: str, **facts: object) -> None:
+    def wrong(self, path: str, reason: str, node: str, /, **facts: object) -> None:
         self.problems.append(Problem(node, path, reason, {"node": node, **{k: str(v) for k, v in facts.items()}}))
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
@@ -255,7 +262,8 @@ class _Reader:
             case "condition":
                 return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
             case "copy":
-                return Copy(*head, approvers=self._rules(raw, path, shown))
+                may = self._rights(raw, path, shown, rights.READING)
+                return Copy(*head, approvers=self._rules(raw, path, shown), rights=may)
             case "delay":
                 return self._delay(raw, head, shown)
             case "trigger":
@@ -282,9 +290,9 @@ class _Reader:
 
     def _asking(self, raw: Mapping[str, Any], path: str, shown: str, votes: Sequence[str]) -> dict[str, Any]:
         """Who is asked at a node and how they answer together."""
-        claim = raw.get("claim", False)
-        if not isinstance(claim, bool):
-            self.wrong(_at(path, "claim"), "FLOW_NODE_VALUE", shown, key="claim", allowed="true, false")
+        claim, cuts = raw.get("claim", False), raw.get("cuts", False)
+        for key in [key for key, value in (("claim", claim), ("cuts", cuts)) if not isinstance(value, bool)]:
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="true, false")
         if claim is True and raw.get("vote", "any") != "any":
             self.wrong(_at(path, "vote"), "FLOW_CLAIM_VOTE", shown, key="vote")
         vote = "any" if claim is True else self._choice(raw, "vote", votes, path, shown)
@@ -311,7 +319,16 @@ class _Reader:
             "initiator": self._choice(raw, "initiator", INITIATOR, path, shown),
             "claim": claim is True,
             "timeout": timeout,
+            "rights": self._rights(raw, path, shown, rights.RIGHTS if votes is VOTES else rights.READING),
+            "cuts": cuts is True,
+            "changed": self._choice(raw, "changed", rights.CHANGED, path, shown),
         }
+
+    def _rights(self, raw: Mapping[str, Any], path: str, shown: str, allowed: Sequence[str]) -> dict[str, str]:
+        said, faults = rights.read_rights(raw.get("rights", {}), allowed)
+        for key, right in faults:
+            self.wrong(_at(_at(path, "rights"), key).rstrip("."), "FLOW_FIELD_RIGHT", shown, path=key, right=right)
+        return said
 
     def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
         raw = raw if isinstance(raw, dict) else {}

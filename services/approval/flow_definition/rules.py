@@ -13,6 +13,7 @@ from typing import Any
 from approval.authority_limit.rules import Limit
 from approval.engine import conditions
 from approval.engine.tree import Approve, Flow, Problem, read
+from chassis import contract, seeing
 from chassis.errors import Refused
 from chassis.organisation import Organisation
 
@@ -31,6 +32,8 @@ def check_draft(definition: Any, document_types: Collection[str]) -> None:
     """Refuse to save what can never be right, naming the node."""
     problems = [problem for problem in read(definition.tree)[1] if not problem.unfinished] if definition.tree else []
     problems += _condition(definition.condition)
+    flow = read(definition.tree)[0] if definition.tree else None
+    problems += _fields(flow, definition.document_type) if flow else ()
     violations = _violations(problems)
     if definition.document_type not in document_types:
         facts: Mapping[str, object] = {"value": definition.document_type, "allowed": ", ".join(sorted(document_types))}
@@ -52,7 +55,8 @@ def check_publishable(tree: Any, definition: Any, organisation: Organisation) ->
 def examine(tree: Any, definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
     """Everything that is wrong with a tree for a flow: the tree, the flow's condition, and whom its rules name."""
     flow, problems = read(tree)
-    return flow, [*problems, *_condition(definition.condition), *(_strangers(flow, organisation) if flow else ())]
+    found = [*_strangers(flow, organisation), *_fields(flow, definition.document_type)] if flow else []
+    return flow, [*problems, *_condition(definition.condition), *found]
 
 
 def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: Iterable[Limit]) -> Iterable[Problem]:
@@ -91,6 +95,21 @@ def _condition(condition: str) -> list[Problem]:
     problem = conditions.problem_of(condition) if condition else ""
     facts = {"node": "condition", "expression": condition[:200], "problem": problem}
     return [Problem("", "condition", "FLOW_EXPRESSION", facts)] if problem else []
+
+
+def _fields(flow: Flow, document_type: str) -> Iterable[Problem]:
+    """Rights for fields that the type does not have or nobody types, and cuts where there are no lines to cut."""
+    offered = {"read": seeing.hideable(document_type), "hidden": seeing.hideable(document_type)}
+    written = seeing.writable(document_type)
+    document = contract.load().documents.get(document_type)
+    for node in flow.nodes.values():
+        for path, right in getattr(node, "rights", {}).items():
+            if path not in offered.get(right, written):
+                facts = {"node": node.id, "path": path, "right": right}
+                yield Problem(node.id, f"{node.path}.rights.{path}".lstrip("."), "FLOW_FIELD_RIGHT", facts)
+        if getattr(node, "cuts", False) and not (document and document.cut):
+            facts = {"node": node.id, "document_type": document_type}
+            yield Problem(node.id, f"{node.path}.cuts".lstrip("."), "FLOW_NO_CUTS", facts)
 
 
 def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:

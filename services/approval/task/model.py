@@ -23,7 +23,7 @@ class Task(Searchable, Document, Base):
     __message__ = pb.Task
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
-    __unmapped__ = ("chooses_next", "return_targets", "form_fields")
+    __unmapped__ = ("chooses_next", "return_targets", "form_fields", "field_rights", "cuts", "changed_since")
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="OPEN")
@@ -59,7 +59,15 @@ class Task(Searchable, Document, Base):
     document_number: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(default="")
     requester_id: Mapped[uuid.UUID]
-    amount: Mapped[Decimal] = decimal_of(18, 2, default=0)
+    # nothing where the node hides it; delegations are limited by what it is
+    amount: Mapped[Decimal | None] = decimal_of(18, 2)
+    full_amount: Mapped[Decimal | None] = decimal_of(18, 2)
+    # paths that the node hides
+    hidden: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    changing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # the person agreed to an earlier version of the document: the node waits, whatever its vote says
+    again: Mapped[bool] = mapped_column(default=False, server_default=false())
+    findings: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     currency: Mapped[str] = mapped_column(default="")
     content_hash: Mapped[str]
     urge_time: Mapped[datetime.datetime | None]

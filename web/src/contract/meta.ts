@@ -18,6 +18,10 @@ export interface Field {
   column?: boolean;
   total?: boolean;
   sensitive?: boolean;
+  /** Part of what an approver agrees to. */
+  agreed?: boolean;
+  /** Computed from other fields: hidden where they are. */
+  tells?: boolean;
   format?: string;
   maxLength?: number;
   maxItems?: number;
@@ -59,6 +63,10 @@ export interface DocumentMeta {
   fields: Field[];
   /** The message with the facts that its requests for approval carry. */
   facts?: string | null;
+  /** Path of the quantity that an approver may lower, `lines.quantity`. */
+  cut?: string | null;
+  /** A flow can say who sees and changes which of its fields. */
+  hides?: boolean;
   methods: Record<string, Method>;
 }
 

@@ -32,6 +32,29 @@ export interface HandledField {
   text?: Words;
 }
 
+/** One value that an approver changes with the decision. */
+export interface FieldChange {
+  path: string;
+  lineId?: string;
+  value: string;
+  reason?: string;
+}
+
+export interface FieldDifference {
+  path: string;
+  lineId: string;
+  lineNumber: number;
+  lineTitle: string;
+  before: string;
+  after: string;
+  reason: string;
+}
+
+export interface FieldRight {
+  path: string;
+  right: "HIDDEN" | "READ" | "WRITE" | "REQUIRED";
+}
+
 export interface ApprovalPreview {
   flowName: string;
   flowVersion: number;
@@ -61,6 +84,13 @@ export interface Task extends Row {
   choosesNext: boolean;
   returnTargets: { nodeId: string; nodeName: string }[];
   formFields: FormField[];
+  fieldRights: FieldRight[];
+  cuts: boolean;
+  changing: boolean;
+  findings: { field: string; reason: string; facts: Record<string, string> }[];
+  /** Agreed to an earlier version. */
+  again: boolean;
+  changedSince: FieldDifference[];
   nodeKind: string;
   endReason: string;
   endFacts: Record<string, string>;
@@ -114,6 +144,9 @@ export interface Opinion extends Row {
   targetName: string;
   straightBack: boolean;
   handled?: { fields?: HandledField[] } | null;
+  changes: FieldDifference[];
+  /** The author saw an earlier version of the document. */
+  earlier: boolean;
   onBehalfOfId: string;
   employeeIds: string[];
   reason: string;

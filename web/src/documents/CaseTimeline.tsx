@@ -9,6 +9,7 @@ import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
 import { DueTime } from "./DueTime";
+import { FieldDifferences } from "./FieldDifferences";
 import { HandledValues } from "./Handled";
 import { Reference, References } from "./Reference";
 import { voteText } from "./vote";
@@ -48,6 +49,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
     <section className="card" aria-label={t("timeline.title")}>
       <h2>{t("timeline.title")} <span className="count">{data.flowName}</span></h2>
       {data.state === "SUSPENDED" && <Alert type="warning" showIcon className="note" title={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
+      {data.changing === true && <Alert type="info" showIcon className="note" title={meta.refusals.CASE_CHANGING?.message} />}
       {data.state === "PARKED" && <Alert type="error" showIcon className="note" title={t("timeline.parked")} description={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
       <ol className="timeline">
         {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
@@ -62,6 +64,8 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
             {opinion.targetName && <p><span aria-hidden="true">→</span> {opinion.targetName}{opinion.straightBack && <span className="vote">{t("timeline.straightBack")}</span>}</p>}
             {opinion.handled?.fields && <HandledValues fields={opinion.handled.fields} />}
+            {opinion.changes.length > 0 && <FieldDifferences document={meta.documents[data.documentType]} changes={opinion.changes} />}
+            {opinion.earlier && <small className="earlier">{t("timeline.earlier")}</small>}
             {opinion.reason && <p className="quiet">{textOf(meta, opinion.reason, opinion.reasonFacts)}</p>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>

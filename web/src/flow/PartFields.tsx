@@ -3,6 +3,7 @@ import { Button, Form } from "antd";
 import { useId, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { PartInput, SentenceInput } from "./PartInput";
+import { RightsForm } from "./RightsForm";
 import { RulesForm } from "./RulesForm";
 import { isValues, listMembers, tidied, type Part, type Values } from "./kinds";
 import type { FlowNode } from "./tree";
@@ -35,6 +36,8 @@ function PartField({ part, value, node, onChange }: FieldProps) {
       return <RulesForm node={node} label={part.label(t)} onChange={onChange} />;
     case "sentence":
       return <SentenceForm part={part} value={value} node={node} onChange={onChange} />;
+    case "rights":
+      return <RightsForm part={part} value={value} onChange={onChange} />;
     case "list":
       return <ListForm part={part} value={value} node={node} onChange={onChange} />;
     default:

@@ -23,7 +23,7 @@ export interface Part {
   key: string;
   label: (t: TFunction) => string;
   /** Of these, `label` is a text of the flow, and `sentence` and `list` are values that consist of others. */
-  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "rules" | "sentence" | "list";
+  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "rules" | "sentence" | "list" | "rights";
   /** Of a choice: value and word; the first is meant where nothing is said. */
   options?: (t: TFunction) => [unknown, string][];
   /** Of a code: the document whose codes these are. Of a fact: what its value names. */
@@ -86,6 +86,15 @@ const decision: Part[] = [
   { key: "initiator", label: (t) => t("flow.initiator"), input: "choice", options: (t) => [["skip", t("flow.initiatorSkip")], ["head", t("flow.initiatorHead")]] },
   { key: "claim", label: (t) => t("flow.claim"), input: "choice", options: (t) => [[false, t("flow.claimNo")], [true, t("flow.claimYes")]] },
 ];
+/** What a flow says of a field to whoever is asked. */
+const RIGHTS = ["read", "hidden", "write", "required"];
+const readRights: Part = { key: "rights", label: (t) => t("flow.rights"), input: "rights", most: 2 };
+const rights: Part = { ...readRights, most: RIGHTS.length };
+const cuts: Part = { key: "cuts", label: (t) => t("flow.cuts"), input: "choice", options: (t) => [[false, t("flow.cutsNo")], [true, t("flow.cutsYes")]] };
+const changed: Part = {
+  key: "changed", label: (t) => t("flow.changed"), input: "choice",
+  options: (t) => [["ask", t("flow.changedAsk")], ["always", t("flow.changedAlways")], ["tell", t("flow.changedTell")]],
+};
 const sameApprover: Part = {
   key: "same_approver", label: (t) => t("flow.sameApprover"), input: "choice",
   options: (t) => [["ask", t("flow.sameAsk")], ["skip_next", t("flow.sameSkipNext")], ["skip_all", t("flow.sameSkipAll")]],
@@ -142,7 +151,7 @@ function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
 export const NODE_KINDS: Record<string, NodeKind> = {
   approve: {
     label: (t) => t("flow.approve"), icon: <AuditOutlined />,
-    parts: [...decision, sameApprover, timeout],
+    parts: [...decision, sameApprover, timeout, rights, cuts, changed],
     make: (t) => ({ id: newId(), kind: "approve", name: t("flow.approve"), approvers: [{ kind: "department_head" }] }),
     tidy: (node) => {
       const { percent, approvers = [], ...rest } = tidyAsked(node);
@@ -157,14 +166,14 @@ export const NODE_KINDS: Record<string, NodeKind> = {
   handle: {
     label: (t) => t("flow.handle"), icon: <FormOutlined />,
     // no share decides whether something is done
-    parts: [...decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t: TFunction) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)), fields],
+    parts: [...decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t: TFunction) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)), fields, readRights],
     tidy: (node) => ({ ...tidyAsked(node), ...("fields" in node ? { fields: tidied(fields.of!.parts, node.fields) } : {}) }),
     how: (t, node, language) => (Array.isArray(node.fields) && node.fields.length > 0 ? t("flow.fillsIn", { fields: listMembers(fields, node.fields).map(({ label }) => textIn(label, language)).join(t("list.comma")) }) : ""),
     make: (t) => ({ id: newId(), kind: "handle", name: t("flow.handle"), approvers: [{ kind: "department_head" }] }),
   },
   copy: {
     label: (t) => t("flow.copy"), icon: <SendOutlined />,
-    parts: [{ ...whoIsAsked, label: (t) => t("flow.whoIsTold") }],
+    parts: [{ ...whoIsAsked, label: (t) => t("flow.whoIsTold") }, readRights],
     make: (t) => ({ id: newId(), kind: "copy", name: t("flow.copy"), approvers: [{ kind: "department_head" }] }),
   },
   condition: {
@@ -254,6 +263,16 @@ export function tidied(parts: Part[], value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => tidied(parts, one));
   if (!isValues(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([name]) => parts.find(({ key }) => key === name)?.shown?.(value) ?? true));
+}
+
+/** The rights that can be given for a field; `writable`: people may type it. */
+export function rightsOffered({ most }: Part, writable: boolean): string[] {
+  return RIGHTS.slice(0, writable ? most : 2);
+}
+
+export function rightText(t: TFunction, right: string): string {
+  const words: Record<string, string> = { read: t("flow.rightRead"), hidden: t("flow.rightHidden"), write: t("flow.rightWrite"), required: t("flow.rightRequired") };
+  return words[right] ?? right;
 }
 
 /** A text of a flow in a language; it is one for every language, or one for each. */
