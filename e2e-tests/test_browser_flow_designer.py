@@ -6,25 +6,23 @@ import uuid
 from typing import Any
 
 from axe import violations
+from flows import published
 from playwright.async_api import Locator, expect
 from screen import REQUISITION, spaced
 
 from conftest import PHONE
 
-FLOW, FLOWS = "approval.flow_definition", "/v1/approval/flow-definitions"
+FLOW = "approval.flow_definition"
 
 
 async def drafted(door: Any) -> dict[str, Any]:
     """A flow with one step that is published, and never chosen: it is for no amount that there is."""
-    admin = await door("admin")
     head = {"id": "head", "kind": "approve", "name": "部门会签", "approvers": [{"kind": "department_head"}]}
     body = {
         "code": f"DRAWN-{uuid.uuid4().hex[:8]}".upper(), "name": "画出来的流程", "document_type": REQUISITION,
         "condition": "amount < 0", "tree": {"id": "start", "kind": "sequence", "children": [head]},
     }  # fmt: skip
-    flow: dict[str, Any] = await admin.call("POST", FLOWS, body)
-    await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {"note": "第一版"})
-    return flow
+    return await published(door, body, note="第一版")
 
 
 class Drawing:
