@@ -32,7 +32,7 @@ async def advise(call: Call, case: Case, visible: Any) -> pb.CaseAdvice:
     )
     shared = [Case.facts[name].label(name) for name in ALIKE]
     columns = (Case.id, Case.document_number, Case.title, Case.amount, Case.state, Case.department_id)
-    before = Case.decide_time < case.created_at
+    before = Case.decide_time <= case.created_at
     newest = (
         sa.select(*columns, Case.decide_time, Case.created_at, *shared)
         .where(same, _FINISHED, before, Case.document_id != case.document_id, visible)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
-from chassis.testing import COMPANY, Bench, stable
+from chassis.testing import COMPANY, Bench, refused, stable
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2
 
@@ -139,3 +140,10 @@ def ids_of(*keys: str) -> set[str]:
 
 def state(case: Any) -> str:
     return case.State.Name(case.state)
+
+
+async def no(reason: str, act: Awaitable[Any]) -> Any:
+    """The refusal of an act that is refused for this reason."""
+    with refused(reason) as caught:
+        await act
+    return caught.value
