@@ -36,7 +36,7 @@ async def advise(call: Call, case: Case, visible: Any) -> pb.CaseAdvice:
     newest = (
         sa.select(*columns, Case.decide_time, Case.created_at, *shared)
         .where(same, _FINISHED, before, Case.document_id != case.document_id, visible)
-        .order_by(Case.decide_time.desc())
+        .order_by(Case.decide_time.desc(), Case.id.desc())
         .limit(MOST)
     )
     found = (await call.db.execute(newest)).all()

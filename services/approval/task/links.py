@@ -1,8 +1,9 @@
 """Links to one decision of one person, to send in a message elsewhere.
 
-A link is a random text of which only the SHA-256 is kept. It says where to go and gives no right: its person signs in
-as always, and decides on the page as always. It ends with its day, and with the decision: a turn is decided once, and
-one that is asked again after a taking back is another turn.
+A link is a random text of which its table keeps the SHA-256 alone; the answer that made it is kept as long as every
+answer is, for repeats of the same call. It says where to go and gives no right: its person signs in as always, and
+decides on the page as always. It ends with its day, and with the decision: a turn is decided once, and one that is
+asked again after a taking back is another turn.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Task(Searchable, Document, Base):
 
 
 class TaskLink(Base):
-    """A link to one person's decision. The link itself is nowhere: whoever reads this table cannot make one of it."""
+    """A link to one person's decision. Whoever reads this table cannot make one of it."""
 
     __tablename__ = "task_link"
 

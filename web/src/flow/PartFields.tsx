@@ -2,6 +2,7 @@ import { ArrowDownOutlined, ArrowUpOutlined, DeleteOutlined, PlusOutlined } from
 import { Button, Form } from "antd";
 import { useId, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
+import { ConditionForm } from "./ConditionForm";
 import { PartInput, SentenceInput } from "./PartInput";
 import { RulesForm } from "./RulesForm";
 import { isValues, listMembers, tidied, type Part, type Values } from "./kinds";
@@ -35,6 +36,8 @@ function PartField({ part, value, node, onChange }: FieldProps) {
       return <RulesForm node={node} label={part.label(t)} onChange={onChange} />;
     case "sentence":
       return <SentenceForm part={part} value={value} node={node} onChange={onChange} />;
+    case "condition":
+      return <ConditionForm label={part.label(t)} value={typeof value === "string" ? value : ""} onChange={(text) => onChange(text || undefined)} />;
     case "list":
       return <ListForm part={part} value={value} node={node} onChange={onChange} />;
     default:

@@ -17,6 +17,7 @@ import { PageProblem } from "@/documents/PageProblem";
 import { Reference, References } from "@/documents/Reference";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { TableScroll } from "@/documents/TableScroll";
+import { RuleFigures } from "./RuleFigures";
 
 interface Answer {
   turns: TurnStatistics[];
@@ -123,6 +124,7 @@ export default function ApprovalStatistics() {
             </TableScroll>
             {data.peopleCount > data.people.length && <p className="quiet">{t("statistics.longest", { count: data.people.length })}</p>}
           </section>
+          <RuleFigures flow={flow} from={instant(from, false)} until={instant(until, true)} />
         </>
       )}
     </section>

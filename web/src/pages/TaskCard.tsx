@@ -26,6 +26,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
         {task.delegateId && <Delegated task={task} short />}
         {task.state === "OPEN" && <DueTime due={task.dueTime} />}
+        {task.superviseDueDate && task.state === "OPEN" && <strong className="urged">{t("approval.supervised", { day: task.superviseDueDate })}</strong>}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>

@@ -21,6 +21,8 @@ import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
 import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
+import { Advice } from "./Advice";
+import { CopyLink } from "./CopyLink";
 import { ReturnChoice, TO_REQUESTER } from "./ReturnChoice";
 import { Delegated } from "./Delegated";
 import { TaskContent } from "./TaskContent";
@@ -39,7 +41,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const record = useDocument<Requisition>(about, task.data?.documentId);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
-  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId } = task.data;
+  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId, superviseDueDate } = task.data;
   return (
     <article className="page task-page">
       <header className="task-head">
@@ -52,6 +54,8 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
+          {state === "OPEN" && superviseDueDate && <strong className="urged">{t("approval.supervised", { day: superviseDueDate })}</strong>}
+          {state === "OPEN" && <CopyLink document={document} id={id} />}
           <Delegated task={task.data} />
         </p>
         {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
@@ -59,6 +63,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
       {record.data && about && <ChangedNote task={task.data} record={record.data} />}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
+      {state === "OPEN" && <Advice caseId={caseId} currency={currency} />}
       <CaseTimeline caseId={caseId} tools={false} />
       {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} />}
     </article>
