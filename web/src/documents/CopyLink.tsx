@@ -7,7 +7,7 @@ import { callMethod } from "@/api/documents";
 import { notifySuccess } from "@/app/notify";
 import { timeText } from "@/contract/format";
 import { methodOf, type DocumentMeta } from "@/contract/meta";
-import { Reference } from "@/documents/Reference";
+import { Reference } from "./Reference";
 
 interface Link {
   path: string;
