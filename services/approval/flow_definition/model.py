@@ -40,6 +40,9 @@ class FlowDefinition(Searchable, Document, Base):
     business_owner_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
     automated: Mapped[bool] = mapped_column(default=False, server_default=false())
     automatic_off: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # kept with the flow, so that its history shows them with the act
+    switch_reason: Mapped[str] = mapped_column(default="", server_default="")
+    owner_reason: Mapped[str] = mapped_column(default="", server_default="")
     publication_id: Mapped[uuid.UUID | None]
 
     @staticmethod

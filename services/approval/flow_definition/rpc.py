@@ -94,13 +94,13 @@ class FlowDefinitions:
     async def StopAutomaticFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
         advance(definition, "stop_automatic")
-        definition.automatic_off = True
+        definition.automatic_off, definition.switch_reason = True, request.reason
         return definition
 
     async def StartAutomaticFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
         advance(definition, "start_automatic")
-        definition.automatic_off = False
+        definition.automatic_off, definition.switch_reason = False, request.reason
         return definition
 
     async def AssignOwnerFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -108,6 +108,7 @@ class FlowDefinitions:
         advance(definition, "assign_owner")
         (owner,) = people_of([request.employee_id], "employee_id")
         check_owner(owner, call.organisation, "employee_id")
+        definition.owner_reason = request.reason
         await publishing.give(call, definition, owner)
         return definition
 

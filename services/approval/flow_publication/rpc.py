@@ -1,5 +1,5 @@
-"""Serves heyi.approval.v1.FlowPublications: those that wait for the caller or that the caller asked for, whatever the
-company; for who may publish flows, all of the chosen company.
+"""Serves heyi.approval.v1.FlowPublications, whatever company is chosen: those that wait for the caller or that the
+caller asked for; for who may publish flows, all of the companies where they may.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from approval.case.rpc import key_of
 from approval.flow_definition.model import FlowDefinition
 from approval.flow_publication import publishing
-from approval.flow_publication.model import PUBLISH, FlowPublication, publishes
+from approval.flow_publication.model import FlowPublication, publishes
 from approval.flow_publication.rules import check_decider, check_requester, decider_of
 from chassis.call import Call, Refused, same_version
 from chassis.states import advance
@@ -20,10 +20,9 @@ from chassis.states import advance
 def visible(call: Call) -> Any:
     """Publications that the caller may see."""
     me = call.actor.employee_id
-    ways = [FlowPublication.requested_by_id == me, FlowPublication.business_owner_id == me]
-    if call.can(PUBLISH):
-        ways.append(FlowPublication.company_id == call.company_id)
-    return sa.or_(*ways)
+    within = [company for company in call.organisation.companies if publishes(call, company)]
+    mine = sa.or_(FlowPublication.requested_by_id == me, FlowPublication.business_owner_id == me)
+    return sa.or_(mine, FlowPublication.company_id.in_(within))
 
 
 class FlowPublications:

@@ -81,6 +81,7 @@ async def test_the_switch_is_off_at_once_also_for_running_cases(office):
     assert "stop_automatic" in flow.allowed_actions
     stopped = await office.admin.StopAutomaticFlowDefinition(id=flow.id, reason="the rule is too generous")
     assert (stopped.automatic_off, "stop_automatic" in stopped.allowed_actions) == (True, False)
+    assert stopped.switch_reason == "the rule is too generous"
     await office.decide("boss")
     assert waiting(await office.case("running")) == ids_of("head")
     await office.admin.StartAutomaticFlowDefinition(id=flow.id, reason="looked at")

@@ -12,7 +12,7 @@ import { DocumentTypeContext } from "@/flow/fields";
 
 /** A flow that is to be published: what changes, who asks and why, the whole flow, and the owner's answer. */
 export default function FlowPublicationPage({ document }: { document: DocumentMeta }) {
-  return <GenericDetail document={document} without={["tree", "before", "documentType", "publishedVersion"]} tools={(row) => <ToFlow row={row} />} more={(row) => <Asked document={document} row={row} />} />;
+  return <GenericDetail document={document} without={["tree", "before", "documentType", "flowDefinitionId", "publishedVersion"]} tools={(row) => <ToFlow row={row} />} more={(row) => <Asked document={document} row={row} />} />;
 }
 
 /** The flow itself, where it can be simulated and compared with earlier requests. */

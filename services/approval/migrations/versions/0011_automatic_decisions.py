@@ -22,6 +22,8 @@ def upgrade() -> None:
         "flow_definition", sa.Column("automatic_off", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.add_column("flow_definition", sa.Column("publication_id", sa.Uuid(), nullable=True))
+    op.add_column("flow_definition", sa.Column("switch_reason", sa.Text(), server_default="", nullable=False))
+    op.add_column("flow_definition", sa.Column("owner_reason", sa.Text(), server_default="", nullable=False))
     op.create_index(op.f("ix_flow_definition_business_owner_id"), "flow_definition", ["business_owner_id"])
     op.add_column("flow_version", sa.Column("approved_by_id", sa.Uuid(), nullable=True))
     # whoever published a flow last answers for it, until somebody else is named
@@ -186,7 +188,14 @@ def downgrade() -> None:
     op.drop_table("flow_publication")
     op.drop_column("flow_version", "approved_by_id")
     op.drop_index(op.f("ix_flow_definition_business_owner_id"), table_name="flow_definition")
-    for column in ("publication_id", "automatic_off", "automated", "business_owner_id"):
+    for column in (
+        "owner_reason",
+        "switch_reason",
+        "publication_id",
+        "automatic_off",
+        "automated",
+        "business_owner_id",
+    ):
         op.drop_column("flow_definition", column)
     op.execute("DELETE FROM authority_limit WHERE automatic")
     op.drop_constraint(op.f("ck_authority_limit_post_or_automatic"), "authority_limit")
