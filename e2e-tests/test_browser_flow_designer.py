@@ -142,9 +142,7 @@ async def agreed_to(window: Any, flow: dict[str, Any]) -> None:
     await expect(page.get_by_role("list", name=screen.t("flow.differences"))).to_contain_text("大额")
     await phone.picture("flow-publication")
     assert await violations(page) == []
-    approve = screen.action(PUBLICATION, "approve")
-    await screen.button(approve).click()
-    await screen.dialog().get_by_role("button", name=spaced(approve)).click()
+    await screen.button(screen.action(PUBLICATION, "approve")).click()
     await expect(page.get_by_text(screen.state(PUBLICATION, "APPROVED")).first).to_be_visible()
 
 
