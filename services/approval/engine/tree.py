@@ -26,22 +26,13 @@ LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
 COMMON_KEYS = {"id", "kind", "name"}
+ASKING = {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim"}
 KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {
-        "vote",
-        "approvers",
-        "when_empty",
-        "employee_id",
-        "same_approver",
-        "initiator",
-        "claim",
-        "timeout",
-        *deciding.KEYS,
-    },
-    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields"},
+    "approve": {*ASKING, "same_approver", "timeout", *deciding.KEYS},
+    "handle": {*ASKING, "fields"},
     "copy": {"approvers"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
