@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -15,7 +16,7 @@ TASKS = "/v1/approval/tasks"
 
 
 async def open_link(session: Session, token: str) -> Any:
-    return await session.raw("POST", f"{TASKS}:openLink", {"token": token})
+    return await session.raw("POST", f"{TASKS}:openLink", json.dumps({"token": token}))
 
 
 async def test_attack_links_to_a_decision(instance: Any, door: Any, requester: Session, stranger: Any) -> None:
@@ -45,7 +46,7 @@ async def test_attack_links_to_a_decision(instance: Any, door: Any, requester: S
         for session in (other, requester):
             answer = await open_link(session, token)
             assert (answer.status_code, reason_of(answer)) == (403, "TASK_LINK_OTHER_PERSON"), described(answer)
-        answer = await other.raw("POST", f"{TASKS}/{task['id']}:link", {})
+        answer = await other.raw("POST", f"{TASKS}/{task['id']}:link", "{}")
         assert reason_of(answer) == "DOCUMENT_NOT_FOUND", described(answer)
     for forged in (token[:-1], f"{token}A", token.swapcase(), task["id"], "x", "%00", "' OR 1=1 --"):
         answer = await open_link(head, forged)
