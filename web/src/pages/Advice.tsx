@@ -16,7 +16,7 @@ export function Advice({ caseId, currency }: { caseId: string; currency: string 
   if (!data) return null;
   const money = (amount: string) => `${group(amount, 2)} ${currency}`;
   const ways: Record<string, string> = { supplier_ids: t("advice.supplier"), categories: t("advice.category"), department: t("advice.department") };
-  const by = data.similarBy.map((way) => ways[way] ?? way).join(t("list.comma"));
+  const by = data.similarBy.map((way) => ways[way] ?? way).join(` ${t("flow.or")} `);
   const deviation: Record<string, string> = { HIGH: t("advice.high"), LOW: t("advice.low"), USUAL: t("advice.usual") };
   return (
     <section className="card" aria-label={t("advice.title")}>
