@@ -7,7 +7,6 @@ the runtime does all of that around it, once.
 from __future__ import annotations
 
 import datetime
-import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,9 @@ import sqlalchemy as sa
 from google.protobuf import empty_pb2
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
 
-from chassis import contract, ids, mapping, policy, query, seeing
-from chassis.db import Part, tables_of
+from chassis import contract, ids, mapping, policy, query, seeing, statements
+from chassis.db import tables_of
 from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
 
@@ -152,7 +150,7 @@ class Call:
         identifier = key if isinstance(key, uuid.UUID) else _identifier(key)
         locked = lock if lock is not None else not (self.method and self.method.read_only)
         kind: Any = model
-        statement = _loading(kind, parts, locked)
+        statement = statements.loading(kind, parts, locked)
         blind = self.blind_to(model) if scope else None
         if scope:
             statement = statement.where(*self.scope_of(model))
@@ -198,19 +196,19 @@ class Call:
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)
             if blind is not None:
-                conditions.append(sa.not_(_hides(blind, query.names_in(request.filter))))
+                conditions.append(sa.not_(statements.hides(blind, query.names_in(request.filter))))
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
             if blind is not None:
-                condition = sa.and_(condition, sa.not_(_hides(blind, model.__search__)))
+                condition = sa.and_(condition, sa.not_(statements.hides(blind, model.__search__)))
             conditions.append(sa.or_(condition, *also))
         default = default_order or contract.load().document_of(model.__message__).default_order
         wanted = frozenset(self.fields.split(",")) if self.fields else None
-        order, rows_of = _rows_of(model, wanted, request.order_by, default)
+        order, rows_of = statements.rows_of(model, wanted, request.order_by, default)
         if blind is not None:
             await self._refuse_hidden_order(model, blind, order)
             rows_of = rows_of.add_columns(blind.label(HIDDEN))
         if request.summarize:
-            await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply, blind)
+            await self._summarize(model, plan, [*conditions, *statements.any_of(ways)], reply, blind)
         hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
         size = query.page_size(request.page_size)
         behind = []
@@ -222,7 +220,7 @@ class Call:
             firsts = [sa.select(keys.where(way).subquery()) for way in ways]
             rows_of = rows_of.where(model.id.in_(sa.union_all(*firsts)))
         else:
-            rows_of = rows_of.where(*conditions, *behind, *_any_of(ways))
+            rows_of = rows_of.where(*conditions, *behind, *statements.any_of(ways))
         rows = await self._rows(rows_of.limit(size + 1))
         into = getattr(reply, _list_field(reply, plan.message))
         write = plan.writer(wanted, in_order=True)
@@ -251,7 +249,7 @@ class Call:
             sums: list[Any] = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
             if blind is not None:
                 # a sum that leaves rows out would be a wrong one
-                hidden = (sa.func.coalesce(sa.func.bool_or(_hides(blind, [f.name])), False) for f in totals)
+                hidden = (sa.func.coalesce(sa.func.bool_or(statements.hides(blind, [f.name])), False) for f in totals)
                 sums = [sa.case((one, None), else_=whole) for one, whole in zip(hidden, sums, strict=True)]
             row = (await self.db.execute(sa.select(sa.func.count(), *sums).where(*conditions))).one()
             reply.total_size = row[0]
@@ -269,9 +267,9 @@ class Call:
             return
         told = tables_of(model.metadata).participant
         mine = sa.select(told.c.document_id).where(
-            told.c.employee_id == self.actor.employee_id, _overlaps(told.c.hidden, asked)
+            told.c.employee_id == self.actor.employee_id, statements.overlaps(told.c.hidden, asked)
         )
-        found = sa.select(model.id).where(model.id.in_(mine), _hides(blind, asked)).limit(1)
+        found = sa.select(model.id).where(model.id.in_(mine), statements.hides(blind, asked)).limit(1)
         if (await self.db.execute(found)).first() is not None:
             raise Refused("FIELD_HIDDEN", name=asked[0])
 
@@ -282,7 +280,7 @@ class Call:
         reply = self.method.reply()
         keys = [key for key in map(_identifier, request.ids) if key is not None]
         within = self.scope_of(model) if scope else ()
-        statement = sa.select(*_columns(model, plan)).where(model.id.in_(keys), *within)
+        statement = sa.select(*statements.columns(model, plan)).where(model.id.in_(keys), *within)
         if (blind := self.blind_to(model, own)) is not None:
             statement = statement.add_columns(blind.label(HIDDEN))
         into = getattr(reply, _list_field(reply, plan.message))
@@ -296,7 +294,7 @@ class Call:
         call that reads, since they take part.
         """
         within, ways = self._scope(model, permission, taking_part)
-        return [*within, *_any_of(ways)]
+        return [*within, *statements.any_of(ways)]
 
     def _scope(self, model: Any, permission: str = "", taking_part: bool = True) -> tuple[list[Any], list[Any]]:
         """Conditions of every row within reach, and the ways to a row, of which one must hold; none where all do."""
@@ -457,7 +455,7 @@ class Call:
 
         It is there at the end of the reaction at the latest, together with those of other events of its subject.
         """
-        statement, row = _newest(model, tuple(values)), {"id": key, "version": version, **values}
+        statement, row = statements.newest(model, tuple(values)), {"id": key, "version": version, **values}
         if self.copies is None:
             await self.db.execute(statement, row)
         else:
@@ -507,9 +505,9 @@ class Call:
                 seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
-            if names_department:
-                at = getattr(row, day)
-                message.department_name = organisation.department_named(row.department_id, row.company_id, at)
+            if names_department and "department_id" not in (hidden or ()):
+                name = organisation.department_named(row.department_id, row.company_id, getattr(row, day))
+                message.department_name = name
             if hook is not None:
                 hook(row, message, self)
             return message
@@ -523,38 +521,6 @@ def same_version(row: Any, etag: str | None) -> None:
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
 
 
-def _overlaps(hidden: Any, paths: Iterable[str]) -> Any:
-    return hidden.op("&&", is_comparison=True)(sa.cast(sorted(paths), pg.ARRAY(sa.Text())))
-
-
-def _hides(blind: Any, paths: Iterable[str]) -> Any:
-    """SQL: whether a row hides one of these from the caller."""
-    return sa.func.coalesce(_overlaps(blind, paths), sa.false())
-
-
-def _any_of(ways: Sequence[Any]) -> list[Any]:
-    return [sa.or_(*ways)] if ways else []
-
-
-@functools.cache
-def _newest(model: Any, names: tuple[str, ...]) -> Any:
-    """The statement that keeps a copy, built once for each kind."""
-    insert = pg.insert(model.__table__)
-    fresh = {name: insert.excluded[name] for name in ("version", *names)}
-    return insert.on_conflict_do_update(
-        index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
-    )
-
-
-@functools.cache
-def _loading(model: Any, parts: bool, locked: bool) -> Any:
-    """The statement that loads one document, built once for each kind."""
-    statement = sa.select(model).where(model.id == sa.bindparam("key"))
-    if parts:
-        statement = statement.options(*_parts_of(model))
-    return statement.with_for_update(of=model) if locked else statement
-
-
 def _identifier(key: str) -> uuid.UUID | None:
     try:
         return ids.parse(key)
@@ -564,39 +530,6 @@ def _identifier(key: str) -> uuid.UUID | None:
 
 def _type_of(model: Any) -> str:
     return str(model.__message__.DESCRIPTOR.name)
-
-
-def _parts_of(model: Any) -> list[Any]:
-    options = []
-    for relation in sa.inspect(model).relationships:
-        if issubclass(relation.mapper.class_, Part):
-            inner = _parts_of(relation.mapper.class_)
-            options.append(selectinload(getattr(model, relation.key), chunksize=5000).options(*inner))
-    return options
-
-
-@functools.lru_cache(maxsize=1000)
-def _rows_of(model: Any, wanted: frozenset[str] | None, order_by: str, default: str) -> tuple[list[query.Order], Any]:
-    """The keys of a list's order, and its statement before any condition; the same for each page of a list."""
-    plan = mapping.plan_for(model)
-    order = query.order_of(plan, order_by, default)
-    by = [key.column.desc() if key.descending else key.column.asc() for key in order]
-    return order, sa.select(*_columns(model, plan, wanted, order)).order_by(*by)
-
-
-def _columns(
-    model: Any, plan: mapping.Plan, wanted: frozenset[str] | None = None, order: Iterable[Any] = ()
-) -> list[Any]:
-    """The columns of a list: those shown, then all others, or what the order and the allowed actions need."""
-    shown = [f.attribute for f in plan.shown(wanted)]
-    names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key not in ("search", *shown)]
-    if wanted is not None and not hasattr(model, "__present__"):
-        needed = {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
-        needed |= {"company_id", model.__day__} if "department_name" in wanted else set()
-        names = [name for name in names if name in needed]
-    # the table's columns, not the attributes: two of these are compared by making an expression of them
-    columns = sa.inspect(model).columns
-    return [columns[name] for name in (*shown, *names)]
 
 
 def _list_field(reply: Any, message: Any) -> str:

@@ -6,25 +6,23 @@ import uuid
 from typing import Any
 
 from axe import violations
+from flows import KEEPER, published
 from playwright.async_api import Locator, expect
 from screen import REQUISITION, spaced
 
 from conftest import PHONE
 
-FLOW, FLOWS = "approval.flow_definition", "/v1/approval/flow-definitions"
+FLOW, PUBLICATION = "approval.flow_definition", "approval.flow_publication"
 
 
 async def drafted(door: Any) -> dict[str, Any]:
     """A flow with one step that is published, and never chosen: it is for no amount that there is."""
-    admin = await door("admin")
     head = {"id": "head", "kind": "approve", "name": "部门会签", "approvers": [{"kind": "department_head"}]}
     body = {
         "code": f"DRAWN-{uuid.uuid4().hex[:8]}".upper(), "name": "画出来的流程", "document_type": REQUISITION,
         "condition": "amount < 0", "tree": {"id": "start", "kind": "sequence", "children": [head]},
     }  # fmt: skip
-    flow: dict[str, Any] = await admin.call("POST", FLOWS, body)
-    await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {"note": "第一版"})
-    return flow
+    return await published(door, body, note="第一版")
 
 
 class Drawing:
@@ -94,6 +92,10 @@ async def test_browser_flow_designer_draws_tries_and_publishes(window: Any, door
     await drawer.get_by_role("button", name=spaced(t("flow.timeoutAdd"))).click()
     await drawer.get_by_role("spinbutton", name=t("flow.timeoutHours")).fill("4")
     await expect(drawing.card("部门会签")).to_contain_text("4 工作小时后提醒一次")
+    await drawer.get_by_role("button", name=spaced(t("flow.automaticAdd"))).click()
+    await drawer.get_by_label(t("flow.automaticName"), exact=True).fill("小额")
+    await expect(drawing.card("部门会签")).to_contain_text(t("flow.automaticCount", count=1))
+    await desk.picture("flow-automatic")
     await drawing.add(drawing.plus("部门会签"), "flow.handle")
     await drawer.get_by_label(t("flow.name"), exact=True).fill("开票")
     await drawer.get_by_role("button", name=spaced(t("flow.fieldAdd"))).click()
@@ -122,11 +124,26 @@ async def test_browser_flow_designer_draws_tries_and_publishes(window: Any, door
     await screen.dialog().get_by_label(t("flow.publishNote")).fill("五千元以上告知负责人。")
     await desk.picture("flow-publish")
     await screen.dialog().get_by_role("button", name=spaced(publish)).click()
+    await agreed_to(window, flow)
+    await page.reload()
     versions = screen.panel(t("flow.versions"))
     await expect(versions).to_contain_text("五千元以上告知负责人。")
     await screen.choose(versions.get_by_label(t("flow.compareFrom")), "", t("flow.version", version=1))
     await expect(versions.get_by_role("list", name=t("flow.differences"))).to_contain_text("大额")
     await desk.picture("flow-versions")
+
+
+async def agreed_to(window: Any, flow: dict[str, Any]) -> None:
+    """The one who may publish beside the one who asked: from the to-do list to the answer, with what changes."""
+    phone = await window(KEEPER, locale="en", size=PHONE, dark=True)
+    screen, page = phone.screen, phone.page
+    await phone.go("/approval/tasks")
+    await screen.panel(screen.plural(PUBLICATION)).get_by_role("link", name=flow["code"]).click()
+    await expect(page.get_by_role("list", name=screen.t("flow.differences"))).to_contain_text("大额")
+    await phone.picture("flow-publication")
+    assert await violations(page) == []
+    await screen.button(screen.action(PUBLICATION, "approve")).click()
+    await expect(page.get_by_text(screen.state(PUBLICATION, "APPROVED")).first).to_be_visible()
 
 
 async def test_browser_flow_designer_by_keys_on_a_phone(window: Any, door: Any) -> None:

@@ -314,7 +314,8 @@ def flows() -> list[Record]:
         Record(
             "approval.flow_definition",
             f"{company}/{flow['code']}",
-            {name: value for name, value in flow.items() if name != "companies"},
+            {name: value for name, value in flow.items() if name != "companies"}
+            | {"business_owner_id": id_of("identity.employee", tables("rights")["flow_owner"])},
             company=company,
         )
         for flow in tables("flows")

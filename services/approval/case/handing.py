@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct
+from approval.case import automatic, conduct
 from approval.case.model import Case, NodeVisit
 from approval.case.sight import let_read
 from approval.case.telling import tell_asked
@@ -140,6 +140,7 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     case.round, case.undo = case.round + 1, None
     gone = {turn.id for turn in (*opened, *behind)}
     still = [turn for turn in turns if turn.state == "OPEN" and turn.id not in gone]
+    await automatic.asked_again(call, case, task.visit_id)
     await conduct.wait_for(call, case, [*still, *asked_again, mine])
     conduct.announce(call, case)
     people = [turn.assignee_id for turn in (*opened, *behind)]

@@ -4,17 +4,25 @@ approvals (holders of `approval.case.retry`, within its reach), whatever company
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import changing, conduct, migration, preview, sight, statistics, steering, timing
+from approval.case import advice, changing, conduct, migration, preview, sight, statistics, steering, timing
 from approval.case.arrival import case_of
 from approval.case.drawing import drawing_of
 from approval.case.model import Case
-from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering, check_unchanging
+from approval.case.rules import (
+    check_mentioned,
+    check_pause,
+    check_requester,
+    check_steering,
+    check_supervision,
+    check_unchanging,
+)
 from approval.lookups import flow_at
 from approval.opinion.model import Opinion
 from approval.task.model import Task
@@ -129,6 +137,21 @@ class Cases:
         case = await _steered(request, call)
         await migration.migrate(call, case, request.reason)
         return case
+
+    async def SuperviseCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        due_date = datetime.date.fromisoformat(request.due_date)
+        check_supervision(due_date, call.organisation.today(case.company_id))
+        await steering.supervise(call, case, due_date, request.note)
+        return case
+
+    async def EndSupervisionCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await steering.end_supervision(call, case, request.reason)
+        return case
+
+    async def AdviseCase(self, request: Any, call: Call) -> Any:
+        return await advice.advise(call, await find(call, request.id), visible(call))
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:
         return await preview.simulate(call, case_of(request.approval))

@@ -18,6 +18,7 @@ from typing import Any
 
 from approval.authority_limit.rules import Limit, limit_of
 from approval.engine import conditions
+from approval.engine.automatic import OFF, Setting
 from approval.engine.tree import Approve, Copy, Node, Rule
 from chassis import ids
 from chassis.organisation import Organisation, Unit
@@ -44,6 +45,7 @@ class World:
     named: Sequence[uuid.UUID] = ()  # whom the approver just before named
     foreseeing: bool = False  # nobody has named anybody yet
     chosen: Mapping[str, Sequence[uuid.UUID]] = field(default_factory=dict)  # by the requester, for nodes by their ids
+    automatic: Setting = OFF
 
 
 @dataclass(frozen=True)

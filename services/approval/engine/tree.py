@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from approval.engine import automatic as deciding
 from approval.engine import conditions, forms, rights
 from chassis import ids
 
@@ -25,15 +26,13 @@ LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
 COMMON_KEYS = {"id", "kind", "name"}
+ASKING = {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim"}
 KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {
-        *("vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"),
-        *("rights", "cuts", "changed"),
-    },
-    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields", "rights"},
+    "approve": {*ASKING, "same_approver", "timeout", "rights", "cuts", "changed", *deciding.KEYS},
+    "handle": {*ASKING, "fields", "rights"},
     "copy": {"approvers", "rights"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
@@ -146,6 +145,7 @@ class Approve(Node):
     rights: Mapping[str, str]  # by the path of a field; what is not said may be read
     cuts: bool  # quantities may be lowered, and lines refused
     changed: str  # what follows here where the document says something else later
+    automatic: deciding.Automatic | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -203,10 +203,15 @@ class Flow:
         """Whether anything happens by itself when its time has come."""
         return any(isinstance(n, Delay) or (isinstance(n, Approve) and n.timeout) for n in self.nodes.values())
 
+    @functools.cached_property
+    def automated(self) -> bool:
+        """Whether a rule decides instead of people somewhere."""
+        return any(isinstance(node, Approve) and node.automatic for node in self.nodes.values())
+
     @property
     def needs_authority(self) -> bool:
         """Whether the authority table is asked."""
-        return any(rule.kind == "authority" for _, rule in self.rules)
+        return self.automated or any(rule.kind == "authority" for _, rule in self.rules)
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,12 @@ class _Reader:
             case "handle":
                 return self._handle(raw, head, shown)
             case _:
-                return Approve(*head, **self._asking(raw, path, shown, VOTES))
+                asking = self._asking(raw, path, shown, VOTES)
+
+                def wrong(place: str, reason: str, **facts: object) -> None:
+                    self.wrong(_at(path, place), reason, shown, **facts)
+
+                return Approve(*head, **asking, automatic=deciding.read(raw, asking["approvers"], asking["rights"].values(), wrong))
 
     def _handle(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Handle:
         path, listed = head[2], raw.get("fields", [])
@@ -552,7 +562,9 @@ def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
     """
     match node:
         case Approve(approvers=rules):
-            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), True
+            # where a rule agrees by itself, nobody is there to name who is next
+            names = node.automatic is None or not node.automatic.agrees
+            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), names
         case Chain(children=children):
             found: list[Approve] = []
             for child in children:

@@ -44,6 +44,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "timeout.transfer": "{value} 工作小时后转交{name}",
         "timeout.approve": "{value} 工作小时后自动同意",
         "timeout.reject": "{value} 工作小时后自动拒绝",
+        "automatic.approve": "规则“{name}”（{value}）：自动同意",
+        "automatic.reject": "规则“{name}”（{value}）：自动拒绝",
         "and": "、",
         "and_more": "{names} 等 {count} 人",
         "start": "提交",
@@ -88,6 +90,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "timeout.transfer": "after {value} working hours: {name} decides instead",
         "timeout.approve": "after {value} working hours: agree",
         "timeout.reject": "after {value} working hours: refuse",
+        "automatic.approve": "rule “{name}” ({value}): agrees by itself",
+        "automatic.reject": "rule “{name}” ({value}): refuses by itself",
         "and": ", ",
         "and_more": "{names} and others ({count})",
         "start": "Submitted",
@@ -130,6 +134,8 @@ class Words:
             then = "remind_again" if timeout.get("repeat") else timeout["then"]
             name = self.person(timeout.get("employee_id"))
             said.append(self.say(f"timeout.{then}", value=_plain(timeout["hours"]), name=name))
+        for rule in node.get("automatic") or ():
+            said.append(self.say(f"automatic.{rule['then']}", name=rule["name"], value=rule["when"]))
         said += [self.say(f"delay.{key}", value=_plain(node[key])) for key in DELAYS if node.get(key)]
         said += [self.say("trigger.topic", value=node["topic"])] if node.get("topic") else []
         return said

@@ -1,7 +1,8 @@
-"""A flow is drafted, published, changed and published again, retired. A draft may be unfinished but never unsafe: what
-can never be right (an unknown node, an expression that does not compile) is refused when it is saved; what is merely
-missing is shown by the check and keeps the draft from being published. What only finds nobody today (a role that nobody
-holds yet) is shown as a warning: people come and go, and each node says what happens when nobody is found.
+"""A flow is drafted, published by its owner's approval, changed and published again, retired. A draft may be unfinished
+but never unsafe: what can never be right (an unknown node, an expression that does not compile) is refused when it is
+saved; what is merely missing is shown by the check and keeps the draft from being published. What only finds nobody
+today (a role that nobody holds yet) is shown as a warning: people come and go, and each node says what happens when
+nobody is found.
 """
 
 from __future__ import annotations
@@ -19,13 +20,36 @@ from chassis.organisation import Organisation
 
 TRANSITIONS = {
     ("DRAFT", "update"): "DRAFT",
-    ("DRAFT", "publish"): "PUBLISHED",
+    # what is published waits for the owner: `flow_publication`
+    ("DRAFT", "publish"): "DRAFT",
+    ("DRAFT", "assign_owner"): "DRAFT",
     ("PUBLISHED", "update"): "PUBLISHED",
     ("PUBLISHED", "publish"): "PUBLISHED",
     ("PUBLISHED", "retire"): "RETIRED",
+    ("PUBLISHED", "assign_owner"): "PUBLISHED",
+    ("PUBLISHED", "stop_automatic"): "PUBLISHED",
+    ("PUBLISHED", "start_automatic"): "PUBLISHED",
     ("RETIRED", "update"): "RETIRED",
-    ("RETIRED", "publish"): "PUBLISHED",
+    ("RETIRED", "publish"): "RETIRED",
+    ("RETIRED", "assign_owner"): "RETIRED",
+    ("RETIRED", "stop_automatic"): "RETIRED",
+    ("RETIRED", "start_automatic"): "RETIRED",
 }
+
+
+def switch_gone(definition: Any) -> set[str]:
+    """The sides of the switch of automatic decisions that cannot be chosen."""
+    if not definition.automated:
+        return {"stop_automatic", "start_automatic"}
+    return {"stop_automatic"} if definition.automatic_off else {"start_automatic"}
+
+
+def check_owner(employee_id: uuid.UUID, organisation: Organisation, field: str) -> None:
+    """Refuse an owner who is not there to answer."""
+    if not organisation.is_active(employee_id):
+        person = organisation.people.get(employee_id)
+        facts: dict[str, object] = {"person": person.name if person else str(employee_id)}
+        raise Refused.fields([(field, "FLOW_OWNER_INACTIVE", facts)])
 
 
 def check_draft(definition: Any, document_types: Collection[str]) -> None:

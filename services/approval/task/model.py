@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,6 +73,8 @@ class Task(Searchable, Document, Base):
     urge_time: Mapped[datetime.datetime | None]
     # until when an answer is expected; set when its timer starts
     due_time: Mapped[datetime.datetime | None]
+    # by when the case is to be done, while somebody watches over it
+    supervise_due_date: Mapped[datetime.date | None]
     # nobody answered in time and the flow decided: no agreement of the person
     by_system: Mapped[bool] = mapped_column(default=False, server_default=false())
     # whose decision made this turn needless, and how it stood: what taking that decision back restores
@@ -88,6 +90,18 @@ class Task(Searchable, Document, Base):
         message.allowed_actions.extend(allowed_to(row, call.actor.employee_id))
 
 
+class TaskLink(Base):
+    """A link to one person's decision. Whoever reads this table cannot make one of it."""
+
+    __tablename__ = "task_link"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("task.id"), index=True)
+    employee_id: Mapped[uuid.UUID]
+    made_by_id: Mapped[uuid.UUID]
+    expire_time: Mapped[datetime.datetime]
+
+
 # nobody is asked about an own request, whatever a rule of ours may say
 Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", name="not_own_request"))
 Task.__table__.append_constraint(CheckConstraint("delegate_id <> requester_id", name="not_own_request_by_delegate"))
@@ -97,5 +111,7 @@ Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
 Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))
 Index("ix_task_done", Task.assignee_id, Task.done_time, Task.id)
+_SUPERVISED = Task.supervise_due_date.is_not(None)
+Index("ix_task_supervised", Task.assignee_id, Task.supervise_due_date, postgresql_where=_SUPERVISED)
 Index("ix_task_opened", Task.company_id, Task.open_time, Task.id)
 Index("ix_task_due", Task.assignee_id, Task.due_time, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")

@@ -16,6 +16,7 @@ from approval.case.rules import check_going_on
 from approval.case.sight import Shown, check_shown
 from approval.engine import deputies
 from approval.engine.tree import Approve
+from approval.task import links
 from approval.task.model import Task
 from approval.task.rules import OF_THE_DELEGATE, check_action, check_people, check_turn
 from chassis import ids
@@ -114,6 +115,19 @@ class Tasks:
         before = request.position == pb.AddSignerTaskRequest.BEFORE
         await handing.add_signers(call, case, task, people, request.text, before=before)
         return task
+
+    async def LinkTask(self, request: Any, call: Call) -> Any:
+        which = {"task": key_of(request.id)}
+        found = (await call.db.execute(_TOGETHER.where(sa.or_(visible(call), *mine(call))), which)).one_or_none()
+        if found is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
+        if found.Task.state != "OPEN":
+            raise Refused("TASK_NOT_OPEN", state=found.Task.state)
+        return await links.make(call, found.Task)
+
+    async def OpenLinkTask(self, request: Any, call: Call) -> Any:
+        case, task = await links.follow(call, request.token)
+        return offer_taking_back(call.reply(task), task, case, call)
 
     async def TakeBackTask(self, request: Any, call: Call) -> Any:
         case, task = await _locked(request, call, _DECIDED)

@@ -36,15 +36,23 @@ BEFORE, AFTER = tasks_pb2.AddSignerTaskRequest.BEFORE, tasks_pb2.AddSignerTaskRe
 rules = st.lists(st.sampled_from([*PEOPLE, "requester", {"kind": "department_head"}]), min_size=1, max_size=3)
 empty = st.sampled_from(["administrator", "administrator", "pass", "reject"])
 same = st.sampled_from(["ask", "skip_next", "skip_all"])
+# a rule that decides by itself; no sample, since another document's ids choose others
+ruled = st.sampled_from(["amount < 1000", "amount > 5000", "has(facts.handled)"]).map(
+    lambda when: {
+        "automatic": [{"name": "rule", "when": when, "then": "approve", "text": "by rule"}],
+        "automatic_sample_percent": 0,
+    }
+)
 approvals = st.builds(
-    lambda people, vote, when_empty, policy, changed: approve(
-        "a", *people, when_empty=when_empty, same_approver=policy, cuts=True, changed=changed, **vote
+    lambda people, vote, when_empty, policy, changed, rule: approve(
+        "a", *people, when_empty=when_empty, same_approver=policy, cuts=True, changed=changed, **vote, **rule
     ),
     rules,
     st.sampled_from([{}, {"vote": "any"}, {"vote": "sequential"}, {"vote": "ratio", "percent": 60}, {"claim": True}]),
     empty,
     same,
     st.sampled_from(["ask", "always", "always"]),
+    st.one_of(st.just({}), st.just({}), st.just({}), ruled),
 )
 work = st.builds(
     lambda people, claim: handle("h", *people, fields=FIELDS, vote="any", claim=claim), rules, st.booleans()
@@ -166,6 +174,9 @@ class Life:
         assert max(here.values(), default=1) == 1, "one person twice at a node"
         decided = Counter(said.task_id for said in self.opinions if said.kind in DECISIONS and said.task_id)
         assert max(decided.values(), default=1) == 1, "two outcomes of one turn"
+        watched = {task.supervise_due_date for task in live} - {None}
+        assert bool(watched) <= (case.supervision == "WATCHED"), "marked, and nobody watches"
+        assert case.supervision != "WATCHED" or (case.state not in ENDED and len(watched) == bool(live)), "not marked"
         assert all(task.assignee_id != case.requester_id for task in self.tasks), "asked about an own request"
         assert len({said.kind for said in self.opinions} & {"WITHDRAW"}) == 0 or case.state == "WITHDRAWN"
 
@@ -173,6 +184,7 @@ class Life:
         """How it stands, without ids and times."""
         return {
             "state": self.case.state,
+            "supervision": self.case.supervision,
             "facts": self.case.facts,
             "agreed": sorted(KEYS[who] for who in self.case.agreed_ids),
             "tasks": Counter((t.node_id, KEYS[t.assignee_id], t.state, t.line, t.place) for t in self.tasks),
@@ -185,20 +197,9 @@ async def step(life: Life, draw: Any) -> None:
     """One random act of somebody who may be allowed to."""
     turns = life.open()
     turn = draw(st.sampled_from(turns)) if turns else None
-    names = ["decide"] * 8 + [
-        "less",
-        "less",
-        "reject",
-        "return",
-        "back",
-        "back",
-        "transfer",
-        "add",
-        "remove",
-        "take_back",
-        "claim",
-    ]
-    act = draw(st.sampled_from([*names, "unclaim", "pause", "jump", "jump", "withdraw", "retry", "comment"]))
+    names = ["decide"] * 8 + ["less", "less", "reject", "return", "back", "back", "transfer", "add", "remove"]
+    names += ["take_back", "claim", "unclaim", "pause", "jump", "jump", "withdraw", "retry", "comment", "watch"]
+    act = draw(st.sampled_from(names))
     twice = draw(st.booleans())
     shown = {"content_hash": life.case.content_hash, "text": "x"}
     who = str(stable(draw(st.sampled_from([*PEOPLE, "other_department"]))))
@@ -251,6 +252,10 @@ async def step(life: Life, draw: Any) -> None:
             await life.act("requester", "WithdrawCase", twice=twice, reason="x")
         case "comment":
             await life.act("requester", "CommentCase", twice=twice, text="x")
+        case "watch" if draw(st.booleans()):
+            await life.act("admin", "SuperviseCase", twice=twice, due_date="2026-12-31", note="x")
+        case "watch":
+            await life.act("admin", "EndSupervisionCase", twice=twice, reason="x")
         case "retry":
             await life.act("admin", "RetryCase", twice=twice)
 
@@ -265,7 +270,7 @@ async def replay(life: Life, again: Life) -> None:
         match said.kind:
             case "APPROVE" | "CHANGE" if said.changes:
                 done = await again.change(me, turn)
-            case "APPROVE":
+            case "APPROVE" if me:
                 done = await again.act(me, "ApproveTask", turn, **shown)
             case "HANDLE":
                 values = {field["key"]: field["value"] for field in said.handled["fields"]}
@@ -297,6 +302,10 @@ async def replay(life: Life, again: Life) -> None:
                 done = await again.act(me, "JumpCase", node_id=nodes[said.node_name], reason=said.text)
             case "WITHDRAW":
                 done = await again.act(me, "WithdrawCase", reason=said.text)
+            case "SUPERVISE":
+                done = await again.act(me, "SuperviseCase", due_date="2026-12-31", note=said.text)
+            case "END_SUPERVISION":
+                done = await again.act(me, "EndSupervisionCase", reason=said.text)
             case "COMMENT":
                 done = await again.act(me, "CommentCase", text=said.text)
             case _:

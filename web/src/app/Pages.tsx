@@ -28,6 +28,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.task": { list: TaskInbox, detail: TaskInbox },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
+  "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
   "identity.calendar_day": { list: lazy(() => import("@/pages/CalendarDays")) },
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
@@ -43,6 +44,7 @@ const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
 const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
 const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
+const LinkPage = lazy(() => import("@/pages/LinkPage"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
 /** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
@@ -53,6 +55,7 @@ export function Pages() {
         <Route path="/" element={<Portal />} />
         <Route path="/approval/statistics" element={<ApprovalStatistics />} />
         <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
+        <Route path="/approval/link" element={<LinkPage />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
         <Route path="/platform/traces" element={<Traces />} />

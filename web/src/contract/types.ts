@@ -107,6 +107,8 @@ export interface Task extends Row {
   urgeTime: string | null;
   dueTime: string | null;
   bySystem: boolean;
+  /** By when the case is to be done, while somebody watches over it. */
+  superviseDueDate: string;
 }
 
 /** The turns of a flow, or of one of its nodes, within a period. */
@@ -390,4 +392,38 @@ export interface OrganisationChart {
   units: ChartUnit[];
   people: (Record<string, unknown> & { employeeId: string; kind: string; departmentId: string })[];
   peopleCapped: boolean;
+/** How one rule of a version of a flow fares. */
+export interface RuleStatistics {
+  flowDefinitionId: string;
+  flowVersion: number;
+  nodeId: string;
+  nodeName: string;
+  ruleName: string;
+  agreedCount: number;
+  refusedCount: number;
+  undecidedCount: number;
+  sampledCount: number;
+  answeredCount: number;
+  otherwiseCount: number;
+  errorPercent: string;
+  errorFromPercent: string;
+  errorToPercent: string;
+}
+
+/** What earlier cases say about one. */
+export interface CaseAdvice {
+  lookedAt: number;
+  similarBy: string[];
+  similarCount: number;
+  thin: boolean;
+  approvedCount: number;
+  rejectedCount: number;
+  returnedCount: number;
+  medianHours: string;
+  medianAmount: string;
+  lowerAmount: string;
+  upperAmount: string;
+  ofMedianPercent: string;
+  deviation: string;
+  cases: { caseId: string; documentNumber: string; title: string; amount: string; state: string; decideTime: string; hours: string }[];
 }

@@ -8,6 +8,7 @@ import { enumLabel, methodOf, textOf } from "@/contract/meta";
 import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
+import { CopyLink } from "./CopyLink";
 import { DueTime } from "./DueTime";
 import { FieldDifferences } from "./FieldDifferences";
 import { HandledValues } from "./Handled";
@@ -75,6 +76,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> {task.delegateId && <span className="delegated">{t("timeline.or")} <Reference document="identity.employee" id={task.delegateId} plain /></span>} <strong>{task.nodeKind === "handle" ? t("timeline.handling") : t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
             {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+            {tools && <CopyLink document={tasks} id={task.id} />}
           </Moment>
         ))}
         {data.delays.map(({ nodeId, nodeName, dueTime }) => (

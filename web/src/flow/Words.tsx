@@ -39,6 +39,8 @@ export function PartText({ part, value }: { part: Part; value: unknown }) {
       return <References document="identity.employee" ids={Array.isArray(value) ? (value as string[]) : []} plain />;
     case "code":
       return <Named document={part.document!} value={text} />;
+    case "condition":
+      return <ConditionWords text={text} />;
     case "fact":
       return <>{fieldNamed(fields, `facts.${text}`).label}</>;
     default:

@@ -23,7 +23,7 @@ export interface Part {
   key: string;
   label: (t: TFunction) => string;
   /** Of these, `label` is a text of the flow, and `sentence` and `list` are values that consist of others. */
-  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "rules" | "sentence" | "list" | "rights";
+  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "day" | "condition" | "rules" | "sentence" | "list" | "rights";
   /** Of a choice: value and word; the first is meant where nothing is said. */
   options?: (t: TFunction) => [unknown, string][];
   /** Of a code: the document whose codes these are. Of a fact: what its value names. */
@@ -143,6 +143,29 @@ const fields: Part = {
   },
 };
 
+/** Rules that decide instead of people, how many cases go to people all the same, and until when. */
+const automatic: Part[] = [
+  {
+    key: "automatic", label: (t) => t("flow.automatic"), input: "list", most: 20, add: (t) => t("flow.automaticAdd"), between: (t) => t("flow.semicolon"),
+    make: (t, members) => ({ name: t("flow.automaticNew", { number: members.length + 1 }), when: "amount <= 500", then: "approve" }),
+    of: {
+      sentence: (t, marks) => t("flow.automaticSentence", marks),
+      parts: [
+        { key: "name", label: (t) => t("flow.automaticName"), input: "text", note: (t) => t("flow.automaticNote") },
+        { key: "when", label: (t) => t("flow.automaticWhen"), input: "condition" },
+        { key: "then", label: (t) => t("flow.automaticThen"), input: "choice", options: (t) => [["approve", t("flow.automaticAgrees")], ["reject", t("flow.automaticRefuses")]] },
+        { key: "text", label: (t) => t("flow.automaticText"), input: "text", most: 500, empty: () => "—" },
+      ],
+    },
+  },
+  { key: "automatic_sample_percent", label: (t) => t("flow.automaticSample"), input: "number", least: 0, most: 100, suffix: "%", empty: () => "10%", note: (t) => t("flow.automaticSampleNote"), shown: hasRules },
+  { key: "automatic_until", label: (t) => t("flow.automaticUntil"), input: "day", empty: (t) => t("flow.automaticAlways"), shown: hasRules },
+];
+
+function hasRules({ automatic: rules }: Values): boolean {
+  return Array.isArray(rules) && rules.length > 0;
+}
+
 /** A node without what its other values leave no place for: another person, a vote where one takes it on. */
 function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
   return { ...node, ...(node.when_empty === "person" ? { employee_id } : {}), ...(node.claim === true ? { vote: "any" } : {}) };
@@ -151,7 +174,7 @@ function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
 export const NODE_KINDS: Record<string, NodeKind> = {
   approve: {
     label: (t) => t("flow.approve"), icon: <AuditOutlined />,
-    parts: [...decision, sameApprover, timeout, rights, cuts, changed],
+    parts: [...decision, sameApprover, timeout, ...automatic, rights, cuts, changed],
     make: (t) => ({ id: newId(), kind: "approve", name: t("flow.approve"), approvers: [{ kind: "department_head" }] }),
     tidy: (node) => {
       const { percent, approvers = [], ...rest } = tidyAsked(node);
@@ -159,9 +182,10 @@ export const NODE_KINDS: Record<string, NodeKind> = {
         ...rest,
         ...(rest.vote === "ratio" ? { percent: percent ?? 50, approvers } : { approvers: approvers.map((rule) => ({ ...rule, veto: undefined })) }),
         ...("timeout" in rest ? { timeout: tidied(timeout.of!.parts, rest.timeout) } : {}),
+        ...(hasRules(rest) ? {} : { automatic: undefined, automatic_sample_percent: undefined, automatic_until: undefined }),
       };
     },
-    how: (t, { vote, percent, claim }) => (claim === true ? t("flow.claimYes") : voteText(t, vote, percent)),
+    how: (t, { vote, percent, claim, automatic: rules }) => (claim === true ? t("flow.claimYes") : voteText(t, vote, percent)) + (Array.isArray(rules) && rules.length > 0 ? t("flow.comma") + t("flow.automaticCount", { count: rules.length }) : ""),
   },
   handle: {
     label: (t) => t("flow.handle"), icon: <FormOutlined />,

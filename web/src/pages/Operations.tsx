@@ -74,6 +74,7 @@ function reasonOf(t: TFunction, kind: string): string {
     "approval.timer": t("operations.timer"),
     "approval.parked": t("operations.unstaffed"),
     "identity.reorganisation": t("operations.reorganisation"),
+    "approval.publication": t("operations.publication"),
     "procurement.undecided": t("operations.waiting"),
     "procurement.unconfirmed": t("operations.unconfirmed"),
   };

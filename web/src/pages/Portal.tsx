@@ -15,6 +15,7 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { References } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
 import { TaskCard } from "./TaskCard";
+import { WaitingPublications } from "./WaitingPublications";
 
 const SHOWN = 8;
 
@@ -44,6 +45,7 @@ export default function Portal() {
       </header>
       <div className="portal">
         <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={open.error}>
+          <WaitingPublications />
           {open.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.nothingToDo")} />}
           <ul className="task-list">
             {open.data?.rows.map((task) => <li key={task.id}><TaskCard task={task} /></li>)}

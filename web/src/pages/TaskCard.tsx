@@ -27,6 +27,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
         {task.delegateId && <Delegated task={task} short />}
         {task.state === "OPEN" && <DueTime due={task.dueTime} />}
         {task.again && task.state === "OPEN" && <span className="urged">{t("approval.again")}</span>}
+        {task.superviseDueDate && task.state === "OPEN" && <strong className="urged">{t("approval.supervised", { day: task.superviseDueDate })}</strong>}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>

@@ -15,6 +15,8 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
 import { CaseTimeline, refusalText } from "@/documents/CaseTimeline";
 import { FieldDifferences } from "@/documents/FieldDifferences";
+import { CaseTimeline } from "@/documents/CaseTimeline";
+import { CopyLink } from "@/documents/CopyLink";
 import { DueTime } from "@/documents/DueTime";
 import { isTyping } from "@/documents/FilterBar";
 import { HandledForm } from "@/documents/Handled";
@@ -24,6 +26,7 @@ import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
 import { ChangesForm } from "./ChangesForm";
 import { lacksReason, linesToCut, refusesAll, type Changes } from "./changes";
+import { Advice } from "./Advice";
 import { ReturnChoice, TO_REQUESTER } from "./ReturnChoice";
 import { Delegated } from "./Delegated";
 import { TaskContent } from "./TaskContent";
@@ -42,7 +45,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const record = useDocument<Requisition>(about, task.data?.documentId);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
-  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId } = task.data;
+  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId, superviseDueDate } = task.data;
   return (
     <article className="page task-page">
       <header className="task-head">
@@ -55,6 +58,8 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
+          {state === "OPEN" && superviseDueDate && <strong className="urged">{t("approval.supervised", { day: superviseDueDate })}</strong>}
+          {state === "OPEN" && <CopyLink document={document} id={id} />}
           <Delegated task={task.data} />
         </p>
         {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
@@ -66,6 +71,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <Alert type="info" showIcon className="note" title={t("approval.changedSince")} description={<FieldDifferences document={about} changes={task.data.changedSince} />} />
       )}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
+      {state === "OPEN" && <Advice caseId={caseId} currency={currency} />}
       <CaseTimeline caseId={caseId} tools={false} />
       {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} />}
     </article>
