@@ -159,11 +159,11 @@ class Call:
         found = None
         if identifier is not None:
             found = (await self.db.execute(statement, {"key": identifier})).one_or_none()
-        row = found[0] if found is not None else None
-        if found is not None and blind is not None:
-            self.hidden[row.id] = frozenset(found[1] or ())
-        if row is None:
+        if found is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
+        row = found[0]
+        if blind is not None:
+            self.hidden[row.id] = frozenset(found[1] or ())
         same_version(row, etag)
         self.tracked[id(row)] = row
         return row  # type: ignore[no-any-return]

@@ -56,7 +56,13 @@ SERVICE = Service(
         CalendarDays(),
     ],
     background=[
-        keep_in_step, watch_runs, follow_the_calendar, follow_the_days, hand_over, follow_the_facts, watch_keycloak,
+        keep_in_step,
+        watch_runs,
+        follow_the_calendar,
+        follow_the_days,
+        hand_over,
+        follow_the_facts,
+        watch_keycloak,
     ],
     timers=HANDLERS,
     stuck=[

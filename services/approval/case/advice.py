@@ -29,7 +29,7 @@ _FINISHED = Case.state.in_([sa.literal_column(f"'{state}'") for state in FINISHE
 
 
 async def advise(call: Call, case: Case, visible: Any) -> pb.CaseAdvice:
-    """What the caller may know of cases like this one. Where something of a case is hidden from them it says nothing."""
+    """What the caller may know of cases like this one; nothing of a case of which something is hidden from them."""
     me = call.actor.employee_id
     if hidden_from(case, me):
         return pb.CaseAdvice(thin=True)

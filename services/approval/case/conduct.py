@@ -19,7 +19,7 @@ from approval.case import automatic, supervision, timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
 from approval.case.record import new_turn, say
-from approval.case.sight import EVERYTHING, Shown, hash_for, let_read, let_read_like, shown_of
+from approval.case.sight import EVERYTHING, Shown, let_read, let_read_like
 from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
 from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before

@@ -14,7 +14,7 @@ from approval.lookups import flow_at, world_of
 from approval.task.model import Task
 from chassis.call import Call, Refused
 from chassis.states import advance
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import case_views_pb2
 
 
 async def suspend(call: Call, case: Case, reason: str) -> None:
@@ -86,7 +86,7 @@ async def end_supervision(call: Call, case: Case, reason: str) -> None:
     await conduct.tell(call, case, case.waiting_on_ids, "notice.supervision_ended", person=person, text=reason)
 
 
-def nodes_of(flow: Flow) -> list[cases_pb2.CaseNode]:
+def nodes_of(flow: Flow) -> list[case_views_pb2.CaseNode]:
     """Where a case of this flow can be led."""
     asking = [node for node in flow.nodes.values() if isinstance(node, Approve)]
-    return [cases_pb2.CaseNode(node_id=node.id, node_name=node.name) for node in asking]
+    return [case_views_pb2.CaseNode(node_id=node.id, node_name=node.name) for node in asking]

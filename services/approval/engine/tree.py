@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from approval.engine import automatic as deciding
-from approval.engine import conditions, forms, rights
-from chassis import ids
+from approval.engine import conditions, forms, rights, values
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
 VOTES = ("all", "any", "ratio", "sequential")
@@ -284,7 +283,9 @@ class _Reader:
                 def wrong(place: str, reason: str, **facts: object) -> None:
                     self.wrong(_at(path, place), reason, shown, **facts)
 
-                return Approve(*head, **asking, automatic=deciding.read(raw, asking["approvers"], asking["rights"].values(), wrong))
+                return Approve(
+                    *head, **asking, automatic=deciding.read(raw, asking["approvers"], asking["rights"].values(), wrong)
+                )
 
     def _handle(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Handle:
         path, listed = head[2], raw.get("fields", [])
@@ -306,12 +307,12 @@ class _Reader:
         if claim is True and raw.get("vote", "any") != "any":
             self.wrong(_at(path, "vote"), "FLOW_CLAIM_VOTE", shown, key="vote")
         vote = "any" if claim is True else self._choice(raw, "vote", votes, path, shown)
-        percent = _whole(raw.get("percent")) if vote == "ratio" else 0
+        percent = values.whole_of(raw.get("percent")) if vote == "ratio" else 0
         if vote == "ratio" and not 1 <= percent <= 100:
             self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
         rules = self._rules(raw, path, shown, {"veto"} if vote == "ratio" else set())
         when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
-        person_id = _id(raw.get("employee_id")) if when_empty == "person" else None
+        person_id = values.key_of(raw.get("employee_id")) if when_empty == "person" else None
         if when_empty == "person" and person_id is None:
             self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
@@ -346,8 +347,8 @@ class _Reader:
         known = {"hours", "then"} | ({"transfer": {"employee_id"}, "remind": {"repeat"}}.get(then) or set())
         for key in sorted(str(k)[:60] for k in raw.keys() - known):
             self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
-        employee_id, repeat = _id(raw.get("employee_id")), raw.get("repeat", False)
-        hours = _number(raw.get("hours"), LONGEST_HOURS)
+        employee_id, repeat = values.key_of(raw.get("employee_id")), raw.get("repeat", False)
+        hours = values.number_of(raw.get("hours"), LONGEST_HOURS)
         wanted = {
             "then": ("" if then else ", ".join(THEN)),
             "hours": ("" if hours else f"> 0, <= {LONGEST_HOURS}"),
@@ -367,8 +368,8 @@ class _Reader:
             return Delay(*head)
         (key,) = given
         value = raw[key]
-        hours = _number(value, LONGEST_HOURS) if key == "hours" else 0
-        days = _whole(value) if key == "days" else 0
+        hours = values.number_of(value, LONGEST_HOURS) if key == "hours" else 0
+        days = values.whole_of(value) if key == "days" else 0
         days = days if 0 < days <= LONGEST_DAYS else 0
         until = value if key == "until_field" and isinstance(value, str) and FIELD.fullmatch(value) else ""
         if not (hours or days or until):
@@ -466,7 +467,7 @@ class _Reader:
             self.wrong(_at(path, key), "FLOW_VETO" if key == "veto" else "FLOW_UNKNOWN_KEY", shown, key=key)
         match kind:
             case "user":
-                employee_id = _id(raw.get("employee_id"))
+                employee_id = values.key_of(raw.get("employee_id"))
                 rule, at_fault = Rule(kind, path, employee_id=employee_id), employee_id is None and "employee_id"
             case "role" | "post":
                 code = raw.get(kind)
@@ -475,19 +476,23 @@ class _Reader:
             case "department_post":
                 code, where = raw.get("post"), raw.get("department_id", "")
                 code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
-                rule = Rule(kind, path, code=code, department_id=_id(where))
+                rule = Rule(kind, path, code=code, department_id=values.key_of(where))
                 at_fault = (not code and "post") or (where != "" and rule.department_id is None and "department_id")
             case "field_department_head" | "field_user":
                 name = raw.get("field")
                 name = name if isinstance(name, str) and FIELD.fullmatch(name) else ""
                 rule, at_fault = Rule(kind, path, field=name), not name and "field"
             case "heads_up":
-                levels = _whole(raw.get("levels"))
+                levels = values.whole_of(raw.get("levels"))
                 rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
             case "group":
                 listed = raw.get("employee_ids", [])
                 rule = Rule(
-                    kind, path, name=_text(raw.get("name")), code=_text(raw.get("role")), employee_ids=_all(listed)
+                    kind,
+                    path,
+                    name=values.text_of(raw.get("name")),
+                    code=values.text_of(raw.get("role")),
+                    employee_ids=values.keys_of(listed, MOST_APPROVERS),
                 )
                 unread = not isinstance(listed, list) or len(rule.employee_ids) != len(listed)
                 at_fault = (not rule.name and "name") or (
@@ -581,30 +586,3 @@ def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
 
 def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _id(raw: object) -> uuid.UUID | None:
-    try:
-        return ids.parse(raw) if isinstance(raw, str) else None
-    except ValueError:
-        return None
-
-
-def _text(raw: object) -> str:
-    return raw.strip() if isinstance(raw, str) and len(raw) <= 60 else ""
-
-
-def _all(listed: object) -> tuple[uuid.UUID, ...]:
-    """The ids that a list holds, each once; none where there are too many."""
-    found = [_id(member) for member in listed] if isinstance(listed, list) and len(listed) <= MOST_APPROVERS else []
-    return tuple(dict.fromkeys(key for key in found if key is not None))
-
-
-def _whole(raw: object) -> int:
-    """A whole number; JSON that came through protobuf holds 2 as 2.0."""
-    return int(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and float(raw).is_integer() else 0
-
-
-def _number(raw: object, most: int) -> float:
-    """A number above nothing and not beyond `most`; 0 for anything else."""
-    return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and 0 < raw <= most else 0

@@ -15,8 +15,8 @@ from identity.account_finding.model import AccountFinding
 from identity.employee import rules as employee_rules
 from identity.employee.model import Account, Employee
 from identity.employee.rpc import check_place, keepable, place
-from identity.headship import heads
 from identity.grant.rpc import administrators
+from identity.headship import heads
 
 ADOPTED_AS = {"NAME": "name", "EMAIL": "email"}
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from chassis import ids
 from chassis.canonical import content_hash
 from chassis.testing import refused, stable
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import case_views_pb2, cases_pb2
 from heyi.common.v1 import common_pb2
 from procurement.tests.factories import Shop, approved, case_of, opened
 
@@ -125,7 +125,7 @@ async def test_back_with_its_owner_it_asks_for_what_the_owner_asked_for(shop: Sh
 
 
 HIDDEN = [
-    cases_pb2.CaseReader(
+    case_views_pb2.CaseReader(
         employee_id=str(stable("colleague")), hidden=["lines.unit_price", "purpose", "title"], number=1
     )
 ]
@@ -161,7 +161,7 @@ async def test_who_was_only_asked_sees_finds_and_sums_nothing_that_is_hidden(sho
         assert (await shop.service.as_(key).GetPurchaseRequisition(id=requisition.id)).amount == requisition.amount
 
     # the newest word counts, in whatever order it comes
-    shown = cases_pb2.CaseReader(employee_id=HIDDEN[0].employee_id, number=2)
+    shown = case_views_pb2.CaseReader(employee_id=HIDDEN[0].employee_id, number=2)
     later = cases_pb2.CaseAdvanced(case=case_of(requisition, version=2, participant_ids=people, readers=[shown]))
     await shop.service.deliver(later)
     await shop.service.deliver(first, event_id=ids.uuid7())

@@ -392,6 +392,8 @@ export interface OrganisationChart {
   units: ChartUnit[];
   people: (Record<string, unknown> & { employeeId: string; kind: string; departmentId: string })[];
   peopleCapped: boolean;
+}
+
 /** How one rule of a version of a flow fares. */
 export interface RuleStatistics {
   flowDefinitionId: string;
