@@ -9,6 +9,7 @@ import { context } from "@/api/context";
 import { useDocument } from "@/api/documents";
 import { call, queryText } from "@/api/http";
 import { useCan, useMe } from "@/api/me";
+import { useReference } from "@/api/references";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { membersOf, methodOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { ChartUnit, OrganisationChart } from "@/contract/types";
@@ -130,19 +131,22 @@ function Title({ unit }: { unit: ChartUnit }) {
 function Chosen({ document, id, day, unit }: { document: DocumentMeta; id: string; day: string; unit: ChartUnit | undefined }) {
   const { t } = useTranslation();
   const today = useMe().todayDate;
-  const { data, error } = useDocument(document, id);
+  const now = day === today;
+  // of another day only what the chart says: a department to come has no record yet
+  const known = useReference(document.key, now ? "" : id);
+  const { data, error } = useDocument(document, now ? id : undefined);
   if (error) return <PageProblem error={error} />;
-  if (!data) return <Skeleton active />;
+  if (now && !data) return <Skeleton active />;
   return (
     <>
       <header className="page-head">
-        <h2>{unit?.name ?? String(data.name)}{unit?.nameNow && <small className="quiet"> {t("organisation.nameNow", { name: unit.nameNow })}</small>}</h2>
+        <h2>{unit?.name ?? String((data ?? known)?.name ?? "")}{unit?.nameNow && <small className="quiet"> {t("organisation.nameNow", { name: unit.nameNow })}</small>}</h2>
         <div className="page-tools">
-          <AppLink to={routeOf(document, id)} className="quiet-link"><EditOutlined aria-hidden="true" /> {t("tree.open")}</AppLink>
-          {day === today && <ActionBar document={document} row={data} />}
+          {(data ?? known) && <AppLink to={routeOf(document, id)} className="quiet-link"><EditOutlined aria-hidden="true" /> {t("tree.open")}</AppLink>}
+          {data && <ActionBar document={document} row={data} />}
         </div>
       </header>
-      {day === today && <FactsCard fields={shownFields(document.fields).filter(({ type }) => type !== "message")} row={data} />}
+      {data && <FactsCard fields={shownFields(document.fields).filter(({ type }) => type !== "message")} row={data} />}
       <People document={document} id={id} day={day} />
     </>
   );

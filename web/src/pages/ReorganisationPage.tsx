@@ -1,18 +1,17 @@
-import { Alert, Skeleton, Tag } from "antd";
+import { Alert, Skeleton } from "antd";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { call, fillPath } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
-import { enumLabel, fieldOf, membersOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
+import { fieldOf, membersOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { ReorganisationFinding, ReorganisationPreview } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
 import { LinesTable } from "@/documents/LinesTable";
-import type { Values } from "@/documents/formValues";
 
 const OPEN = ["DRAFT", "SCHEDULED"];
-const COLOURS: Record<string, string> = { NEW: "green", CHANGED: "blue", DISSOLVED: "red" };
+const CHANGES = ["NEW", "CHANGED", "DISSOLVED"];
 
 /** A reorganisation: its changes, what the organisation would be, and what stands against it. */
 export default function ReorganisationPage({ document }: { document: DocumentMeta }) {
@@ -38,14 +37,13 @@ function Preview({ document, row }: { document: DocumentMeta; row: Row }) {
   if (!data) return <Skeleton active />;
   const names = new Map(data.units.map(({ departmentId, name }) => [departmentId, name]));
   const fields = membersOf(meta, "ReorganisationPreview.Unit").filter(({ name }) => name !== "departmentId").map((one) => (one.name === "parentId" ? { ...one, type: "string" as const, references: undefined } : one));
-  const rows = data.units.filter(({ change }) => change in COLOURS).map((unit) => ({ ...unit, id: unit.departmentId, parentId: names.get(unit.parentId) ?? "" }));
-  const cells = { change: (unit: Values) => <Tag color={COLOURS[String(unit.change)]}>{enumLabel(meta, fields.find(({ name }) => name === "change")?.enum, unit.change)}</Tag> };
+  const rows = data.units.filter(({ change }) => CHANGES.includes(change)).map((unit) => ({ ...unit, id: unit.departmentId, parentId: names.get(unit.parentId) ?? "" }));
   return (
     <>
       <Findings findings={data.findings} clear={t("organisation.nothingAgainst")} />
       <section className="card">
         <h2>{t("organisation.preview", { date: String(row.effectiveDate) })} <span className="count">{t("list.count", { count: rows.length })}</span></h2>
-        {rows.length === 0 ? <p className="quiet">{t("organisation.sameUnits")}</p> : <LinesTable label={t("organisation.preview", { date: String(row.effectiveDate) })} fields={fields} rows={rows} cells={cells} />}
+        {rows.length === 0 ? <p className="quiet">{t("organisation.sameUnits")}</p> : <LinesTable label={t("organisation.preview", { date: String(row.effectiveDate) })} fields={fields} rows={rows} />}
       </section>
     </>
   );
