@@ -10,19 +10,19 @@ export function FieldDifferences({ document, changes }: { document: DocumentMeta
   const { t } = useTranslation();
   const meta = useMeta();
   return (
-    <ul className="differences">
+    <div className="field-differences">
       {changes.map((change, index) => {
         const known = document && pathField(meta, document, change.path);
         const refused = known?.field.repeated === true;
         const value = (text: string) => (text === "" ? "—" : known ? <FieldValue field={known.field} value={text} plain /> : text);
         return (
-          <li key={index}>
+          <p key={index}>
             {change.lineNumber > 0 && <strong>{change.lineNumber}. {change.lineTitle} </strong>}
             {refused ? <span className="wrong">{t("approval.lineRefused")}</span> : <span>{known?.field.label ?? change.path}: <s>{value(change.before)}</s> → {value(change.after)}</span>}
             {change.reason && <q>{change.reason}</q>}
-          </li>
+          </p>
         );
       })}
-    </ul>
+    </div>
   );
 }

@@ -81,7 +81,9 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
 /** What was submitted is not what stands there now. */
 function ChangedNote({ task, record }: { task: Task; record: Row }) {
   const { t } = useTranslation();
-  if (task.state !== "OPEN" || !record.contentHash || record.contentHash === task.contentHash) return null;
+  // where the step hides something, whoever may read all of it in an own right is shown another hash than the turn's
+  const hides = task.fieldRights.some(({ right }) => right === "HIDDEN");
+  if (task.state !== "OPEN" || hides || !record.contentHash || record.contentHash === task.contentHash) return null;
   return <Alert type="warning" showIcon className="note" title={t("approval.changed")} />;
 }
 
