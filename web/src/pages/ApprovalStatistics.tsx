@@ -143,7 +143,7 @@ function Supervised({ today }: { today: string }) {
   return (
     <section className="card" aria-label={t("statistics.supervised")}>
       <h2>{t("statistics.supervised")} <span className="count"><AppLink to={to}>{watched?.totalSize ?? 0}</AppLink></span></h2>
-      <p>{t("statistics.supervisedLate")} <AppLink to={`${to}&f.superviseDueDate=..${dayjs(today).subtract(1, "day").format("YYYY-MM-DD")}`}>{late?.totalSize ?? 0}</AppLink></p>
+      <AppLink to={`${to}&f.superviseDueDate=..${dayjs(today).subtract(1, "day").format("YYYY-MM-DD")}`}>{t("statistics.supervisedLate", { count: late?.totalSize ?? 0 })}</AppLink>
     </section>
   );
 }

@@ -46,7 +46,7 @@ export function RuleFigures({ flow = "", from, until, off = false }: Props) {
     <section className="card" aria-label={t("rules.title")}>
       <h2>{t("rules.title")}</h2>
       {off && <Alert className="note" type="warning" showIcon title={t("rules.off")} />}
-      <p className="quiet">{t("rules.help")}</p>
+      <p className="quiet">{!from && t("rules.period")}{t("rules.help")}</p>
       {error ? <PageProblem error={error} retry={() => void refetch()} /> : isLoading ? <Skeleton active title={false} /> : (
         <TableScroll label={t("rules.title")}>
           <Table<RuleStatistics>
