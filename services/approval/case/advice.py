@@ -44,7 +44,10 @@ async def advise(call: Call, case: Case, visible: Any) -> pb.CaseAdvice:
     seen = (
         sa.select(*columns, Case.decide_time, Case.created_at, *shared)
         .where(
-            Case.id == sa.any_(sa.func.array(newest.scalar_subquery())), Case.document_id != case.document_id, visible
+            Case.id == sa.any_(sa.func.array(newest.scalar_subquery())),
+            Case.document_id != case.document_id,
+            visible,
+            whole,
         )
         .order_by(Case.decide_time.desc(), Case.id.desc())
         .limit(MOST)
