@@ -15,7 +15,6 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
 import { CaseTimeline, refusalText } from "@/documents/CaseTimeline";
 import { FieldDifferences } from "@/documents/FieldDifferences";
-import { CaseTimeline } from "@/documents/CaseTimeline";
 import { CopyLink } from "@/documents/CopyLink";
 import { DueTime } from "@/documents/DueTime";
 import { isTyping } from "@/documents/FilterBar";
