@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         "version check",
-        "chassis/call.py",
+        "chassis/statements.py",
         "where=model.version < insert.excluded.version",
         "where=sa.true()",
         "services/procurement/tests/test_reactions.py::test_an_older_copy_never_replaces_a_newer",
@@ -129,9 +129,9 @@ MUTANTS = (
     ),
     Mutant(
         "hash of what was shown",
-        "services/approval/task/rules.py",
-        "if content_hash != case.content_hash:",
-        "if False:",
+        "services/approval/case/sight.py",
+        "if content_hash == hash_for(case, hidden):",
+        "if True:",
         "services/approval/tests/test_task_rpc.py::test_a_decision_about_something_else_than_was_shown_is_refused",
     ),
     Mutant(

@@ -466,7 +466,8 @@ def test_a_requisition_follows_its_lines(before: str, lines: list[str], after: s
 
 
 def priced(quantity: str, price: str | None, rate: str) -> Any:
-    return SimpleNamespace(quantity=D(quantity), unit_price=D(price) if price else None, tax_rate=D(rate))
+    terms = {"unit_price": D(price) if price else None, "tax_rate": D(rate)}
+    return SimpleNamespace(quantity=D(quantity), refused=False, **terms)
 
 
 @pytest.mark.parametrize(
