@@ -1,10 +1,10 @@
 import { MoreOutlined } from "@ant-design/icons";
 import { Alert, Button, Dropdown, Form, Grid, Input, Modal, Skeleton } from "antd";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
-import { ApiError, violationsByField } from "@/api/errors";
+import { ApiError, Unreachable, violationsByField } from "@/api/errors";
 import { AppLink, routeOf } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { group } from "@/contract/decimal";
@@ -183,12 +183,22 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const choosing = !required && (task.choosesNext || nextProblem !== undefined);
   const nodeProblem = violations.nodeId ?? violations.node_id;
   const elsewhere = nextProblem ?? nodeProblem ?? Object.keys(violations).find((field) => field.startsWith("values."));
-  const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
+  const torn = decide.error instanceof Unreachable;
+  const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? (torn ? t("approval.torn") : sentenceOf(decide.error).title)) : "";
+  // the answer may have got through although the line was cut: this sheet goes when the task is seen to be settled
+  const unknown = useRef(false);
+  useEffect(() => {
+    unknown.current = torn;
+  }, [torn]);
+  useEffect(() => () => {
+    if (unknown.current) notifySuccess(t("approval.settledMeanwhile"));
+  }, [t]);
   const said = decision === "handle" ? { values } : decision === "return" && returnTo.nodeId ? returnTo : {};
   const lacks = decision === "handle" && task.formFields.some(({ key, required: needed }) => needed && !values[key]?.trim());
   const submit = () => {
     const onSuccess = () => {
       // after a decision the next request is shown: what this page showed is asked for again when somebody looks
+      unknown.current = false;
       void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
@@ -197,7 +207,11 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
-      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
+      open title={label} onOk={submit} okText={label}
+      onCancel={() => {
+        unknown.current = false;
+        onClose();
+      }} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
       okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || lacks || changed, autoFocus: decision === "approve" && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
