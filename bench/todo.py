@@ -26,7 +26,11 @@ URGENT, SETTLED_SECONDS = "due_time,open_time", 60.0
 # what a card of the page shows, or sends with a decision
 CARD = (
     "id,etag,companyId,state,allowedActions,title,documentNumber,documentType,documentId,amount,currency,requesterId,"
-    "assigneeId,delegateId,delegationChainIds,openTime,dueTime,urgeTime,contentHash,version"
+    "assigneeId,delegateId,decidedById,openTime,dueTime,urgeTime,contentHash"
+)
+CASE_CARD = (
+    "id,etag,companyId,state,allowedActions,title,documentNumber,amount,currency,flowName,waitingOnIds,"
+    "waitingSinceTime,decideTime,updateTime"
 )
 
 
@@ -69,7 +73,12 @@ def _views(
         return people[who], f"{TASKS}?{urlencode(query)}", least
 
     done = 'state != "OPEN" AND state != "WAITING" AND state != "COPIED"'
-    mine = {"pageSize": PAGE, "filter": f'requester_id = "{me[requester]}"', "orderBy": "create_time desc"}
+    mine = {
+        "pageSize": PAGE,
+        "fields": CASE_CARD,
+        "filter": f'requester_id = "{me[requester]}"',
+        "orderBy": "create_time desc",
+    }
     narrow = f'{OPEN} AND document_type = "procurement.purchase_requisition"'
     first = tasks(much, PAGE, OPEN, URGENT)
     token = people[much].call("GET", first[1])["nextPageToken"]

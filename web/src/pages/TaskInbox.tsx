@@ -25,6 +25,14 @@ const TABS = ["open", "done", "requested", "copied", "for", "by"] as const;
 const AT_ONCE = ["approve", "reject"];
 /** What a decision says beside those words: it stands with each task, or is asked for on its own page. */
 const OF_EACH = ["contentHash", "nextIds"];
+/** What a card shows, or a decision about several at once sends: the rest of a turn is read with its page. */
+const CARDS = {
+  tasks: [
+    "id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "documentType", "documentId", "amount", "currency", "requesterId", "assigneeId", "delegateId", "decidedById",
+    "openTime", "dueTime", "urgeTime", "contentHash",
+  ],
+  cases: ["id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "amount", "currency", "flowName", "waitingOnIds", "waitingSinceTime", "decideTime", "updateTime"],
+};
 /** What narrows a view further; the view itself says the rest. */
 const NARROWS = {
   tasks: ["documentType", "requesterId", "openTime", "dueTime", "companyId", "overdue"],
@@ -62,7 +70,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const kind = requested ? "cases" : tab === "done" ? "decided" : "tasks";
   const which = asked(tab, me.employee.id);
   const state = useListState(listed, which.filter);
-  const shown = useListPages(listed, { filter: state.filter, orderBy: state.orderBy || which.orderBy, search: state.search, extra: state.extra, pageSize: PAGE });
+  const shown = useListPages(listed, { filter: state.filter, orderBy: state.orderBy || which.orderBy, search: state.search, extra: state.extra, fields: CARDS[requested ? "cases" : "tasks"], pageSize: PAGE });
   const open = useListSummary(document, { filter: OPEN });
   const [settled, settle] = useState(tab);
   useEffect(() => {
