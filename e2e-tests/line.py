@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Cut = Literal["before the request", "before the reply", "in the reply"]
@@ -26,12 +26,14 @@ class Line:
         self.cuts: list[tuple[str, Cut]] = []
         self.done: list[str] = []
         self.address = ""
+        self.open: list[asyncio.Task[Any]] = []
 
     def cut_next(self, path_end: str, place: Cut) -> None:
         self.cuts.append((path_end, place))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request of the browser."""
+        self.open += filter(None, [asyncio.current_task()])
         # the browser goes away as it likes: that is what a window does when it is closed
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = await reader.readuntil(HEAD_END)
@@ -97,3 +99,6 @@ async def line() -> AsyncIterator[Line]:
         yield made
     finally:
         server.close()
+        for task in made.open:
+            task.cancel()
+        await asyncio.gather(*made.open, return_exceptions=True)

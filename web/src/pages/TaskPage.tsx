@@ -1,7 +1,7 @@
 import { MoreOutlined } from "@ant-design/icons";
 import { Alert, Button, Dropdown, Form, Grid, Input, Modal, Skeleton } from "antd";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
 import { ApiError, Unreachable, violationsByField } from "@/api/errors";
@@ -37,6 +37,8 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const task = useDocument<Task>(document, id);
   const about = task.data ? meta.documents[task.data.documentType] : undefined;
   const record = useDocument<Requisition>(about, task.data?.documentId);
+  // the live line may tell of the own decision before its answer comes, or where that is lost: the sheet stays until it is known
+  const [answering, setAnswering] = useState(false);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
   const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId } = task.data;
@@ -60,7 +62,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
       {record.data && about && <ChangedNote task={task.data} record={record.data} />}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
       <CaseTimeline caseId={caseId} tools={false} />
-      {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} />}
+      {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
     </article>
   );
 }
@@ -79,9 +81,11 @@ interface BarProps {
   onDecided: () => void;
   /** The turn is still open, and something else can be done with it. */
   onChanged: () => void;
+  /** Whether a decision is under way, or it is not known how it ended. */
+  onAnswering: (answering: boolean) => void;
 }
 
-function DecisionBar({ document, task, record, onDecided, onChanged }: BarProps) {
+function DecisionBar({ document, task, record, onDecided, onChanged, onAnswering }: BarProps) {
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().lg ?? true;
   const [deciding, setDeciding] = useState<Decision>();
@@ -142,8 +146,13 @@ function DecisionBar({ document, task, record, onDecided, onChanged }: BarProps)
       )}
       {deciding && record && (
         <DecisionSheet
-          document={document} task={task} record={record} decision={deciding} label={label(deciding)} onClose={() => setDeciding(undefined)}
+          document={document} task={task} record={record} decision={deciding} label={label(deciding)} onAnswering={onAnswering}
+          onClose={() => {
+            onAnswering(false);
+            setDeciding(undefined);
+          }}
           onDone={() => {
+            onAnswering(false);
             setDeciding(undefined);
             notifySuccess(t("action.done", { action: label(deciding) }));
             onDecided();
@@ -162,10 +171,11 @@ interface SheetProps {
   label: string;
   onClose: () => void;
   onDone: () => void;
+  onAnswering: (answering: boolean) => void;
 }
 
 /** The last tap: an opinion where one is wanted, and the decision about exactly what was shown. */
-function DecisionSheet({ document, task, record, decision, label, onClose, onDone }: SheetProps) {
+function DecisionSheet({ document, task, record, decision, label, onClose, onDone, onAnswering }: SheetProps) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const decide = useAction(document, true);
@@ -185,33 +195,22 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const elsewhere = nextProblem ?? nodeProblem ?? Object.keys(violations).find((field) => field.startsWith("values."));
   const torn = decide.error instanceof Unreachable;
   const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? (torn ? t("approval.torn") : sentenceOf(decide.error).title)) : "";
-  // the answer may have got through although the line was cut: this sheet goes when the task is seen to be settled
-  const unknown = useRef(false);
-  useEffect(() => {
-    unknown.current = torn;
-  }, [torn]);
-  useEffect(() => () => {
-    if (unknown.current) notifySuccess(t("approval.settledMeanwhile"));
-  }, [t]);
   const said = decision === "handle" ? { values } : decision === "return" && returnTo.nodeId ? returnTo : {};
   const lacks = decision === "handle" && task.formFields.some(({ key, required: needed }) => needed && !values[key]?.trim());
   const submit = () => {
     const onSuccess = () => {
       // after a decision the next request is shown: what this page showed is asked for again when somebody looks
-      unknown.current = false;
       void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
-    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess });
+    onAnswering(true);
+    const onError = (problem: Error) => onAnswering(problem instanceof Unreachable);
+    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess, onError });
   };
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
-      open title={label} onOk={submit} okText={label}
-      onCancel={() => {
-        unknown.current = false;
-        onClose();
-      }} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
+      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
       okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || lacks || changed, autoFocus: decision === "approve" && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
       <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
