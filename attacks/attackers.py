@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from api import Session
+
+from infra.local.demo.records import id_of
+from infra.local.demo.story import day_in
 
 _FIRST_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 
@@ -55,3 +59,16 @@ def own(session: Session) -> dict[str, str]:
 def described(answer: Any) -> str:
     """An answer for the failure's text."""
     return f"{answer.status_code} {answer.text[:300]}"
+
+
+def between_two(first: str, second: str, **more: Any) -> dict[str, Any]:
+    """A document about two colleagues."""
+    people = {first: id_of("identity.employee", "cuihaoran"), second: id_of("identity.employee", "daiyuming")}
+    return {**people, "reason": "演练", **more}
+
+
+# documents of which the attacked company has none
+LACKING: dict[str, Callable[[], dict[str, Any]]] = {
+    "UpdateDelegation": lambda: between_two("delegator_id", "delegate_id", from_date=day_in(20), until_date=day_in(21)),
+    "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
+}

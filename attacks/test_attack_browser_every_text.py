@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from api import Session, fields_of, reason_of, sessions
-from attackers import described
+from attackers import LACKING, described
 from playwright.async_api import expect
 from test_browser_every_page import settled
 
@@ -265,6 +265,9 @@ async def planted(instance: Instance, people: dict[str, str]) -> AsyncIterator[l
     async with sessions(instance, *(people[who] for who in WRITERS)) as writers:
         try:
             for binding in UPDATES:
+                if lacking := LACKING.get(binding.method.name):
+                    base = binding.template.rpartition("/")[0]
+                    await writers[0].call("POST", base, lacking(), company=company)
                 for who, session in zip(WRITERS, writers, strict=True):
                     if made := await plant(session, who, binding, company):
                         found += made

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from api import Session, fields_of, reason_of
-from attackers import described
+from attackers import LACKING, described
 from papers import title_of, written
 
 from chassis import contract
@@ -49,19 +49,6 @@ def forged_value(field: Any) -> Any:
 
 
 WRITTEN = [b for b in routes.bindings(contract.load()) if b.verb in ("POST", "PATCH") and b.body not in ("", "*")]
-
-
-def between_two(first: str, second: str, **more: Any) -> dict[str, Any]:
-    """A document about two colleagues, from today on."""
-    people = {first: id_of("identity.employee", "cuihaoran"), second: id_of("identity.employee", "daiyuming")}
-    return {**people, "reason": "演练", **more}
-
-
-# documents of which the attacked company has none
-LACKING = {
-    "UpdateDelegation": lambda: between_two("delegator_id", "delegate_id", from_date=day_in(20), until_date=day_in(21)),
-    "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
-}
 
 
 @pytest.mark.parametrize("binding", WRITTEN, ids=lambda b: b.method.name)

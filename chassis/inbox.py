@@ -284,6 +284,9 @@ class Consumer:
             def done(finished: asyncio.Task[None], documents: set[str] = documents) -> None:
                 self.work.discard(finished)
                 self.documents -= documents
+                if not finished.cancelled() and (error := finished.exception()):
+                    # the stream went away before it was told: it brings them again
+                    log.warning("events not acknowledged", service=self.name, error=telemetry.plain(error))
                 self._start()
 
             task.add_done_callback(done)

