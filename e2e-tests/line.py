@@ -26,14 +26,16 @@ class Line:
         self.cuts: list[tuple[str, Cut]] = []
         self.done: list[str] = []
         self.address = ""
-        self.open: list[asyncio.Task[Any]] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.ends: list[asyncio.StreamWriter] = []
 
     def cut_next(self, path_end: str, place: Cut) -> None:
         self.cuts.append((path_end, place))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request of the browser."""
-        self.open += filter(None, [asyncio.current_task()])
+        self.tasks += filter(None, [asyncio.current_task()])
+        self.ends.append(writer)
         # the browser goes away as it likes: that is what a window does when it is closed
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = await reader.readuntil(HEAD_END)
@@ -53,6 +55,7 @@ class Line:
             if place == "before the request":
                 return
             back, forth = await asyncio.open_connection(there.hostname, there.port)
+            self.ends.append(forth)
             with contextlib.closing(forth):
                 path = there.path + (f"?{there.query}" if there.query else "")
                 forth.write("\r\n".join([f"{verb} {path} HTTP/1.1", *lines, "Connection: close"]).encode("latin-1"))
@@ -63,6 +66,7 @@ class Line:
     async def _tunnel(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = address.rsplit(":", 1)
         back, forth = await asyncio.open_connection(host, int(port))
+        self.ends.append(forth)
         with contextlib.closing(forth):
             writer.write(b"HTTP/1.1 200 Connection established" + HEAD_END)
             await asyncio.gather(self._pump(back, writer), self._pump(reader, forth))
@@ -99,6 +103,6 @@ async def line() -> AsyncIterator[Line]:
         yield made
     finally:
         server.close()
-        for task in made.open:
-            task.cancel()
-        await asyncio.gather(*made.open, return_exceptions=True)
+        for end in made.ends:
+            end.close()
+        await asyncio.gather(*made.tasks)
