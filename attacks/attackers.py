@@ -70,5 +70,6 @@ def between_two(first: str, second: str, **more: Any) -> dict[str, Any]:
 # documents of which the attacked company has none
 LACKING: dict[str, Callable[[], dict[str, Any]]] = {
     "UpdateDelegation": lambda: between_two("delegator_id", "delegate_id", from_date=day_in(20), until_date=day_in(21)),
+    "UpdateReorganisation": lambda: {"title": "演练", "effective_date": day_in(200)},
     "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
 }

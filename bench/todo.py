@@ -26,7 +26,7 @@ URGENT, SETTLED_SECONDS = "due_time,open_time", 60.0
 # what a card of the page shows, or sends with a decision
 CARD = (
     "id,etag,companyId,state,allowedActions,title,documentNumber,documentType,documentId,amount,currency,requesterId,"
-    "assigneeId,delegateId,decidedById,openTime,dueTime,urgeTime,contentHash"
+    "assigneeId,delegateId,decidedById,openTime,dueTime,urgeTime,contentHash,again,superviseDueDate"
 )
 CASE_CARD = (
     "id,etag,companyId,state,allowedActions,title,documentNumber,amount,currency,flowName,waitingOnIds,"

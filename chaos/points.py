@@ -131,9 +131,13 @@ async def _timer(client: Client, scene: Scene) -> None:
         },
         database="approval", method="CreateFlowDefinition", effect=("flow", code),
     )  # fmt: skip
-    await client.write(
+    asked = await client.write(
         FLOWS_KEEPER, f"{FLOWS}/{flow['id']}:publish", {"etag": flow["etag"], "note": code},
-        database="approval", method="PublishFlowDefinition", effect=("published", flow["id"]),
+        database="approval", method="PublishFlowDefinition", effect=("publication", flow["id"]),
+    )  # fmt: skip
+    await client.write(
+        "admin", f"/v1/approval/flow-publications/{asked['publicationId']}:approve", {},
+        database="approval", method="ApproveFlowPublication", effect=("published", flow["id"]),
     )  # fmt: skip
     today = (await client.get(scene.requester, "/v1/identity/me"))["todayDate"]
     body = {

@@ -7,20 +7,19 @@ the runtime does all of that around it, once.
 from __future__ import annotations
 
 import datetime
-import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from google.protobuf import empty_pb2
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
 
-from chassis import contract, ids, mapping, policy, query
-from chassis.db import Part, tables_of
+from chassis import contract, ids, mapping, policy, query, seeing, statements
+from chassis.db import tables_of
 from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
 
@@ -32,7 +31,11 @@ __all__ = ["Actor", "Call", "Refused", "same_version"]
 
 NO_COMPANY = uuid.UUID(int=0)
 # fields that the runtime fills in
-COMPUTED = frozenset({"allowed_actions"})
+COMPUTED = frozenset({"allowed_actions", "department_name"})
+# the column of a list that says what a row hides from the caller
+HIDDEN = "hidden_from_caller"
+# the common orders of a list
+NEVER_HIDDEN = frozenset({"id", "number", "state", "created_at", "updated_at"})
 EVERYTHING = policy.Reach(NO_COMPANY, all=True)
 Row = TypeVar("Row")
 
@@ -85,8 +88,10 @@ class Call:
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
     tracked: dict[int, Any] = field(default_factory=dict)
     extra_audience: set[uuid.UUID] = field(default_factory=set)
-    # (document, employee) who may read from now on
-    readers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
+    # (document, employee) who may read from now on: what is hidden from them, and how new that is
+    readers: dict[tuple[uuid.UUID, uuid.UUID], seeing.Told] = field(default_factory=dict)
+    # what is hidden from the caller in the documents that were loaded
+    hidden: dict[uuid.UUID, frozenset[str]] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     # copies that are written together with those of other events; None where each is written at once
     copies: list[tuple[Any, dict[str, Any]]] | None = None
@@ -145,14 +150,20 @@ class Call:
         identifier = key if isinstance(key, uuid.UUID) else _identifier(key)
         locked = lock if lock is not None else not (self.method and self.method.read_only)
         kind: Any = model
-        statement = _loading(kind, parts, locked)
+        statement = statements.loading(kind, parts, locked)
+        blind = self.blind_to(model) if scope else None
         if scope:
             statement = statement.where(*self.scope_of(model))
-        row = None
+        if blind is not None:
+            statement = statement.add_columns(blind)
+        found = None
         if identifier is not None:
-            row = (await self.db.execute(statement, {"key": identifier})).scalar_one_or_none()
-        if row is None:
+            found = (await self.db.execute(statement, {"key": identifier})).one_or_none()
+        if found is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=_type_of(model), id=str(key)[:50])
+        row = found[0]
+        if blind is not None:
+            self.hidden[row.id] = frozenset(found[1] or ())
         same_version(row, etag)
         self.tracked[id(row)] = row
         return row  # type: ignore[no-any-return]
@@ -167,26 +178,37 @@ class Call:
         scope: bool = True,
         default_order: str = "",
         also: Sequence[Any] = (),
+        own: Sequence[Any] | None = None,
     ) -> Any:
         """One page of a list, as the request's filter, order and search say. One statement; one more to summarize.
 
         Rows for which every condition of `where` holds and, without a scope, one of `ways`, each of which has an index.
-        A search finds rows that hold its words, or for which one condition of `also` holds.
+        A search finds rows that hold its words, or for which one condition of `also` holds. What a row hides from the
+        caller is not told: neither does a filter or a search find it by that, nor is it counted into a sum; sorting
+        by it is refused. `own` are conditions of rows that hide nothing, where they do not follow from the scope.
         """
         assert self.method is not None
         plan = mapping.plan_for(model)
         reply: Any = self.method.reply()
         within, ways = self._scope(model) if scope else ([], list(ways))
         conditions = [*where, *within]
+        blind = self.blind_to(model, own)
         if (condition := query.where(plan, request.filter)) is not None:
             conditions.append(condition)
+            if blind is not None:
+                conditions.append(sa.not_(statements.hides(blind, query.names_in(request.filter))))
         if request.search and (condition := query.search_condition(model, request.search)) is not None:
+            if blind is not None:
+                condition = sa.and_(condition, sa.not_(statements.hides(blind, model.__search__)))
             conditions.append(sa.or_(condition, *also))
         default = default_order or contract.load().document_of(model.__message__).default_order
         wanted = frozenset(self.fields.split(",")) if self.fields else None
-        order, rows_of = _rows_of(model, wanted, request.order_by, default)
+        order, rows_of = statements.rows_of(model, wanted, request.order_by, default)
+        if blind is not None:
+            await self._refuse_hidden_order(model, blind, order)
+            rows_of = rows_of.add_columns(blind.label(HIDDEN))
         if request.summarize:
-            await self._summarize(model, plan, [*conditions, *_any_of(ways)], reply)
+            await self._summarize(model, plan, [*conditions, *statements.any_of(ways)], reply, blind)
         hashed = query.query_hash(request.filter, request.order_by, request.search, str(self.company_id))
         size = query.page_size(request.page_size)
         behind = []
@@ -198,12 +220,14 @@ class Call:
             firsts = [sa.select(keys.where(way).subquery()) for way in ways]
             rows_of = rows_of.where(model.id.in_(sa.union_all(*firsts)))
         else:
-            rows_of = rows_of.where(*conditions, *behind, *_any_of(ways))
+            rows_of = rows_of.where(*conditions, *behind, *statements.any_of(ways))
         rows = await self._rows(rows_of.limit(size + 1))
         into = getattr(reply, _list_field(reply, plan.message))
         write = plan.writer(wanted, in_order=True)
         present = (
-            self._presenter(model) if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") else None
+            self._presenter(model, wanted)
+            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") or blind is not None
+            else None
         )
         for row in rows[:size]:
             message = write(row, into.add)
@@ -217,10 +241,16 @@ class Call:
         """Columns by their names: asked past the session, which has nothing to keep of them."""
         return await self.db.run_sync(lambda session: session.connection().execute(statement).all())
 
-    async def _summarize(self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any) -> None:
+    async def _summarize(
+        self, model: Any, plan: mapping.Plan, conditions: list[Any], reply: Any, blind: Any = None
+    ) -> None:
         totals = [f for f in plan.fields.values() if f.spec.total]
         if totals:
-            sums = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            sums: list[Any] = [sa.func.sum(getattr(model, f.attribute)) for f in totals]
+            if blind is not None:
+                # a sum that leaves rows out would be a wrong one
+                hidden = (sa.func.coalesce(sa.func.bool_or(statements.hides(blind, [f.name])), False) for f in totals)
+                sums = [sa.case((one, None), else_=whole) for one, whole in zip(hidden, sums, strict=True)]
             row = (await self.db.execute(sa.select(sa.func.count(), *sums).where(*conditions))).one()
             reply.total_size = row[0]
             reply.totals.update({f.name: format(v, "f") for f, v in zip(totals, row[1:], strict=True) if v is not None})
@@ -230,26 +260,43 @@ class Call:
         reply.total_size = min(count, query.COUNT_LIMIT)
         reply.total_size_capped = count > query.COUNT_LIMIT
 
-    async def batch(self, model: Any, request: Any, *, scope: bool = True) -> Any:
+    async def _refuse_hidden_order(self, model: Any, blind: Any, order: Sequence[query.Order]) -> None:
+        """An order tells of what it sorts by."""
+        asked = [key.attribute for key in order if key.attribute not in NEVER_HIDDEN]
+        if not asked:
+            return
+        told = tables_of(model.metadata).participant
+        mine = sa.select(told.c.document_id).where(
+            told.c.employee_id == self.actor.employee_id, statements.overlaps(told.c.hidden, asked)
+        )
+        found = sa.select(model.id).where(model.id.in_(mine), statements.hides(blind, asked)).limit(1)
+        if (await self.db.execute(found)).first() is not None:
+            raise Refused("FIELD_HIDDEN", name=asked[0])
+
+    async def batch(self, model: Any, request: Any, *, scope: bool = True, own: Sequence[Any] | None = None) -> Any:
         """Headers of several documents by id; ids out of the caller's reach are left out."""
         assert self.method is not None
         plan = mapping.plan_for(model)
         reply = self.method.reply()
         keys = [key for key in map(_identifier, request.ids) if key is not None]
         within = self.scope_of(model) if scope else ()
-        statement = sa.select(*_columns(model, plan)).where(model.id.in_(keys), *within)
+        statement = sa.select(*statements.columns(model, plan)).where(model.id.in_(keys), *within)
+        if (blind := self.blind_to(model, own)) is not None:
+            statement = statement.add_columns(blind.label(HIDDEN))
         into = getattr(reply, _list_field(reply, plan.message))
         write, present = plan.writer(in_order=True), self._presenter(model)
         for row in await self._rows(statement):
             present(row, write(row, into.add))
         return reply
 
-    def scope_of(self, model: Any, permission: str = "") -> list[Any]:
-        """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes."""
-        within, ways = self._scope(model, permission)
-        return [*within, *_any_of(ways)]
+    def scope_of(self, model: Any, permission: str = "", *, taking_part: bool = True) -> list[Any]:
+        """SQL conditions for the rows that the caller may reach: the company's, then by the grants' scopes, or, in a
+        call that reads, since they take part.
+        """
+        within, ways = self._scope(model, permission, taking_part)
+        return [*within, *statements.any_of(ways)]
 
-    def _scope(self, model: Any, permission: str = "") -> tuple[list[Any], list[Any]]:
+    def _scope(self, model: Any, permission: str = "", taking_part: bool = True) -> tuple[list[Any], list[Any]]:
         """Conditions of every row within reach, and the ways to a row, of which one must hold; none where all do."""
         reach = self._reach(permission) if permission else self.reach
         if reach is None:
@@ -263,9 +310,29 @@ class Call:
         ways: list[Any] = [model.department_id.in_(reach.departments)] if reach.departments else []
         if reach.own:
             ways.append(model.owner_id == self.actor.employee_id)
-        if self.method is None or self.method.read_only:
+        if taking_part and (self.method is None or self.method.read_only):
             ways.append(self.takes_part(model))
         return conditions, ways or [sa.false()]
+
+    def blind_to(self, model: Any, own: Sequence[Any] | None = None, permission: str = "") -> Any:
+        """SQL: the paths that a row hides from the caller; None where no row can hide anything. A row that the caller
+        may see in an own right hides nothing: by the scope, or where one of `own` holds.
+        """
+        if not model.__hides__ or self.actor.employee_id is None or not (self.method and self.method.read_only):
+            return None
+        if own is None:
+            reach = self._reach(permission) if permission else self.reach
+            if reach is None or reach.all or self.company_id in reach.companies:
+                return None
+            own = [model.department_id.in_(reach.departments), model.owner_id == self.actor.employee_id]
+        told = tables_of(model.metadata).participant
+        mine = sa.and_(told.c.document_id == model.id, told.c.employee_id == self.actor.employee_id)
+        hidden = sa.select(told.c.hidden).where(mine).correlate(model).scalar_subquery()
+        return sa.case((sa.or_(*own), sa.cast([], pg.ARRAY(sa.Text()))), else_=hidden)
+
+    def hides(self, row: Any, *paths: str) -> bool:
+        """Whether a document that was loaded hides one of these from the caller."""
+        return not self.hidden.get(row.id, frozenset()).isdisjoint(paths)
 
     def takes_part(self, model: Any) -> Any:
         """Rows that the caller was asked about."""
@@ -329,6 +396,15 @@ class Call:
         self.tracked[id(row)] = row
         self.touched.add(id(row))
 
+    def forget(self) -> None:
+        """Give up every change that was made so far, none of which is saved: what is loaded next is as it was."""
+        self.db.expunge_all()
+        self.tracked.clear()
+        self.touched.clear()
+        self.announcements.clear()
+        self.readers.clear()
+        self.numbers.clear()
+
     async def delete(self, row: Any) -> empty_pb2.Empty:
         """Remove a draft."""
         self.tracked[id(row)] = row
@@ -360,16 +436,26 @@ class Call:
         """These employees too get the live notice of what this call announces."""
         self.extra_audience.update(employee_ids)
 
-    def grant_read(self, row: Any, employee_ids: Iterable[uuid.UUID]) -> None:
-        """Who was asked about a document may read it once this call is committed."""
-        self.readers.update((row.id, employee_id) for employee_id in employee_ids)
+    def grant_read(
+        self,
+        row: Any,
+        employee_ids: Iterable[uuid.UUID],
+        sight: Mapping[str, seeing.Told] = MappingProxyType({}),
+    ) -> None:
+        """Who was asked about a document may read it once this call is committed; `sight` says what they may not see of
+        it and how new that is: what was told earlier, and comes later, changes nothing.
+        """
+        for employee_id in employee_ids:
+            told = sight.get(str(employee_id), ((), 0))
+            if told[1] >= self.readers.get((row.id, employee_id), told)[1]:
+                self.readers[row.id, employee_id] = told
 
     async def copy(self, model: Any, key: uuid.UUID, version: int, values: Mapping[str, Any]) -> None:
         """Keep a read copy of another service's document: an older version never replaces a newer.
 
         It is there at the end of the reaction at the latest, together with those of other events of its subject.
         """
-        statement, row = _newest(model, tuple(values)), {"id": key, "version": version, **values}
+        statement, row = statements.newest(model, tuple(values)), {"id": key, "version": version, **values}
         if self.copies is None:
             await self.db.execute(statement, row)
         else:
@@ -387,12 +473,15 @@ class Call:
     def reply(self, row: Any, *, parts: bool = True) -> Any:
         """The row as its message, with the actions that the caller may take now. Only when it is being saved."""
         plan = mapping.plan_for(type(row))
-        return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts))
+        return self._presenter(type(row))(row, plan.to_message(row, with_parts=parts), whole=parts)
 
-    def _presenter(self, model: Any) -> Any:
+    def _presenter(self, model: Any, wanted: frozenset[str] | None = None) -> Any:
         prefix = contract.load().document_of(model.__message__).name
         reaches: dict[str, policy.Reach | None] = {}
         hook = getattr(model, "__present__", None)
+        shown = frozenset(model.__message__.DESCRIPTOR.fields_by_name) if wanted is None else wanted
+        names_department = "department_name" in shown
+        organisation, day = self.organisation, getattr(model, "__day__", "")
 
         def reaches_row(action: str, row: Any) -> bool:
             if action not in reaches:
@@ -411,9 +500,14 @@ class Call:
                 known[key] = [a for s, a in model.__transitions__ if s == row.state and reaches_row(a, row)]
             return known[key]
 
-        def present(row: Any, message: Any) -> Any:
+        def present(row: Any, message: Any, *, whole: bool = False) -> Any:
+            if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
+                seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
+            if names_department and "department_id" not in (hidden or ()):
+                name = organisation.department_named(row.department_id, row.company_id, getattr(row, day))
+                message.department_name = name
             if hook is not None:
                 hook(row, message, self)
             return message
@@ -427,29 +521,6 @@ def same_version(row: Any, etag: str | None) -> None:
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(row.version))
 
 
-def _any_of(ways: Sequence[Any]) -> list[Any]:
-    return [sa.or_(*ways)] if ways else []
-
-
-@functools.cache
-def _newest(model: Any, names: tuple[str, ...]) -> Any:
-    """The statement that keeps a copy, built once for each kind."""
-    insert = pg.insert(model.__table__)
-    fresh = {name: insert.excluded[name] for name in ("version", *names)}
-    return insert.on_conflict_do_update(
-        index_elements=["id"], set_=fresh, where=model.version < insert.excluded.version
-    )
-
-
-@functools.cache
-def _loading(model: Any, parts: bool, locked: bool) -> Any:
-    """The statement that loads one document, built once for each kind."""
-    statement = sa.select(model).where(model.id == sa.bindparam("key"))
-    if parts:
-        statement = statement.options(*_parts_of(model))
-    return statement.with_for_update(of=model) if locked else statement
-
-
 def _identifier(key: str) -> uuid.UUID | None:
     try:
         return ids.parse(key)
@@ -459,38 +530,6 @@ def _identifier(key: str) -> uuid.UUID | None:
 
 def _type_of(model: Any) -> str:
     return str(model.__message__.DESCRIPTOR.name)
-
-
-def _parts_of(model: Any) -> list[Any]:
-    options = []
-    for relation in sa.inspect(model).relationships:
-        if issubclass(relation.mapper.class_, Part):
-            inner = _parts_of(relation.mapper.class_)
-            options.append(selectinload(getattr(model, relation.key), chunksize=5000).options(*inner))
-    return options
-
-
-@functools.lru_cache(maxsize=1000)
-def _rows_of(model: Any, wanted: frozenset[str] | None, order_by: str, default: str) -> tuple[list[query.Order], Any]:
-    """The keys of a list's order, and its statement before any condition; the same for each page of a list."""
-    plan = mapping.plan_for(model)
-    order = query.order_of(plan, order_by, default)
-    by = [key.column.desc() if key.descending else key.column.asc() for key in order]
-    return order, sa.select(*_columns(model, plan, wanted, order)).order_by(*by)
-
-
-def _columns(
-    model: Any, plan: mapping.Plan, wanted: frozenset[str] | None = None, order: Iterable[Any] = ()
-) -> list[Any]:
-    """The columns of a list: those shown, then all others, or what the order and the allowed actions need."""
-    shown = [f.attribute for f in plan.shown(wanted)]
-    names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key not in ("search", *shown)]
-    if wanted is not None and not hasattr(model, "__present__"):
-        needed = {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
-        names = [name for name in names if name in needed]
-    # the table's columns, not the attributes: two of these are compared by making an expression of them
-    columns = sa.inspect(model).columns
-    return [columns[name] for name in (*shown, *names)]
 
 
 def _list_field(reply: Any, message: Any) -> str:

@@ -30,12 +30,13 @@ def content(message: Message) -> dict[str, Any]:
     for field, value in message.ListFields():
         if contract.spec_of(field).hashed:
             values = list(value) if contract.repeated(field) else [value]
-            plain = [_plain(field, each) for each in values]
-            result[field.name] = plain if contract.repeated(field) else plain[0]
+            said = [plain(field, each) for each in values]
+            result[field.name] = said if contract.repeated(field) else said[0]
     return result
 
 
-def _plain(field: FieldDescriptor, value: Any) -> Any:
+def plain(field: FieldDescriptor, value: Any) -> Any:
+    """A value as canonical JSON holds it."""
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         ours = isinstance(value, Message) and value.DESCRIPTOR.full_name.startswith("heyi.")
         return content(value) if ours else json_format.MessageToDict(value)

@@ -24,6 +24,7 @@ from heyi.options.v1 import options_pb2
 
 Message = message.Message
 NO_SIDE_EFFECTS = 1
+OUTPUT_ONLY, IMMUTABLE = field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IMMUTABLE
 
 
 class ContractError(Exception):
@@ -52,6 +53,10 @@ class Document:
     message: type[Message]
     title: tuple[str, ...]
     default_order: str
+    # of a type that asks for agreement: its facts, the field that is the amount, the quantity that can be cut
+    facts: Descriptor | None = None
+    amount: str = ""
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,15 @@ def load() -> Contract:
             if options.HasExtension(options_pb2.document):
                 spec = options.Extensions[options_pb2.document]
                 document = f"{service}.{snake(descriptor.name)}"
-                documents[document] = Document(document, kind, tuple(spec.title), spec.default_order)
+                documents[document] = Document(
+                    document,
+                    kind,
+                    tuple(spec.title),
+                    spec.default_order,
+                    facts=file.message_types_by_name.get(spec.facts),
+                    amount=spec.amount_path,
+                    cut=spec.cut,
+                )
             if subject := options.Extensions[options_pb2.event_subject]:
                 if subject in events:
                     raise ContractError(f"two events share the subject {subject}")

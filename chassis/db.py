@@ -88,6 +88,10 @@ class Document:
     __series__: ClassVar[str | None] = None
     __search__: ClassVar[tuple[str, ...]] = ()
     __unmapped__: ClassVar[tuple[str, ...]] = ()
+    # attribute with the day or instant whose organisation the document shows; today's while that is empty
+    __day__: ClassVar[str] = "created_at"
+    # somebody who only takes part in its approval may see less of it (`chassis.seeing`)
+    __hides__: ClassVar[bool] = False
     # name of a constraint -> refusal, where ALREADY_EXISTS and FIELD_NO_SUCH_DOCUMENT do not say enough
     __refusals__: ClassVar[dict[str, str]] = {}
 
@@ -250,6 +254,9 @@ class Tables:
             metadata,
             sa.Column("document_id", sa.Uuid(), primary_key=True),
             sa.Column("employee_id", sa.Uuid(), primary_key=True),
+            # paths of what they may not see, and a number that says how new that is
+            sa.Column("hidden", pg.ARRAY(sa.Text()), nullable=False, server_default="{}"),
+            sa.Column("told", sa.BigInteger(), nullable=False, server_default="0"),
             sa.Index("ix_participant_employee_id", "employee_id"),
         )
         self.timer = self._timer(metadata, instant) if timers else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ from chassis.clock import Clock
 from heyi.identity.v1 import directory_pb2, grants_pb2
 
 GROUP_TIME_ZONE = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place of today beside the principal one: a post held concurrently, or a dotted line, which holds nothing."""
+
+    department_id: uuid.UUID
+    post_id: uuid.UUID | None = None
+    reports_to_id: uuid.UUID | None = None
+    dotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,28 @@ class Person:
     post_id: uuid.UUID | None
     active: bool
     not_before: datetime.datetime | None = None
+    # whom they report to in the principal place
+    reports_to_id: uuid.UUID | None = None
+    seats: tuple[Seat, ...] = ()
+
+    @property
+    def posts(self) -> list[tuple[uuid.UUID | None, uuid.UUID | None]]:
+        """(department, post) of each place where they stand today: the principal one first, dotted lines left out."""
+        beside = [(seat.department_id, seat.post_id) for seat in self.seats if not seat.dotted]
+        return [(self.department_id, self.post_id), *beside]
+
+    def post_in(self, department_id: uuid.UUID) -> uuid.UUID | None:
+        """The post that they hold in a department, else the principal one."""
+        return next((post for where, post in self.posts if where == department_id and post), self.post_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a department was until a day, included."""
+
+    until: datetime.date
+    name: str
+    parent_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +78,12 @@ class Unit:
     head_id: uuid.UUID | None
     name: str
     active: bool
+    # the oldest first
+    former: tuple[Former, ...] = ()
+
+    def named_on(self, day: datetime.date) -> str:
+        """What it was called on a day; one before it was known: its first name."""
+        return next((was.name for was in self.former if day <= was.until), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +264,29 @@ class Organisation:
         return next((right.role_name for right in held if right.role_name), code)
 
     def holders_of_post(self, post_id: uuid.UUID, company_id: uuid.UUID) -> list[uuid.UUID]:
-        """Active employees of a company who hold a post, by code."""
+        """Active employees who hold a post in a company today, as their principal one or beside it, by code."""
         return self._by_code(
             person.employee_id
             for person in self.people.values()
-            if person.post_id == post_id and person.company_id == company_id
+            if (person.post_id == post_id and person.company_id == company_id)
+            or (person.seats and any(self._holds(seat, post_id, company_id) for seat in person.seats))
         )
+
+    def _holds(self, seat: Seat, post_id: uuid.UUID, company_id: uuid.UUID) -> bool:
+        unit = self.departments.get(seat.department_id)
+        return not seat.dotted and seat.post_id == post_id and unit is not None and unit.company_id == company_id
+
+    def department_named(
+        self, department_id: uuid.UUID | None, company_id: uuid.UUID, at: datetime.datetime | datetime.date | None
+    ) -> str:
+        """What a department was called on a day, or at an instant in its company's days; now, where none is said."""
+        unit = self.departments.get(department_id) if department_id else None
+        if unit is None or at is None or not unit.former:
+            return unit.name if unit else ""
+        if isinstance(at, datetime.datetime):
+            place = self.companies.get(company_id)
+            at = at.astimezone(zoneinfo.ZoneInfo(place.time_zone if place else GROUP_TIME_ZONE)).date()
+        return unit.named_on(at)
 
     def named(self, words: str) -> list[uuid.UUID]:
         """Employees, also former ones, whose name holds the words, whose sign-in name begins with them, or with this
@@ -277,6 +333,11 @@ def _person(message: directory_pb2.Authorization.Person) -> Person:
         post_id=_id(message.post_id),
         active=message.active,
         not_before=cut,
+        reports_to_id=_id(message.reports_to_id),
+        seats=tuple(
+            Seat(uuid.UUID(seat.department_id), _id(seat.post_id), _id(seat.reports_to_id), seat.dotted)
+            for seat in message.seats
+        ),
     )
 
 
@@ -288,6 +349,9 @@ def _unit(message: directory_pb2.Authorization.Unit) -> Unit:
         head_id=_id(message.head_id),
         name=message.name,
         active=message.active,
+        former=tuple(
+            Former(datetime.date.fromisoformat(was.until_date), was.name, _id(was.parent_id)) for was in message.former
+        ),
     )
 
 

@@ -148,7 +148,8 @@ class Rights:
         if not rights:
             return None
         everything, companies, departments = False, set[uuid.UUID](), set[uuid.UUID]()
-        home = self.organisation.people[employee_id].department_id
+        # where somebody holds a post beside the principal one, they belong too; a dotted line gives nothing
+        homes = [where for where, _ in self.organisation.people[employee_id].posts if where]
         for right in rights:
             match right.scope:
                 case "ALL" if right.company_id is None:
@@ -157,10 +158,10 @@ class Rights:
                     companies.add(company_id)
                 case "CHOSEN":
                     departments |= right.department_ids
-                case "DEPARTMENT_AND_BELOW" if home:
-                    departments |= self.organisation.below(home)
-                case "DEPARTMENT" if home:
-                    departments.add(home)
+                case "DEPARTMENT_AND_BELOW":
+                    departments |= frozenset[uuid.UUID]().union(*map(self.organisation.below, homes))
+                case "DEPARTMENT":
+                    departments |= set(homes)
         return Reach(employee_id, everything, frozenset(companies), frozenset(departments))
 
     def _holding(

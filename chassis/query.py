@@ -12,6 +12,7 @@ import binascii
 import datetime
 import decimal
 import hashlib
+import itertools
 import json
 import re
 import uuid
@@ -51,6 +52,12 @@ def where(plan: Plan, filter_text: str) -> sa.ColumnElement[bool] | None:
     if parser.at < len(tokens):
         parser.refuse("AND, OR")
     return condition
+
+
+def names_in(filter_text: str) -> set[str]:
+    """The fields that a filter, which can be read, asks for."""
+    tokens = _tokens(filter_text)
+    return {one.text for one, following in itertools.pairwise(tokens) if following.kind == "operator"}
 
 
 def _tokens(filter_text: str) -> list[Token]:

@@ -58,6 +58,8 @@ class Records:
         if model is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=request.document_type, id=request.document_id)
         document = await self._readable(model, request.document_id, call)
+        hidden = frozenset(document.hidden or ())
+        lines = {r.mapper.local_table.name: r.key for r in sa.inspect(model).relationships} if hidden else {}
         tables = tables_of(service.base.metadata)
         change, entry = tables.audit_change, tables.audit_entry
         size = query.page_size(request.page_size)
@@ -85,6 +87,8 @@ class Records:
             )
             made.create_time.FromDatetime(row.at)
             for one in row.changes:
+                if hidden and not hidden.isdisjoint(_paths_of(one["field"], lines)):
+                    continue
                 before, after = (json.dumps(one[side], ensure_ascii=False) for side in ("before", "after"))
                 made.changes.add(field=one["field"], before=before, after=after)
         return reply
@@ -92,17 +96,21 @@ class Records:
     async def _readable(self, model: Any, document_id: str, call: Call) -> Any:
         """The document, if the caller could get it: by a permission, or as owner or participant."""
         name = contract.load().document_of(model.__message__).name
+        blind = None
         if call.can(f"{name}.get"):
             conditions = call.scope_of(model, f"{name}.get")
+            blind = call.blind_to(model, permission=f"{name}.get")
         elif hasattr(model, "owner_id"):
             conditions = [sa.or_(model.owner_id == call.actor.person, call.takes_part(model))]
+            blind = call.blind_to(model, [model.owner_id == call.actor.person])
         else:
             raise Refused("PERMISSION_MISSING", permission=f"{name}.get")
         try:
             key = ids.parse(document_id)
         except ValueError:
             key = None
-        row = (await call.db.execute(sa.select(model.id).where(model.id == key, *conditions))).one_or_none()
+        columns = [model.id, (blind if blind is not None else sa.null()).label("hidden")]
+        row = (await call.db.execute(sa.select(*columns).where(model.id == key, *conditions))).one_or_none()
         if row is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=model.__message__.DESCRIPTOR.name, id=document_id)
         return row
@@ -140,6 +148,15 @@ class Records:
 
     async def ListEvents(self, request: Any, call: Call) -> Any:
         return await sweep.list_events(request, call)
+
+
+def _paths_of(field: str, lines: dict[str, str]) -> set[str]:
+    """The paths that a change of the trail is about: `purchase_order_line[3].unit_price` -> lines, lines.unit_price."""
+    table, bracket, inner = field.partition("[")
+    if not bracket:
+        return {field}
+    part = lines.get(table, table)
+    return {part, f"{part}.{inner.partition('].')[2]}"}
 
 
 def _parked(row: Any) -> Any:

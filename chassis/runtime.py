@@ -304,7 +304,10 @@ class Runtime:
             pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
         if call.readers:
             documents, employees = zip(*call.readers, strict=True)
-            pieces.append(Piece(_LET_READ, {"readable": documents, "readers": employees}))
+            hidden, told = zip(*call.readers.values(), strict=True)
+            paths = [",".join(one) for one in hidden]
+            readers = {"readable": documents, "readers": employees, "hidden": paths, "told": told}
+            pieces.append(Piece(_LET_READ, readers))
         if call.timers:
             pieces.append(timers.piece(call.timers))
         if key is not None:
@@ -439,10 +442,16 @@ _FIND_KEY = sa.text(
     "WHERE company_id = :company AND actor_id = :actor AND method = :method AND key = :key"
 )
 _LET_READ = """reader AS (
-  INSERT INTO participant (document_id, employee_id)
-  SELECT document_id, employee_id FROM unnest(CAST(:readable AS uuid[]), CAST(:readers AS uuid[]))
-    AS r(document_id, employee_id)
-  ON CONFLICT DO NOTHING
+  INSERT INTO participant (document_id, employee_id, hidden, told)
+  SELECT document_id, employee_id, string_to_array(hidden, ','), told
+  FROM unnest(CAST(:readable AS uuid[]), CAST(:readers AS uuid[]), CAST(:hidden AS text[]), CAST(:told AS bigint[]))
+    AS r(document_id, employee_id, hidden, told)
+  WHERE NOT EXISTS (
+    SELECT FROM participant p
+    WHERE p.document_id = r.document_id AND p.employee_id = r.employee_id AND p.told >= r.told
+  )
+  ON CONFLICT (document_id, employee_id) DO UPDATE SET hidden = excluded.hidden, told = excluded.told
+    WHERE participant.told < excluded.told
 )"""
 _KEEP_REPLY = """reply AS (
   UPDATE idempotency SET response = :response

@@ -28,6 +28,13 @@ FLAGS = [
 PHONE, DESKTOP = (360, 740), (1280, 800)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that do not play on the instance set up parts of their own, and may run beside those that do."""
+    for item in items:
+        if "instance" not in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.apart)
+
+
 @pytest.fixture(scope="session")
 def instance() -> Instance:
     """The running instance that the stories play on."""

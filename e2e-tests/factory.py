@@ -69,9 +69,11 @@ class Factory:
         flow = await flows.CreateFlowDefinition(
             flow_definition={
                 "code": "PR", "name": "采购申请", "document_type": "procurement.purchase_requisition", "tree": TREE,
+                "business_owner_id": str(stable("boss")),
             }
         )  # fmt: skip
-        await flows.PublishFlowDefinition(id=flow.id)
+        asked = await flows.PublishFlowDefinition(id=flow.id)
+        await self.wire.approval.as_("boss").ApproveFlowPublication(id=asked.publication_id)
         self.unit = unit
         return self
 

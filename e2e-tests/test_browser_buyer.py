@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import python_calamine
+from flows import published
 from papers import approve, ordered, submit, title_of, written
 from playwright.async_api import expect
 from screen import ORDER, ORDERS, spaced
@@ -69,14 +70,12 @@ async def test_browser_buyer_edits_releases_confirms_prints_and_exports_an_order
 async def test_browser_buyer_chooses_who_agrees_to_a_change(window: Any, door: Any) -> None:
     """A thousand times as much is asked about, and the flow leaves it to the buyer who is asked."""
     requisition = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": "40"})
-    admin, flows = await door("admin"), "/v1/approval/flow-definitions"
     chosen = {"id": "chosen", "kind": "approve", "name": "复核", "approvers": [{"kind": "initiator_choice"}]}
     body = {
         "code": f"CHOICE-{uuid.uuid4().hex[:8]}".upper(), "name": "变更复核", "priority": 1, "document_type": ORDER,
         "condition": "facts.rise_percent > 90000", "tree": chosen,
     }  # fmt: skip
-    flow = await admin.call("POST", flows, body, company=requisition["companyId"])
-    await admin.call("POST", f"{flows}/{flow['id']}:publish", {}, company=requisition["companyId"])
+    await published(door, body, requisition["companyId"])
     await submit(door, requisition)
     await approve(door, requisition)
     order = (await ordered(door, requisition))["lines"][0]["orderId"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from axe import violations
+from flows import FLOWS, KEEPER, published
 from papers import submit, title_of, written
 from playwright.async_api import Browser, Locator, expect
 from screen import REQUISITION, spaced
@@ -22,7 +23,7 @@ from conftest import PHONE, SCREENSHOTS
 from infra.local.demo.story import day_in
 from infra.local.instance import Instance
 
-FLOW, FLOWS = "approval.flow_definition", "/v1/approval/flow-definitions"
+FLOW, PUBLICATION = "approval.flow_definition", "approval.flow_publication"
 TASK, CASE, TASKS = "approval.task", "approval.case", "/v1/approval/tasks"
 DELEGATION, DELEGATIONS = "identity.delegation", "/v1/identity/delegations"
 # a hundredth of an hour, and a little more: what a story puts the clock forward by
@@ -58,15 +59,12 @@ async def revoked(door: Any) -> AsyncIterator[None]:
 
 async def drafted(door: Any, condition: str = "amount < 0") -> dict[str, Any]:
     """A flow with one step that is published; where nothing else is said, it is for no amount that there is."""
-    admin = await door("admin")
     head = {"id": "head", "kind": "approve", "name": "部门会签", "approvers": [{"kind": "department_head"}]}
     body = {
         "code": f"DRAWN-{uuid.uuid4().hex[:8]}".upper(), "name": "画出来的流程", "document_type": REQUISITION,
         "condition": condition, "priority": 1, "tree": {"id": "start", "kind": "sequence", "children": [head]},
     }  # fmt: skip
-    flow: dict[str, Any] = await admin.call("POST", FLOWS, body)
-    await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {"note": "第一版"})
-    return flow
+    return await published(door, body, note="第一版")
 
 
 class Drawing:
@@ -121,12 +119,12 @@ async def test_browser_flow_designer_from_drawing_to_the_last_opinion(
     paper = await written(door, title_of("轴承补货"), {"item": "2002-0004", "quantity": quantity}, needed_in=0)
     flow = await drafted(door, f"amount == {float(paper['amount'])}")
     desk = await window("admin")
-    await draws(desk, flow)
+    await draws(window, desk, flow)
     await read_by_others(browser, desk, door, flow)
     await lived(window, door, paper, clock)
 
 
-async def draws(desk: Any, flow: dict[str, Any]) -> None:
+async def draws(window: Any, desk: Any, flow: dict[str, Any]) -> None:
     """At the desk: a branch with a condition, a step dragged into it and copied; every kind added; tried, published,
     compared.
     """
@@ -160,6 +158,10 @@ async def draws(desk: Any, flow: dict[str, Any]) -> None:
     await drawer.get_by_role("button", name=spaced(t("flow.timeoutAdd"))).click()
     await drawer.get_by_role("spinbutton", name=t("flow.timeoutHours")).fill("0.01")
     await expect(drawing.card("部门会签")).to_contain_text("0.01 工作小时后提醒一次")
+    await drawer.get_by_role("button", name=spaced(t("flow.automaticAdd"))).click()
+    await drawer.get_by_label(t("flow.automaticName"), exact=True).fill("小额")
+    await expect(drawing.card("部门会签")).to_contain_text(t("flow.automaticCount", count=1))
+    await desk.picture("flow-automatic")
     await drawing.add(drawing.plus("部门会签"), "flow.handle")
     await drawer.get_by_label(t("flow.name"), exact=True).fill("开票")
     await drawer.get_by_role("button", name=spaced(t("flow.fieldAdd"))).click()
@@ -202,6 +204,8 @@ async def draws(desk: Any, flow: dict[str, Any]) -> None:
     await screen.dialog().get_by_label(t("flow.publishNote")).fill("五千元以上告知负责人。")
     await desk.picture("flow-publish")
     await screen.dialog().get_by_role("button", name=spaced(publish)).click()
+    await agreed_to(window, flow)
+    await page.reload()
     versions = screen.panel(t("flow.versions"))
     await expect(versions).to_contain_text("五千元以上告知负责人。")
     await screen.choose(versions.get_by_label(t("flow.compareFrom")), "", t("flow.version", version=1))
@@ -375,6 +379,19 @@ async def pressed(each: Any, action: str) -> None:
     await decide(each.screen, action).click()
     await each.screen.dialog().get_by_role("button", name=spaced(each.screen.action(TASK, action))).last.click()
     await expect(each.screen.dialog()).to_have_count(0)
+
+
+async def agreed_to(window: Any, flow: dict[str, Any]) -> None:
+    """The one who may publish beside the one who asked: from the to-do list to the answer, with what changes."""
+    phone = await window(KEEPER, locale="en", size=PHONE, dark=True)
+    screen, page = phone.screen, phone.page
+    await phone.go("/approval/tasks")
+    await screen.panel(screen.plural(PUBLICATION)).get_by_role("link", name=flow["code"]).click()
+    await expect(page.get_by_role("list", name=screen.t("flow.differences"))).to_contain_text("大额")
+    await phone.picture("flow-publication")
+    assert await violations(page) == []
+    await screen.button(screen.action(PUBLICATION, "approve")).click()
+    await expect(page.get_by_text(screen.state(PUBLICATION, "APPROVED")).first).to_be_visible()
 
 
 async def test_browser_flow_designer_by_keys_on_a_phone(window: Any, door: Any) -> None:

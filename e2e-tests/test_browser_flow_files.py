@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flows import FLOWS
 from papers import approve, submit, title_of, written
 from playwright.async_api import expect
 from screen import REQUISITION, spaced
-from test_browser_votes import FLOWS, case_of
+from test_browser_votes import case_of
 
 from conftest import PHONE
 

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from flows import published
 from papers import submit, title_of, written
 from playwright.async_api import expect
 from screen import REQUISITION, spaced
@@ -14,19 +15,17 @@ from test_browser_approval import decide
 from conftest import PHONE
 
 TASK, CASE = "approval.task", "approval.case"
-FLOWS = "/v1/approval/flow-definitions"
 
 
 async def publish(door: Any, requisition: dict[str, Any], *nodes: dict[str, Any]) -> None:
     """A flow of these nodes, for exactly this amount."""
-    admin, company = await door("admin"), requisition["companyId"]
+    company = requisition["companyId"]
     body = {
         "code": f"VOTE-{uuid.uuid4().hex[:8]}".upper(), "name": "会签", "priority": 1, "document_type": REQUISITION,
         "condition": f"amount == {float(requisition['amount'])}",
         "tree": {"id": "start", "kind": "sequence", "children": list(nodes)},
     }  # fmt: skip
-    flow = await admin.call("POST", FLOWS, body, company=company)
-    await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {}, company=company)
+    await published(door, body, company)
 
 
 def node(people: list[str], **more: Any) -> dict[str, Any]:

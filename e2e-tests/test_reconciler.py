@@ -159,7 +159,9 @@ def test_the_contract_names_each_invariant():
 
 
 # one rule looks at several things, each with a sentence of its own
-OF_THE_CASES = {"no_such_requisition", "case_disagrees", "another_case", "not_what_was_agreed", "no_case"}
+OF_THE_CASES = {
+    "no_such_requisition", "case_disagrees", "another_case", "not_what_was_agreed", "not_what_is_shown", "no_case",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])

@@ -126,7 +126,10 @@ class Provider:
         if not secrets.compare_digest(str(claims.get("nonce", "")), attempt.nonce):
             raise Refused("NOT_SIGNED_IN", why="nonce")
         token = await self._verifier.verify(answer.access)
-        if token.employee_id is None or not token.sid or token.subject != claims.get("sub"):
+        if token.employee_id is None:
+            # the password was right, and the account is no employee's: said in plain words, not asked again
+            raise Refused("NOT_SIGNED_IN", why="employee")
+        if not token.sid or token.subject != claims.get("sub"):
             raise Refused("NOT_SIGNED_IN", why="subject")
         return SignedIn(token.employee_id, token.subject, token.sid, answer, attempt.next)
 

@@ -140,6 +140,8 @@ class Meta:
             "description": self._comments.of(descriptor),
             "fields": self._fields(descriptor),
             "facts": self._message(descriptor.file.message_types_by_name[spec.facts]) if spec.facts else None,
+            "cut": spec.cut or None,
+            "hides": bool(spec.amount_path),
             "methods": methods,
         }
 
@@ -193,6 +195,8 @@ class Meta:
             "column": spec.column,
             "total": spec.total,
             "sensitive": spec.sensitive,
+            "agreed": spec.hashed,
+            "tells": bool(spec.tells),
         }
         if spec.format:
             out["format"] = _FORMATS.Name(spec.format)

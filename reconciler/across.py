@@ -111,8 +111,12 @@ async def case_and_requisition_agree(books: Books) -> Outcome:
             found("case_disagrees", **about, number=mine["number"], **states)
         if mine["case_id"] not in ("", str(case["id"])):
             found("another_case", **about, number=mine["number"])
-        if case["state"] == "APPROVED" and mine["content_hash"] != case["content_hash"]:
+        other = mine["content_hash"] != case["content_hash"]
+        if other and case["state"] == "APPROVED":
             found("not_what_was_agreed", **about, number=mine["number"])
+        # an approver's changes are on their way for seconds
+        if other and (case["state"], mine["state"]) == ("RUNNING", "SUBMITTED"):
+            found("not_what_is_shown", **about, number=mine["number"])
     for mine in requisitions.values():
         if mine["state"] == "SUBMITTED" and mine["id"] not in current:
             found("no_case", mine["id"], mine["updated_at"], number=mine["number"])

@@ -143,3 +143,29 @@ def test_people_are_found_by_name_sign_in_name_or_code(words, found):
     message = answer()
     message.people[2].name, message.people[2].username = "沈佳怡", "shenjiayi"
     assert organisation(message).named(words) == found
+
+
+def test_a_department_keeps_the_names_of_its_days():
+    message = answer()
+    message.departments[2].former.add(until_date="2026-01-31", name="旧名")
+    message.departments[2].former.add(until_date="2026-06-30", name="中名")
+    known = organisation(message)
+
+    names = [known.department_named(NORTH, A, datetime.date(2026, month, 1)) for month in (1, 2, 7)]
+    assert names == ["旧名", "中名", "x"]
+    assert known.department_named(NORTH, A, None) == "x"
+    # half past four in the afternoon in London is the first of July in Shanghai
+    assert known.department_named(NORTH, A, datetime.datetime(2026, 6, 30, 16, 30, tzinfo=datetime.UTC)) == "x"
+    assert known.department_named(uuid.UUID(int=999), A, None) == ""
+
+
+def test_a_post_held_in_another_company_counts_there_and_a_dotted_line_nowhere():
+    message = answer()
+    message.departments.add(department_id=str(uuid.UUID(int=20)), company_id=str(B), name="y", active=True)
+    message.people[2].seats.add(department_id=str(uuid.UUID(int=20)), post_id=str(BUYER))
+    message.people[1].seats.add(department_id=str(uuid.UUID(int=20)), dotted=True)
+    known = organisation(message)
+
+    assert known.holders_of_post(BUYER, B) == [CLERK, OTHER]
+    assert known.person(CLERK).posts == [(NORTH, BUYER), (uuid.UUID(int=20), BUYER)]
+    assert known.person(HEAD).posts == [(NORTH, BUYER)]

@@ -109,6 +109,15 @@ def test_several_rights_reach_what_each_of_them_does():
     assert both.reach(ME, SUBMIT, A) == Reach(ME, departments=frozenset({TOP}))
 
 
+def test_a_department_s_scope_reaches_where_a_post_is_held_beside_and_not_along_a_dotted_line():
+    message = answer({"scope": "DEPARTMENT_AND_BELOW"})
+    message.people[0].department_id = str(NORTH)
+    message.people[0].seats.add(department_id=str(SALES), post_id=str(uuid.UUID(int=50)))
+    message.people[0].seats.add(department_id=str(TOP), dotted=True)
+    held = Rights(Organisation.of(message, FrozenClock("2026-11-23T12:00:00+08:00")))
+    assert held.reach(ME, GET, A) == Reach(ME, departments=frozenset({NORTH, SALES}))
+
+
 def test_a_department_s_scope_of_somebody_without_one_reaches_the_own():
     first = rights({"employee_id": str(FIRST), "company_id": "", "scope": "DEPARTMENT_AND_BELOW"})
     assert first.reach(FIRST, GET, A) == Reach(FIRST)

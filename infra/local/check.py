@@ -21,6 +21,8 @@ from infra.local.report import CannotContinueError, Report
 
 REPORTS = machine.HOME / "reports"
 UNIT_FOLDERS = ("proto", "chassis", "gateway", "services", "infra", "bench", "chaos")
+# what pytest ends with where all passed, or where none was asked for by name
+OR_NONE = (0, 5)
 STRICT = ("chassis", "gateway", "reconciler")
 MAXIMUM_LINES = 600
 # stories and unit tests that are attacks too
@@ -156,35 +158,55 @@ def lint(report: Report) -> bool:
 def _stories(
     report: Report, instance: Instance, arguments: Sequence[str], *, paths: Sequence[str] = ("e2e-tests",)
 ) -> bool:
-    # a story puts the clock forward, so that time that would have to be waited for passes
+    """Those that play on the instance, one after the other; beside them those that set up parts of their own."""
+    # a story puts the clock of this instance forward, so that time that would have to be waited for passes
     os.environ["HEYI_FAULTS"] = str(instance.folder / "faults")
     instance.up()
+    del os.environ["HEYI_FAULTS"]
     browsers = {"HEYI_CHROMIUM": machine.chromium() or "", "HEYI_FIREFOX": machine.firefox() or ""}
     env = {**os.environ, **instance.env(), "INSTANCE": instance.name, **browsers}
     REPORTS.mkdir(parents=True, exist_ok=True)
-    return _pytest(report, "e2e", [*paths, *arguments], env=env)
+    with (REPORTS / "apart.log").open("w+") as said:
+        apart = subprocess.Popen(
+            _pytest_command("apart", [*paths, "-m", "apart", *arguments]),
+            cwd=machine.ROOT, env=env, stdout=said, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            command = _pytest_command("e2e", [*paths, "-m", "not apart", *arguments])
+            passed = _command(report, "e2e tests", command, env=env, fine=OR_NONE)
+        finally:
+            code = apart.wait()
+        said.seek(0)
+        print(said.read())
+    report.line(f"e2e tests with parts of their own: {'passed' if code in OR_NONE else f'FAILED ({code})'}")
+    ran = sum(_counts(REPORTS / f"{name}.xml")[0] for name in ("e2e", "apart"))
+    return passed and code in OR_NONE and ran > 0
 
 
 def _pytest(report: Report, name: str, arguments: Sequence[str], *, env: dict[str, str] | None = None) -> bool:
-    command = [
-        str(machine.PYTHON),
-        "-m",
-        "pytest",
-        "-q" if name == "unit" else "-v",
-        f"--junitxml={REPORTS / name}.xml",
-        *arguments,
-    ]
-    return _command(report, f"{name} tests", command, env=env)
+    return _command(report, f"{name} tests", _pytest_command(name, arguments), env=env)
+
+
+def _pytest_command(name: str, arguments: Sequence[str]) -> list[str]:
+    quiet = "-q" if name == "unit" else "-v"
+    return [str(machine.PYTHON), "-m", "pytest", quiet, f"--junitxml={REPORTS / name}.xml", *arguments]
 
 
 def _command(
-    report: Report, name: str, command: Sequence[str], *, cwd: Path = machine.ROOT, env: dict[str, str] | None = None
+    report: Report,
+    name: str,
+    command: Sequence[str],
+    *,
+    cwd: Path = machine.ROOT,
+    env: dict[str, str] | None = None,
+    fine: Sequence[int] = (0,),
 ) -> bool:
     began = time.monotonic()
     report.line(f"{name} ...")
     code = subprocess.run(list(command), cwd=cwd, env=env).returncode
-    report.line(f"{name}: {'passed' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.1f} s")
-    return code == 0
+    passed = code in fine
+    report.line(f"{name}: {'passed' if passed else f'FAILED ({code})'} in {time.monotonic() - began:.1f} s")
+    return passed
 
 
 def _counts(file: Path) -> tuple[int, int, int]:

@@ -32,6 +32,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from infra.keycloak.federation import read
 from infra.local import machine
 from infra.local.keycloak import Keycloak
 from infra.local.nats import Nats
@@ -155,6 +156,7 @@ class Instance:
             database_password=self._secret("keycloak_database"),
             bootstrap_password=self._secret("keycloak_bootstrap"),
             tls=self.tls,
+            trusted=os.environ.get("HEYI_LDAP_CA", ""),
         )
 
     def env(self) -> dict[str, str]:
@@ -211,7 +213,7 @@ class Instance:
                 "postgres": Step(self._start_postgres, "certificates"),
                 "nats": Step(lambda: self._start("nats", self.nats.start), "python", "certificates"),
                 "keycloak files": Step(lambda: machine.keycloak(self.report)),
-                "keycloak": Step(lambda: self._start("keycloak", self._start_keycloak), "keycloak files", "postgres"),
+                "keycloak": Step(self._start_and_join_keycloak, "keycloak files", "postgres"),
             }
             if not only_infrastructure:
                 first, *others = self.hosts  # the others ask the first one for the rights
@@ -348,6 +350,16 @@ class Instance:
         clients = {f"{owner}_secret": self._secret(f"client_{owner}") for owner in (*OWNERS, *ACCOUNTS)}
         addresses = {"gateway_url": self.url, "gateway_backchannel_url": self.url}
         self.keycloak.start({**clients, **addresses, "admin_name": "管理员", "admin_password": DEMO_PASSWORD})
+
+    def _start_and_join_keycloak(self) -> None:
+        """Also to the company's own directory and sign-in provider, where the environment names them."""
+        try:
+            federation = read(os.environ)
+        except ValueError as error:
+            raise CannotContinueError(str(error)) from None
+        self._start("keycloak", self._start_keycloak)
+        if self.keycloak.join(federation):
+            self.report.line("keycloak: joined to the company's directory and provider as the settings say")
 
     def _migrate(self) -> None:
         with self.report.step("Tables and streams (migrate)"):

@@ -1,5 +1,8 @@
 """Keycloak of an instance: the shared built files, a home of its own, the realm imported at its first start.
 
+What the realm is joined to (infra/keycloak/federation.py) is compared at each start; where the settings changed, they
+are brought in by an administrator that Keycloak's own tool makes for the moment.
+
 The bootstrap administrator exists only until the realm stands: then a disabled account without rights takes its place
 (an empty master realm would offer to make an administrator to whoever opens the page) and it is deleted. `kc.sh
 bootstrap-admin` makes a new one when an operator needs it (docs/runbook.md).
@@ -7,23 +10,26 @@ bootstrap-admin` makes a new one when an operator needs it (docs/runbook.md).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.keycloak.federation import Administrator, Federation, apply
 from infra.keycloak.realm import render
 from infra.local import machine
 from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, until
 from infra.local.tls import TlsFiles
 
-_BOOTSTRAP = "bootstrap"
+_BOOTSTRAP, _HELPER = "bootstrap", "heyi-joining"
 _MEMORY = (
     "-Xms64m",
     "-Xmx320m",
@@ -49,11 +55,14 @@ class Keycloak:
         database_password: str,
         bootstrap_password: str,
         tls: TlsFiles | None = None,
+        trusted: str = "",
     ) -> None:
+        """`trusted`: a file with the authority of the company's directory or provider."""
         self.processes = processes
         self.home = home
         self.port = port
         self.tls = tls
+        self.trusted = trusted
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.issuer = f"{self.url}/realms/heyi"
         self.database_url = database_url
@@ -81,6 +90,41 @@ class Keycloak:
             self._take_bootstrap_administrator_away()
             shutil.rmtree(self.home / "data" / "import", ignore_errors=True)
             sealed.touch()
+
+    def join(self, federation: Federation) -> bool:
+        """Join the realm to the company's directory and provider, where that is not done; whether it was to do."""
+        note = self.home / "joined"
+        wanted = federation.digest(self.bootstrap_password)
+        if wanted == (note.read_text() if note.exists() else ""):
+            return False
+        with self.administrator() as admin:
+            apply(admin, federation)
+        note.touch(mode=0o600)
+        note.write_text(wanted)
+        return True
+
+    @contextlib.contextmanager
+    def administrator(self) -> Iterator[Administrator]:
+        """A service account with all rights, made by Keycloak's own tool in its database and gone at the end."""
+        client, secret = f"{_HELPER}-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
+        tool = [str(self.home / "bin" / "kc.sh"), "bootstrap-admin", "service", "--optimized", "--no-prompt"]
+        env = {
+            **os.environ,
+            **self.tool_env(),
+            "HEYI_SECRET": secret,
+            "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx256m",
+            "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
+        }
+        machine.run(
+            [*tool, f"--client-id={client}", "--client-secret:env=HEYI_SECRET"],
+            env=env,
+            saying="Keycloak's own tool could not make an administrator for the moment",
+        )
+        admin = Administrator(self.url, client, secret, context=self.tls.context() if self.tls else None)
+        try:
+            yield admin
+        finally:
+            admin.leave()
 
     def healthy(self) -> bool:
         return self.processes.pid("keycloak") is not None and self.answers()
@@ -165,15 +209,18 @@ class Keycloak:
         ]
 
     def _listener(self) -> list[str]:
-        """One door. With TLS also whom to trust when the gateway is told of a sign-out."""
+        """One door; and whom to trust, with TLS also when the gateway is told of a sign-out."""
+        authorities = [str(self.tls.authority)] if self.tls else []
+        authorities += [self.trusted] if self.trusted else []
+        trust = [f"--truststore-paths={','.join(authorities)}"] if authorities else []
         if self.tls is None:
-            return ["--http-enabled=true", f"--http-port={self.port}"]
+            return ["--http-enabled=true", f"--http-port={self.port}", *trust]
         return [
             "--http-enabled=false",
             f"--https-port={self.port}",
             f"--https-certificate-file={self.tls.certificate('keycloak')}",
             f"--https-certificate-key-file={self.tls.key('keycloak')}",
-            f"--truststore-paths={self.tls.authority}",
+            *trust,
         ]
 
     def _env(self, *, first: bool) -> dict[str, str]:

@@ -32,6 +32,9 @@ KEYCLOAK_BUILD = (
     "--features-disabled=device-flow,ciba,impersonation,docker,kerberos,organization,authzen",
 )
 
+# A company's directory, for the stories alone; Debian puts it where only root looks for programs.
+SLAPD = Path("/usr/sbin/slapd")
+
 # For the printed pages (PDF): Chinese type and the libraries that set it.
 _PRINTING = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk")
 
@@ -53,6 +56,8 @@ def debian_packages(report: Report, *, browser: bool = False) -> None:
         missing += [package for package in _PRINTING if not _is_installed(package)]
     if browser:
         missing += [package for package, found in (("chromium", chromium()), ("firefox-esr", firefox())) if not found]
+    if browser and not SLAPD.exists():
+        missing.append("slapd")
     if not missing:
         return
     command = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
@@ -65,7 +70,7 @@ def debian_packages(report: Report, *, browser: bool = False) -> None:
             f"This machine lacks some Debian packages. Please run this line, then start again:\n\n    sudo {command}\n"
         )
     report.line(f"Installing Debian packages: {' '.join(missing)}")
-    with report.step("Debian packages"), _without_default_cluster():
+    with report.step("Debian packages"), _without_servers_of_their_own():
         options = ["-o", "DPkg::Lock::Timeout=300", "-qq"]
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", *options, *command.split()[1:]]
@@ -311,13 +316,19 @@ def _only_one(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_default_cluster() -> Iterator[None]:
-    """Keep Debian's postgresql package from making and starting a server of its own: ours is all that is wanted."""
-    folder = Path("/etc/postgresql-common/createcluster.d")
-    wish = folder / "heyi.conf"
-    folder.mkdir(parents=True, exist_ok=True)
-    wish.write_text("create_main_cluster = false\n")
+def _without_servers_of_their_own() -> Iterator[None]:
+    """Keep Debian's packages from making and starting servers: ours, with data of their own, are all that is wanted."""
+    wishes = {
+        Path("/etc/postgresql-common/createcluster.d/heyi.conf"): "create_main_cluster = false\n",
+        Path("/usr/sbin/policy-rc.d"): "#!/bin/sh\nexit 101\n",
+    }
+    ours = {file: words for file, words in wishes.items() if not file.exists()}
+    for file, words in ours.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(words)
+        file.chmod(0o755)
     try:
         yield
     finally:
-        wish.unlink()
+        for file in ours:
+            file.unlink()

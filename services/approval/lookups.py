@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.authority_limit.model import AuthorityLimit
-from approval.engine import conditions
+from approval.engine import automatic, conditions
 from approval.engine.approvers import World, variables_of
 from approval.engine.tree import Flow, read
 from approval.flow_definition.model import FlowDefinition, FlowVersion
@@ -30,7 +30,8 @@ async def world_of(
 ) -> World:
     """All that the walk of a case depends on, as things stand now; `named` by the approver who just agreed."""
     limits = await limits_for(call, case.company_id, flow)
-    return world_with(call, case, limits, named=named, foreseeing=foreseeing)
+    stopped = flow is not None and flow.automated and await _stopped(call, case.flow_definition_id)
+    return world_with(call, case, limits, named=named, foreseeing=foreseeing, stopped=stopped)
 
 
 def world_with(
@@ -40,8 +41,11 @@ def world_with(
     *,
     named: Sequence[uuid.UUID] = (),
     foreseeing: bool = False,
+    stopped: bool = False,
 ) -> World:
-    """The same with the authority table at hand, for several cases of one company."""
+    """The same with the authority table at hand, for several cases of one company; `stopped`: no rule decides."""
+    today = call.organisation.today(case.company_id)
+    limit = automatic.limit_for(limits, document_type=case.document_type, currency=case.currency, on=today)
     return World(
         organisation=call.organisation,
         company_id=case.company_id,
@@ -49,13 +53,21 @@ def world_with(
         document_type=case.document_type,
         amount=case.amount,
         currency=case.currency,
-        today=call.organisation.today(case.company_id),
+        today=today,
         facts=case.facts or {},
         limits=limits,
         named=named,
         foreseeing=foreseeing,
         chosen={node: [uuid.UUID(who) for who in people] for node, people in (case.chosen or {}).items()},
+        # what has no flow yet is imagined, and no sample of anything
+        automatic=automatic.Setting(case.id if case.flow_version_id else None, on=not stopped, limit=limit),
     )
+
+
+async def _stopped(call: Call, flow_definition_id: uuid.UUID | None) -> bool:
+    """Whether a flow's rules are switched off, as of now."""
+    off = sa.select(FlowDefinition.automatic_off).where(FlowDefinition.id == flow_definition_id)
+    return bool(await call.db.scalar(off))
 
 
 async def choose_flow(call: Call, case: Any) -> tuple[FlowDefinition, FlowVersion, Flow]:

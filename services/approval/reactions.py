@@ -1,9 +1,11 @@
-"""What others announce and this service acts on: every event that carries a request to be agreed to."""
+"""What others announce and this service acts on: every event that carries a request to be agreed to,
+or what became of an approver's changes."""
 
 from __future__ import annotations
 
 from approval.case.arrival import open_case
+from approval.case.changing import conclude
 from chassis.service import on_field
 from heyi.common.v1 import common_pb2
 
-REACTIONS = [on_field(common_pb2.ApprovalRequest, open_case)]
+REACTIONS = [on_field(common_pb2.ApprovalRequest, open_case), on_field(common_pb2.AmendmentAnswer, conclude)]

@@ -5,13 +5,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.authority_limit.rpc import AuthorityLimits
+from approval.automatic_decision.rpc import AutomaticDecisions
 from approval.base import Base
 from approval.case.conduct import LIVE
 from approval.case.deputies import follow_people
 from approval.case.expiry import HANDLERS
 from approval.case.model import Case
 from approval.case.rpc import Cases
+from approval.case.supervision import HANDLERS as SUPERVISION
+from approval.flow_definition.model import FlowDefinition
 from approval.flow_definition.rpc import FlowDefinitions
+from approval.flow_publication.model import FlowPublication
+from approval.flow_publication.publishing import follow_owners
+from approval.flow_publication.rpc import FlowPublications
 from approval.notice.rpc import Notices
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
@@ -33,11 +39,27 @@ def _failing(what: str) -> Any:
 SERVICE = Service(
     "approval",
     base=Base,
-    rpcs=[FlowDefinitions(), AuthorityLimits(), Cases(), Tasks(), Opinions(), Notices()],
+    rpcs=[
+        FlowDefinitions(),
+        FlowPublications(),
+        AutomaticDecisions(),
+        AuthorityLimits(),
+        Cases(),
+        Tasks(),
+        Opinions(),
+        Notices(),
+    ],
     reactions=REACTIONS,
-    timers=HANDLERS,
-    background=[follow_people],
+    timers=[*HANDLERS, *SUPERVISION],
+    background=[follow_people, follow_owners],
     held=[
+        Held(
+            "documents",
+            FlowDefinition,
+            FlowDefinition.business_owner_id,
+            FlowDefinition.state != "RETIRED",
+            FlowDefinition.code,
+        ),
         Held("turns", Task, Task.assignee_id, Task.state.in_(LIVE), Task.document_number),
         Held(
             "handed_turns",
@@ -57,6 +79,13 @@ SERVICE = Service(
             Case.document_number,
         ),
         Stuck("approval.timer", Case, _failing("min"), _failing("count") > 0, Case.document_number),
+        Stuck(
+            "approval.publication",
+            FlowPublication,
+            FlowPublication.created_at,
+            FlowPublication.state == "WAITING",
+            FlowPublication.code,
+        ),
         Stuck("approval.parked", Case, Case.created_at, Case.state == "PARKED", Case.document_number),
     ],
 )

@@ -2,7 +2,7 @@
 
 from chassis.db import service_base
 
-Base = service_base("identity")
+Base = service_base("identity", timers=True)
 
 # Master data is never deleted: it is taken out of use, and comes back.
 MASTER_DATA = {

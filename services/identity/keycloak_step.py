@@ -3,7 +3,8 @@
 Level-triggered: a row of `account` that is due is compared with Keycloak and what differs is written, whatever happened
 before. A row is claimed with a lease in one short transaction, worked on without any, and settled in a second one; so a
 Keycloak that is slow holds no lock, one that is down blocks nobody, and a process that dies leaves a lease that ends.
-Rows in step are looked at again every few hours, which mends what was changed in Keycloak by hand.
+What others changed in Keycloak is told and not overwritten (`account_finding`); rows in step are looked at again every
+hour, and at once where `account_finding.watch` saw a change.
 A commit of the same process wakes the loops; what another one committed, or what became due, they find within 5 s.
 
 Closing an account goes before everything else: it has a loop of its own that waits neither for new accounts, whose
@@ -22,12 +23,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chassis import faults, ids, telemetry
+from chassis.call import NO_COMPANY, Actor
 from chassis.clock import Clock
+from chassis.db import fenced_to
+from identity.account_finding.compared import keep_level
 from identity.employee.model import Account, Employee
-from identity.keycloak import NotPossible, Realm, Unreachable, Wanted
+from identity.keycloak import Known, Look, NotPossible, Realm, Unreachable, Wanted
 
 if TYPE_CHECKING:
     from chassis.outbox import Outgoing
@@ -46,16 +49,18 @@ WORK_SECONDS = 30.0
 # what was written before the time is up is not written again, so each round comes further
 CLOSING_SECONDS, LONGEST_CLOSING_PAUSE_SECONDS = 4.0, 1.0
 TAKE_OVER_AFTER = datetime.timedelta(seconds=2)
-LOOK_AGAIN = datetime.timedelta(hours=6)
+LOOK_AGAIN = datetime.timedelta(hours=1)
 LONGEST_DELAY_SECONDS = 300
 LONGEST_PROBLEM = 500
+MOST_ATTEMPTS = 5
+METHOD = "identity.keycloak_step.look"
 EMPLOYEE: Any = Employee.__table__
 
 
 class Accounts(Protocol):
     """Where accounts live."""
 
-    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str: ...
+    async def bring_in_step(self, wanted: Wanted, known: Known) -> Look: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Job:
     """One account to bring in step, as it was when it was claimed."""
 
     wanted: Wanted
-    known_id: str | None
+    known: Known
     change: int
     lease: uuid.UUID
     attempt: int
@@ -72,8 +77,9 @@ class Job:
 class KeycloakStep:
     """The loops. `once` is one round of one of them."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], accounts: Accounts, clock: Clock) -> None:
-        self.sessions, self.accounts, self.clock = sessions, accounts, clock
+    def __init__(self, runtime: Runtime, accounts: Accounts, clock: Clock | None = None) -> None:
+        self.runtime, self.sessions, self.accounts = runtime, runtime.sessions, accounts
+        self.clock = clock or runtime.clock
         self.notices = {closings: asyncio.Event() for closings in (False, True)}
 
     def wake(self) -> None:
@@ -140,13 +146,16 @@ class KeycloakStep:
             employees = {person.id: person for person in await session.scalars(people)} if accounts else {}
             for account in accounts:
                 account.lease, account.leased_until = ids.uuid7(), now + LEASE
-            return [_job(account, employees[account.employee_id]) for account in accounts]
+            jobs = [_job(account, employees[account.employee_id]) for account in accounts]
+            for account, job in zip(accounts, jobs, strict=True):
+                _attempt(account, job)
+            return jobs
 
     async def _work(self, job: Job, seconds: float = WORK_SECONDS) -> Unreachable | None:
         faults.point("keycloak_claimed")
         try:
             async with asyncio.timeout(seconds):
-                keycloak_id = await self.accounts.bring_in_step(job.wanted, job.known_id)
+                look = await self.accounts.bring_in_step(job.wanted, job.known)
         except (Unreachable, TimeoutError) as problem:
             await self._give_back(job)
             return problem if isinstance(problem, Unreachable) else Unreachable(f"no answer in {seconds:.0f} s")
@@ -155,7 +164,7 @@ class KeycloakStep:
             log.warning("account refused", employee_id=str(job.wanted.employee_id), problem=str(problem))
             return None
         faults.point("keycloak_written")
-        await self._settle(job, keycloak_id=keycloak_id)
+        await self._settle(job, look=look)
         return None
 
     async def _give_back(self, job: Job) -> None:
@@ -166,41 +175,54 @@ class KeycloakStep:
             if not (await session.execute(free)).rowcount:
                 await session.execute(account.values(due_at=self.clock.now()))
 
-    async def _settle(self, job: Job, *, keycloak_id: str | None = None, problem: str = "") -> None:
+    async def _settle(self, job: Job, *, look: Look | None = None, problem: str = "") -> None:
         """Record what Keycloak has now, or why not. A change that came meanwhile stays due."""
         employee_id, now = job.wanted.employee_id, self.clock.now()
-        async with self.sessions() as session, session.begin():
-            # the employee's row first, as the handlers do
-            await session.execute(sa.select(EMPLOYEE.c.id).where(EMPLOYEE.c.id == employee_id).with_for_update())
-            account = await session.get_one(Account, employee_id, with_for_update=True)
-            if account.lease != job.lease:
-                # somebody else took over while this was slow; which of the two wrote last is anybody's guess
-                account.due_at = now
-                return
-            account.lease = account.leased_until = None
-            if keycloak_id is not None:
-                account.keycloak_id, account.done, account.failures = keycloak_id, job.change, 0
-                if account.password == job.wanted.password:
-                    account.password = None
-            if account.wanted != job.change:
-                return
-            if problem:
-                account.failures = job.attempt
-            delay = datetime.timedelta(seconds=min(2**job.attempt, LONGEST_DELAY_SECONDS))
-            account.due_at = now + (delay if problem else LOOK_AGAIN)
-            # beside the ORM: the employee's version stays, nobody's edit goes stale because an account was made
-            state = "FAILED" if problem else "IN_STEP"
-            shown = sa.or_(EMPLOYEE.c.account_state != state, EMPLOYEE.c.account_problem != problem)
-            await session.execute(
-                sa.update(EMPLOYEE)
-                .where(EMPLOYEE.c.id == employee_id, shown)
-                .values(account_state=state, account_problem=problem)
-            )
+        with fenced_to(NO_COMPANY):
+            async with self.sessions() as session, session.begin():
+                # the employee's row first, as the handlers do
+                locked = sa.select(Employee).where(Employee.id == employee_id).with_for_update()
+                employee = (await session.execute(locked)).scalar_one()
+                account = await session.get_one(Account, employee_id, with_for_update=True)
+                if account.lease != job.lease:
+                    # somebody else took over while this was slow; which of the two wrote last is anybody's guess
+                    account.due_at = now
+                    _attempt(account, job)
+                    return
+                account.lease = account.leased_until = None
+                differs, call = False, None
+                if look is not None:
+                    account.done, account.failures = job.change, 0
+                    account.keycloak_id = look.keycloak_id or account.keycloak_id
+                    account.agreed = dict(look.agreed) if look.agreed is not None else None
+                    account.attempts, account.from_directory = None, look.from_directory
+                    if account.password == job.wanted.password:
+                        account.password = None
+                    actor = Actor(None, service=self.runtime.service.name)
+                    call = self.runtime.call_for_event(session, actor, NO_COMPANY, "")
+                    differs = await keep_level(call, employee, account, look.differences)
+                if account.wanted == job.change:
+                    if problem:
+                        account.failures = job.attempt
+                    delay = datetime.timedelta(seconds=min(2**job.attempt, LONGEST_DELAY_SECONDS))
+                    account.due_at = now + (delay if problem else LOOK_AGAIN)
+                    # beside the ORM: the employee's version stays, nobody's edit goes stale because an account was made
+                    state = "FAILED" if problem else "DIFFERS" if differs else "IN_STEP"
+                    shown = sa.or_(EMPLOYEE.c.account_state != state, EMPLOYEE.c.account_problem != problem)
+                    await session.execute(
+                        sa.update(EMPLOYEE)
+                        .where(EMPLOYEE.c.id == employee_id, shown)
+                        .values(account_state=state, account_problem=problem)
+                    )
+                if call is not None and call.announcements:
+                    await self.runtime.finish(call, METHOD)
+        if call is not None and call.outgoing:
+            self.runtime.hand_over(call.outgoing)
 
 
-def _job(account: Account, employee: Employee) -> Job:
-    assert account.lease is not None
-    wanted = Wanted(
+def wanted_of(account: Account, employee: Employee) -> Wanted:
+    """The account as the employee's row wants it."""
+    return Wanted(
         employee_id=employee.id,
         username=employee.username,
         name=employee.name,
@@ -210,7 +232,26 @@ def _job(account: Account, employee: Employee) -> Job:
         password=account.password,
         password_temporary=account.password_temporary,
     )
-    return Job(wanted, account.keycloak_id, account.wanted, account.lease, account.failures + 1)
+
+
+def _job(account: Account, employee: Employee) -> Job:
+    assert account.lease is not None
+    wanted = wanted_of(account, employee)
+    agreed = account.agreed
+    if agreed is None and account.keycloak_id is not None and account.done == account.wanted:
+        # in step by a release that did not keep what it wrote
+        agreed = wanted.values()
+    attempts = (account.attempts or {}).get("values", [])
+    known = Known(account.keycloak_id, agreed, tuple(attempts))
+    return Job(wanted, known, account.wanted, account.lease, account.failures + 1)
+
+
+def _attempt(account: Account, job: Job) -> None:
+    """Keep what is about to be written, or was by whoever lost the lease; the last few suffice."""
+    before = (account.attempts or {}).get("values", [])
+    values = job.wanted.values()
+    if values not in before:
+        account.attempts = {"values": [*before, values][-MOST_ATTEMPTS:]}
 
 
 def realm_of(settings: Any) -> Realm:
@@ -228,7 +269,7 @@ def realm_of(settings: Any) -> Realm:
 async def keep_in_step(runtime: Runtime) -> None:
     """Background work of the service: runs as long as the process does."""
     realm = realm_of(runtime.settings)
-    step, hand_over = KeycloakStep(runtime.sessions, realm, runtime.clock), runtime.hand_over
+    step, hand_over = KeycloakStep(runtime, realm), runtime.hand_over
 
     def hand_over_and_wake(rows: Sequence[Outgoing]) -> None:
         hand_over(rows)

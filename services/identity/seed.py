@@ -113,6 +113,8 @@ EVERYBODY_MAY = [
             "identity.company",
             "identity.department",
             "identity.employee",
+            "identity.headship",
+            "identity.placement",
             "identity.post",
             "inventory.item",
             "inventory.item_category",

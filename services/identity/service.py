@@ -1,9 +1,11 @@
 """What identity is: its documents, the questions it answers, and the background work that keeps Keycloak in step."""
 
-from chassis.service import Service
+from chassis.service import Service, Stuck
 from identity.access_review.progress import follow_the_facts
 from identity.access_review.rpc import AccessReviews
 from identity.access_review_line.rpc import AccessReviewLines
+from identity.account_finding.rpc import AccountFindings
+from identity.account_finding.watch import watch_keycloak
 from identity.base import Base
 from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
@@ -19,8 +21,14 @@ from identity.duty_conflict.rpc import DutyConflicts
 from identity.employee.rpc import Employees
 from identity.failed_logins import tell_failed_logins
 from identity.grant.rpc import Grants
+from identity.headship.rpc import Headships
 from identity.keycloak_step import keep_in_step
+from identity.organisation.days import follow_the_days
+from identity.placement.rpc import Placements
 from identity.post.rpc import Posts
+from identity.reorganisation.effect import HANDLERS
+from identity.reorganisation.model import Reorganisation
+from identity.reorganisation.rpc import Reorganisations
 from identity.role.rpc import Roles
 from identity.seed import seed
 
@@ -32,6 +40,9 @@ SERVICE = Service(
         Departments(),
         Posts(),
         Employees(),
+        Placements(),
+        Headships(),
+        Reorganisations(),
         Roles(),
         Grants(),
         DutyConflicts(),
@@ -39,11 +50,30 @@ SERVICE = Service(
         Departures(),
         AccessReviews(),
         AccessReviewLines(),
+        AccountFindings(),
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
     ],
-    background=[keep_in_step, watch_runs, follow_the_calendar, hand_over, follow_the_facts],
+    background=[
+        keep_in_step,
+        watch_runs,
+        follow_the_calendar,
+        follow_the_days,
+        hand_over,
+        follow_the_facts,
+        watch_keycloak,
+    ],
+    timers=HANDLERS,
+    stuck=[
+        Stuck(
+            "identity.reorganisation",
+            Reorganisation,
+            Reorganisation.updated_at,
+            Reorganisation.state == "BLOCKED",
+            Reorganisation.title,
+        )
+    ],
     series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),

@@ -10,7 +10,7 @@ import datetime
 import uuid
 from typing import Any
 
-from chassis import ids
+from chassis import ids, seeing
 from chassis.call import Call
 from chassis.service import on
 from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
@@ -33,6 +33,12 @@ ANNOUNCED = {
 }
 
 
+async def change_asked(event: cases_pb2.CaseChangeRequested, call: Call) -> None:
+    """An approver agrees with changes."""
+    if event.amendment.document_type == requisitions.TYPE:
+        await requisitions.amend(event.amendment, call)
+
+
 async def follow_case(event: Any, call: Call) -> None:
     """An approval case went on or ended."""
     case: cases_pb2.Case = event.case
@@ -49,7 +55,7 @@ async def _follow_requisition(case: cases_pb2.Case, call: Call) -> None:
     goes_on = outcome not in requisition_rules.OUTCOMES
     # whose turn it is stands in the head
     requisition = await call.load(PurchaseRequisition, case.document_id, parts=not goes_on)
-    call.grant_read(requisition, _people(case.participant_ids))
+    call.grant_read(requisition, _people(case.participant_ids), seeing.sight_of(case))
     if case.submission != requisition.submission or requisition.state != "SUBMITTED":
         return
     if goes_on:
@@ -63,6 +69,8 @@ async def _follow_requisition(case: cases_pb2.Case, call: Call) -> None:
     requisition.state = requisition_rules.OUTCOMES[outcome]
     requisition.waiting_on_ids, requisition.waiting_since_time = [], None
     requisition.decide_time, requisition.outcome_note = call.now(), case.note
+    if requisition.state == "DRAFT":
+        requisition_rules.restore(requisition)
     call.announce(ANNOUNCED[outcome], requisition)
     await settle(requisition, call)
 
@@ -112,6 +120,7 @@ REACTIONS = [
     on(cases_pb2.CaseParked, follow_case),
     on(cases_pb2.CaseCommented, follow_case),
     on(cases_pb2.CaseSuspended, follow_case),
+    on(cases_pb2.CaseChangeRequested, change_asked),
     on(cases_pb2.CaseApproved, follow_case),
     on(cases_pb2.CaseRejected, follow_case),
     on(cases_pb2.CaseReturned, follow_case),

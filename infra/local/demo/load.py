@@ -54,8 +54,8 @@ class Loader:
     async def run(self) -> None:
         """Everything but the requisitions, in the order in which things refer to each other."""
         await self._organisation()
-        await self._flows()
         await self._accounts()
+        await self._flows()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._item_master())
             group.create_task(self._suppliers())
@@ -68,6 +68,9 @@ class Loader:
         await self.ensure("Departments", records.departments(), in_order=True)
         await self.ensure("Employees", records.employees())
         await self._heads()
+        await self.ensure("Concurrent posts", records.placements())
+        await self.ensure("Acting heads", records.headships())
+        await self._reorganisations()
         await self.ensure("Roles", records.roles())
         built_in = await self._built_in_roles()
         await self.ensure("Separated duties", records.duties(built_in))
@@ -132,6 +135,17 @@ class Loader:
         )
         say("Heads of departments", len(wanted), len(headless), began)
 
+    async def _reorganisations(self) -> None:
+        """They are scheduled once they are there."""
+        began, wanted, door = time.monotonic(), records.reorganisations(), await self.cast.door()
+        await self.ensure("Reorganisations", wanted)
+        present = await self.present(wanted)
+        drafts = [record for record in wanted if present[record.id]["state"] == "DRAFT"]
+        for record in drafts:
+            path = f"{place_of(record.document).path}/{record.id}:schedule"
+            await door.call("POST", path, {}, company=_company(record.company))
+        say("Scheduled", len(wanted), len(drafts), began)
+
     async def _built_in_roles(self) -> dict[str, str]:
         answer = await (await self.cast.door()).get("/v1/identity/roles", page_size=200)
         return {role["code"]: role["id"] for role in answer["roles"] if role["builtIn"]}
@@ -156,10 +170,12 @@ class Loader:
         await self.ensure("Approval flows", wanted)
         present = await self.present(wanted)
         drafts = [record for record in wanted if present[record.id]["state"] == "DRAFT"]
+        owner = await self.cast.door(records.tables("rights")["flow_owner"])
         for record in drafts:
             path = f"{place_of(record.document).path}/{record.id}"
             note = {"note": "演示公司初始版本"}
-            await door.call("POST", f"{path}:publish", note, company=_company(record.company))
+            asked = await door.call("POST", f"{path}:publish", note, company=_company(record.company))
+            await owner.call("POST", f"/v1/approval/flow-publications/{asked['publicationId']}:approve", {})
         say("Published flows", len(wanted), len(drafts), began)
 
     async def _accounts(self) -> None:

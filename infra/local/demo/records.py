@@ -219,6 +219,78 @@ def delegations() -> list[Record]:
     ]
 
 
+def placements() -> list[Record]:
+    """Posts that people hold beside their principal one."""
+    return [
+        Record(
+            "identity.placement",
+            f"{one['person']}/{one['department']}",
+            {
+                "employee_id": id_of("identity.employee", one["person"]),
+                "department_id": id_of("identity.department", one["department"]),
+                "post_id": id_of("identity.post", one["post"]),
+                "kind": one["kind"],
+                "from_date": day_in(0),
+                "reason": one["reason"],
+            },
+            company=one["company"],
+        )
+        for one in tables("organisation")["placements"]
+    ]
+
+
+def headships() -> list[Record]:
+    """Who will stand in for a head."""
+    return [
+        Record(
+            "identity.headship",
+            f"{one['department']}/{one['person']}",
+            {
+                "department_id": id_of("identity.department", one["department"]),
+                "employee_id": id_of("identity.employee", one["person"]),
+                "kind": one["kind"],
+                "from_date": day_in(one["from"]),
+                "until_date": day_in(one["from"] + one["days"]),
+                "reason": one["reason"],
+            },
+            company=one["company"],
+        )
+        for one in tables("organisation")["headships"]
+    ]
+
+
+NAMED = {
+    "employee_id": "employee",
+    "reports_to_id": "employee",
+    "department_id": "department",
+    "parent_id": "department",
+}
+
+
+def reorganisations() -> list[Record]:
+    """Changes of the organisation that wait for their day."""
+    return [
+        Record(
+            "identity.reorganisation",
+            one["title"],
+            {
+                "title": one["title"],
+                "effective_date": day_in(one["days"]),
+                "reason": one["reason"],
+                "lines": [
+                    {
+                        field: id_of(f"identity.{NAMED[field]}", value) if field in NAMED else value
+                        for field, value in line.items()
+                    }
+                    for line in one["lines"]
+                ],
+            },
+            company=one["company"],
+        )
+        for one in tables("organisation")["reorganisations"]
+    ]
+
+
 def limits() -> list[Record]:
     return [
         Record(
@@ -242,7 +314,8 @@ def flows() -> list[Record]:
         Record(
             "approval.flow_definition",
             f"{company}/{flow['code']}",
-            {name: value for name, value in flow.items() if name != "companies"},
+            {name: value for name, value in flow.items() if name != "companies"}
+            | {"business_owner_id": id_of("identity.employee", tables("rights")["flow_owner"])},
             company=company,
         )
         for flow in tables("flows")

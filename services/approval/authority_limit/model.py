@@ -1,4 +1,6 @@
-"""The authority table: up to which amount a post may agree, for one type of document or for all."""
+"""The authority table: up to which amount a post, or a rule that decides by itself, may agree, for one type of
+document or for all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import datetime
 import uuid
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.authority_limit.rules import TRANSITIONS
@@ -31,11 +33,14 @@ class AuthorityLimit(Document, Base):
             postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint("limit_amount >= 0", name="limit_not_negative"),
+        CheckConstraint("automatic = (post_id IS NULL)", name="post_or_automatic"),
     )
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="ACTIVE")
-    post_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    post_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    # for rules of flows that decide by themselves, instead of a post
+    automatic: Mapped[bool] = mapped_column(default=False, server_default=false())
     document_type: Mapped[str] = mapped_column(default="")
     limit_amount: Mapped[Decimal] = decimal_of(18, 2)
     currency: Mapped[str]

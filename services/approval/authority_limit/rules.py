@@ -1,5 +1,6 @@
-"""Up to which amount a post may agree. A limit for the document's own type goes before one for every type; of
-several, the one that began last holds. A limit in another currency says nothing: amounts are never converted here.
+"""Up to which amount a post may agree, or the rules of flows that decide by themselves. A limit for the document's own
+type goes before one for every type; of several, the one that began last holds. A limit in another currency says
+nothing: amounts are never converted here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ class Limit(Protocol):
     """A row of the authority table."""
 
     @property
-    def post_id(self) -> uuid.UUID: ...
+    def post_id(self) -> uuid.UUID | None: ...
+    @property
+    def automatic(self) -> bool: ...
     @property
     def document_type(self) -> str: ...
     @property
@@ -35,11 +38,14 @@ class Limit(Protocol):
 def limit_of(
     limits: Iterable[Limit], post_id: uuid.UUID | None, *, document_type: str, currency: str, on: datetime.date
 ) -> Decimal | None:
-    """The amount up to which a post may agree to a document; None where it may not agree by amount at all."""
+    """The amount up to which a post may agree to a document, or, without a post, rules of flows; None where there is no
+    limit by which they may.
+    """
     held = [
         limit
         for limit in limits
         if limit.post_id == post_id
+        and limit.automatic == (post_id is None)
         and limit.currency == currency
         and limit.document_type in ("", document_type)
         and (limit.valid_from_date is None or limit.valid_from_date <= on)

@@ -58,6 +58,8 @@ def case_of(request: Any) -> Case:
         submission=request.submission,
         facts=json_format.MessageToDict(request.facts),
         chosen=_chosen(request),
+        basis={path: {"hash": said.hash, "complete": said.complete} for path, said in request.basis.items()} or None,
+        changing=False,
         participant_ids=[],
         waiting_on_ids=[],
         agreed_ids=[],
@@ -65,6 +67,14 @@ def case_of(request: Any) -> Case:
         note="",
         flow_name="",
     )
+
+
+def take_over(case: Case, request: Any) -> None:
+    """The document was changed while the case runs: how it asks from now on. What was filled in on the way stays."""
+    fresh, known = case_of(request), case.facts or {}
+    case.title, case.amount, case.currency = fresh.title, fresh.amount, fresh.currency
+    case.content_hash, case.basis = fresh.content_hash, fresh.basis
+    case.facts = {**(fresh.facts or {}), **{name: known[name] for name in ("handled",) if name in known}}
 
 
 def _id(request: Any, name: str) -> uuid.UUID:

@@ -15,16 +15,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import timing
+from approval.case import automatic, supervision, timing
 from approval.case.left import left_as_json, left_of
 from approval.case.model import Case, NodeVisit
+from approval.case.record import new_turn, say
+from approval.case.sight import EVERYTHING, Shown, let_read, let_read_like
 from approval.case.telling import announce, concerned, name_of, tell, tell_administrators, tell_asked
 from approval.engine import ballot, deputies
 from approval.engine.approvers import World, named_before
-from approval.engine.tree import Delay, Flow, Trigger
+from approval.engine.rights import hidden_at
+from approval.engine.tree import Approve, Delay, Flow, Node, Trigger
 from approval.engine.walk import Turn, Visit, Walk, kind_of
 from approval.lookups import NoFlow, choose_flow, flow_at, world_of
-from approval.opinion.model import Opinion
 from approval.task.model import Task
 from approval.task.rules import OPINIONS
 from chassis.call import Call, Refused
@@ -74,21 +76,31 @@ async def decide(
     text: str,
     named: Sequence[uuid.UUID] = (),
     filled: Filled | None = None,
+    *,
+    shown: Shown = EVERYTHING,
+    beside: Sequence[Task] = (),
 ) -> None:
     """One person's decision, and all that follows from it in the same transaction; `named` are asked next, where the
-    flow leaves that to the approver; `filled` is what was filled in where the node is for doing.
+    flow leaves that to the approver; `filled` is what was filled in where the node is for doing; `beside` are turns at
+    the node that this call made.
     """
     assert call.actor.employee_id is not None
     me, now = call.actor.employee_id, call.now()
     advance(task, action)
     task.done_time, task.opinion_text = now, text
     task.decided_by_id = me if me != task.assignee_id else None
-    shown = {"fields": filled.shown} if filled else None
-    say(call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=shown)
+    task.findings = None
+    done = {"fields": filled.shown} if filled else None
+    say(
+        call, case, OPINIONS[action], author_id=me, text=text, task=task, handled=done,
+        hidden=list(shown.hidden), changes=list(shown.changes) or None,
+    )  # fmt: skip
     if ballot.final(action, task):
+        await automatic.answered(call, case, task.visit_id, automatic.ANSWERS[task.state])
         await end(call, case, task.state, note=text, because=f"task.case_{task.state.lower()}", but=task.id)
         return
     stored, turns = await where_it_stands(call, case)
+    turns += beside
     if action in ("approve", "handle"):
         case.undo = _undo(case, task, stored)
     if filled:
@@ -150,6 +162,7 @@ async def answered(
             case.note = text
             await _node_agreed(call, case, task, stored, turns, named)
         case "REFUSED":
+            await automatic.answered(call, case, task.visit_id, "NONE" if task.by_system else "REFUSE")
             await end(call, case, "REJECTED", note=text, because="task.case_rejected", but=task.id)
         case _:
             if task.state == "REJECTED" and any(t.state == "WAITING" and t.line == task.line for t in here):
@@ -176,6 +189,8 @@ async def _node_agreed(
         because = "task.enough_agreed" if task.vote == "ratio" else "task.other_decided"
         facts = {"name": name_of(call, call.actor.employee_id)}
         await cancel(call, others, because=because, facts=facts, ended_by=task.id)
+    by_system = any(turn.by_system for turn in here if turn.state in ("APPROVED", "REJECTED"))
+    await automatic.answered(call, case, task.visit_id, "NONE" if by_system else "AGREE")
     walk, rows = await walk_of(call, case, stored, named or ())
     visit = next(visit for visit in walk.visits if visit.id == task.visit_id)
     if visit.left:
@@ -223,10 +238,15 @@ async def retry(call: Call, case: Case) -> None:
 async def _anything_came(call: Call, case: Case) -> bool:
     """Whether somebody was asked or told, a time was waited for or another service told: that comes once."""
     flow = await flow_at(call, case.flow_version_id) if case.flow_version_id else None
-    lasting = [node.id for node in flow.nodes.values() if isinstance(node, Delay | Trigger)] if flow else []
+    lasting = [node.id for node in flow.nodes.values() if _lasts(node)] if flow else []
     entered = sa.and_(NodeVisit.case_id == case.id, NodeVisit.node_id.in_(lasting), NodeVisit.state != "STUCK")
     came = sa.or_(sa.exists().where(Task.case_id == case.id), sa.exists().where(entered))
     return bool(await call.db.scalar(sa.select(came)))
+
+
+def _lasts(node: Node) -> bool:
+    """Whether what a node does without people comes once."""
+    return isinstance(node, Delay | Trigger) or (isinstance(node, Approve) and node.automatic is not None)
 
 
 async def end(
@@ -246,6 +266,8 @@ async def end(
     await cancel(call, Task.case_id == case.id, *([Task.id != but] if but else []), because=because, facts=facts)
     await leave_nodes(call, NodeVisit.case_id == case.id)
     case.state, case.note, case.decide_time, case.undo = state, note, call.now(), None
+    case.amending, case.changing = None, False
+    await automatic.over(call, case)
     await wait_for(call, case, [])
     announce(call, case)
     if silent:
@@ -287,7 +309,7 @@ async def comment(call: Call, case: Case, text: str, mentioned: Sequence[uuid.UU
     say(call, case, "COMMENT", author_id=author, text=text, employee_ids=mentioned)
     others = [person for person in concerned(case) if person not in (author, *mentioned)]
     if mentioned:
-        let_read(call, case, [person for person in mentioned if person != case.requester_id])
+        let_read_like(call, case, [person for person in mentioned if person != case.requester_id], author)
     call.announce(cases_pb2.CaseCommented, case, audience=concerned(case))
     words = {"person": name_of(call, author), "text": text[:200]}
     await tell(call, case, others, "notice.commented", **words)
@@ -382,15 +404,18 @@ async def settle(
     for visit in walk.passed:
         say(call, case, "SKIP", node_name=visit.node.name)
     _trigger(call, case, [visit.node for visit in walk.triggered if isinstance(visit.node, Trigger)])
+    by_rule = automatic.decided(call, case, walk)
     case.agreed_ids = list(walk.agreed)
     delegates = deputies.delegate(call.organisation, tasks, tasks)
-    let_read(call, case, [*(task.assignee_id for task in tasks), *delegates])
+    let_read(call, case, [*(task.assignee_id for task in tasks), *delegates], tasks)
     asked = [task for task in tasks if task.state == "OPEN"]
     stuck = walk.rejected or walk.stuck
     case.state = outcome
     case.park_reason, case.park_facts = (stuck.stuck_reason, dict(stuck.stuck_facts)) if stuck else ("", {})
     if outcome in OUTCOMES:
         case.decide_time, case.undo = now, None
+        if outcome == "REJECTED":
+            await automatic.over(call, case)
         if still_open:
             await cancel(call, Task.case_id == case.id, because="task.flow_rejected", facts={})
         await wait_for(call, case, [])
@@ -402,9 +427,12 @@ async def settle(
         announce(call, case)
     await tell_asked(call, case, asked, *todo)
     await tell(call, case, [task.assignee_id for task in tasks if task.state == "COPIED"], "notice.copied")
-    if outcome == "REJECTED":
+    if outcome == "REJECTED" and by_rule:
+        facts = {"flow": case.flow_name, "rule": by_rule, "text": case.note[:200]}
+        await tell(call, case, [case.requester_id], "notice.rejected_by_rule", **facts)
+    elif outcome == "REJECTED":
         say(call, case, "REJECT", node_name=walk.rejected.node.name if walk.rejected else "")
-    if outcome in OUTCOMES:
+    if outcome in OUTCOMES and not by_rule:
         person = name_of(call, call.actor.employee_id) or case.flow_name
         await tell(call, case, [case.requester_id], OUTCOMES[outcome], person=person, text=case.note[:200])
     if outcome == "PARKED":
@@ -455,73 +483,11 @@ def _store_turn(call: Call, case: Case, turn: Turn, now: datetime.datetime) -> T
         to_claim=turn.to_claim,
         claim_time=turn.claim_time,
         added_by_id=turn.added_by_id,
+        hidden=hidden_at(turn.visit.node),
     )
     if turn.state == "SKIPPED":
         say(call, case, "SKIP", author_id=task.assignee_id, task=task)
     return task
-
-
-def new_turn(call: Call, case: Case, **fields: Any) -> Task:
-    """A person's turn, with what a to-do list shows of the document."""
-    task = call.add(
-        Task(
-            id=uuid7(),
-            company_id=case.company_id,
-            case_id=case.id,
-            open_time=call.now(),
-            document_type=case.document_type,
-            document_id=case.document_id,
-            document_number=case.document_number,
-            title=case.title,
-            requester_id=case.requester_id,
-            amount=case.amount,
-            currency=case.currency,
-            content_hash=case.content_hash,
-            **fields,
-        )
-    )
-    assert isinstance(task, Task)
-    return task
-
-
-def say(
-    call: Call,
-    case: Case,
-    kind: str,
-    *,
-    author_id: uuid.UUID | None = None,
-    text: str = "",
-    task: Task | None = None,
-    node_name: str = "",
-    employee_ids: Iterable[uuid.UUID] = (),
-    on_behalf_of_id: uuid.UUID | None = None,
-    reason: str = "",
-    reason_facts: Mapping[str, str] | None = None,
-    **more: Any,
-) -> None:
-    """Keep what was said or decided. `employee_ids` are whom it names, `reason` why the flow itself did it, `more` is
-    of its kind.
-    """
-    if task is not None and author_id is not None and author_id == task.delegate_id:
-        on_behalf_of_id = task.assignee_id
-    call.add(
-        Opinion(
-            company_id=case.company_id,
-            case_id=case.id,
-            task_id=task.id if task else None,
-            author_id=author_id,
-            requester_id=case.requester_id,
-            kind=kind,
-            text=text,
-            node_name=task.node_name if task else node_name,
-            employee_ids=list(employee_ids),
-            on_behalf_of_id=on_behalf_of_id,
-            content_hash=case.content_hash,
-            reason=reason,
-            reason_facts=dict(reason_facts) if reason_facts else None,
-            **more,
-        )
-    )
 
 
 async def cancel(
@@ -556,12 +522,6 @@ async def leave_nodes(call: Call, which: Any, states: Sequence[str] = ("OPEN", "
     )
 
 
-def let_read(call: Call, case: Case, employee_ids: Sequence[uuid.UUID]) -> None:
-    """These people take part: they see the case, and the owner of the document lets them see that."""
-    case.participant_ids = list(dict.fromkeys([*case.participant_ids, *employee_ids]))
-    call.grant_read(case, employee_ids)
-
-
 async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
     """Whose decision is open, and since when the oldest of them; their timers run from now on, others' stop."""
     turns = list(turns)
@@ -569,6 +529,7 @@ async def wait_for(call: Call, case: Case, turns: Iterable[Any]) -> None:
         dict.fromkeys(who for turn in turns for who in (turn.assignee_id, turn.delegate_id) if who)
     )
     case.waiting_since_time = min((turn.open_time for turn in turns), default=None)
+    await supervision.follow(call, case)
     await timing.keep(call, case, turns)
 
 
@@ -579,7 +540,7 @@ def _one_of(column: Any, *states: str) -> Any:
 
 _TURN = (
     Task.id, Task.visit_id, Task.node_id, Task.state, Task.assignee_id, Task.delegate_id, Task.open_time, Task.due_time,
-    Task.line, Task.place, Task.veto, Task.by_system,
+    Task.line, Task.place, Task.veto, Task.by_system, Task.again,
 )  # fmt: skip
 STANDING = (
     sa.select(NodeVisit, *_TURN)

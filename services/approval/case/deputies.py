@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from approval.case import conduct, handing
 from approval.case.model import Case
+from approval.case.sight import let_read
 from approval.case.telling import tell_delegates
 from approval.engine import ballot, deputies
 from approval.engine.approvers import administrators
@@ -112,7 +113,7 @@ async def follow(call: Call, case: Case) -> None:
     delegates = deputies.delegate(organisation, [*moving, *fresh], turns)
     for turn in moving:
         call.touch(turn)
-    conduct.let_read(call, case, [*(turn.assignee_id for turn in fresh), *delegates])
+    let_read(call, case, [*(turn.assignee_id for turn in fresh), *delegates], [*moving, *fresh])
     await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
     await _tell(call, case, moving, fresh, before)

@@ -19,7 +19,7 @@ from approval.flow_definition.model import FlowVersion
 from approval.task.model import Task
 from chassis import ids
 from chassis.call import Call
-from heyi.approval.v1 import cases_pb2 as pb
+from heyi.approval.v1 import case_views_pb2 as pb
 
 DONE, CURRENT, AHEAD = pb.DrawnShape.DONE, pb.DrawnShape.CURRENT, pb.DrawnShape.AHEAD
 NOT_TAKEN, STOPPED, LEFT = pb.DrawnShape.NOT_TAKEN, pb.DrawnShape.STOPPED, pb.DrawnShape.LEFT

@@ -4,6 +4,7 @@ act on a case; nobody acted, so nothing of it is anybody's agreement.
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -21,10 +22,17 @@ from chassis.call import Call
 from chassis.timers import OnTime, Timer
 from heyi.approval.v1 import cases_pb2
 
+AFTER_A_CHANGE = datetime.timedelta(minutes=1)
+
 
 async def turn_is_late(case: Case, timer: Timer, call: Call) -> None:
     """Nobody answered in time: the node says what follows."""
     assert case.flow_version_id is not None
+    if case.changing:
+        # somebody decides just now
+        soon = call.now() + AFTER_A_CHANGE
+        timers.start(call, timing.TURN, soon, company_id=case.company_id, subject_id=case.id, part_id=timer.part_id)
+        return
     task = await call.load(Task, timer.part_id, scope=False)
     node = (await flow_at(call, case.flow_version_id)).nodes[task.node_id]
     assert isinstance(node, Approve)

@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct
+from approval.case import automatic, conduct
 from approval.case.model import Case, NodeVisit
+from approval.case.sight import let_read
 from approval.case.telling import tell_asked
 from approval.engine import deputies
 from approval.task.model import Task
@@ -131,7 +132,7 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     asked_again = [row for row in spared.all() if row.state == "OPEN"]
     mine = beside(call, case, task, me, state="OPEN", place=task.place, reason=task.reason, person="")
     mine.reason_facts, mine.veto, mine.added_by_id = task.reason_facts, task.veto, task.added_by_id
-    conduct.let_read(call, case, deputies.delegate(call.organisation, [mine], turns))
+    let_read(call, case, deputies.delegate(call.organisation, [mine], turns), [mine])
     if undo["new"]:
         case.agreed_ids = [who for who in case.agreed_ids if who != me]
     for name in conduct.STOOD:
@@ -139,6 +140,7 @@ async def take_back(call: Call, case: Case, task: Task, text: str) -> None:
     case.round, case.undo = case.round + 1, None
     gone = {turn.id for turn in (*opened, *behind)}
     still = [turn for turn in turns if turn.state == "OPEN" and turn.id not in gone]
+    await automatic.asked_again(call, case, task.visit_id)
     await conduct.wait_for(call, case, [*still, *asked_again, mine])
     conduct.announce(call, case)
     people = [turn.assignee_id for turn in (*opened, *behind)]
@@ -172,14 +174,16 @@ def beside(
         node_kind=task.node_kind,
         to_claim=task.to_claim,
         claim_time=task.claim_time,
+        again=task.again,
+        hidden=list(task.hidden or ()),
     )
 
 
 async def _go_on(call: Call, case: Case, turns: Sequence[Any], fresh: Sequence[Task]) -> None:
     """Nothing was decided, but other people are asked."""
     people = [turn.assignee_id for turn in fresh]
-    conduct.let_read(call, case, people)
-    conduct.let_read(call, case, deputies.delegate(call.organisation, fresh, turns))
+    delegates = deputies.delegate(call.organisation, fresh, turns)
+    let_read(call, case, [*people, *delegates], fresh)
     await conduct.wait_for(call, case, [turn for turn in turns if turn.state == "OPEN"])
     conduct.announce(call, case)
     await tell_asked(call, case, [turn for turn in fresh if turn.state == "OPEN"])

@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,7 @@ class Case(Searchable, Document, Base):
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
     __unmapped__ = ("tasks", "opinions", "nodes")
+    __hides__ = True
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="RUNNING")
@@ -58,20 +59,50 @@ class Case(Searchable, Document, Base):
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # counts the times that the case was led back or elsewhere; nodes entered since carry the number
     round: Mapped[int] = mapped_column(default=1)
+    # who watches over it until it is done, by when, and why
+    supervisor_id: Mapped[uuid.UUID | None]
+    supervision: Mapped[str | None]
+    supervise_due_date: Mapped[datetime.date | None]
+    supervise_note: Mapped[str] = mapped_column(default="", server_default="")
     # whom the requester chose, by the id of the node
     chosen: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # what each field says that is agreed to, as hashes by its path; who sees less; what is being changed
+    basis: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    readers: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    amending: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    changing: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
         """What the caller may do with it: the requester's actions are the requester's alone."""
         allowed = allowed_to(row, call.actor.employee_id, held=frozenset(message.allowed_actions))
+        if row.supervision != "WATCHED" and "end_supervision" in allowed:
+            allowed.remove("end_supervision")
         message.ClearField("allowed_actions")
         message.allowed_actions.extend(allowed)
+        # for the document's service alone
+        message.ClearField("readers")
 
 
 Case.__table__.append_constraint(UniqueConstraint("document_type", "document_id", "submission"))
 Index("ix_approval_case_document_id", Case.document_id)
+Index("ix_approval_case_changing", Case.amending["id"].astext, postgresql_where=Case.changing)
 Index("ix_approval_case_requester", Case.requester_id, Case.created_at)
+# what is watched over, and the finished cases of a type that later ones are compared with
+Index(
+    "ix_approval_case_supervised",
+    Case.supervisor_id,
+    Case.created_at,
+    postgresql_where=Case.supervisor_id.is_not(None),
+)
+Index(
+    "ix_approval_case_finished",
+    Case.company_id,
+    Case.document_type,
+    Case.currency,
+    Case.decide_time,
+    postgresql_where=Case.state.in_(["APPROVED", "REJECTED", "RETURNED"]),
+)
 Index("ix_approval_case_company_state", Case.company_id, Case.state, Case.created_at)
 
 

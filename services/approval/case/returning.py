@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from approval.case import conduct
+from approval.case import automatic, conduct
 from approval.case.left import turns_at
 from approval.case.model import Case, NodeVisit
 from approval.engine import ballot, order
@@ -52,6 +52,7 @@ async def lead_back(call: Call, case: Case, task: Task, node_id: str, text: str,
     left = walk.lead_back(here, node_id, {v: turns_at(v, asked) for v in walk.visits} if straight_back else None)
     gone = [visit.id for visit in left if visit.id]
 
+    await automatic.answered(call, case, task.visit_id, "SEND_BACK")
     advance(task, "return")
     author_id = call.actor.employee_id
     task.done_time, task.opinion_text = call.now(), text

@@ -4,17 +4,25 @@ approvals (holders of `approval.case.retry`, within its reach), whatever company
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import conduct, migration, preview, statistics, steering, timing
+from approval.case import advice, changing, conduct, migration, preview, sight, statistics, steering, timing
 from approval.case.arrival import case_of
 from approval.case.drawing import drawing_of
 from approval.case.model import Case
-from approval.case.rules import check_mentioned, check_pause, check_requester, check_steering
+from approval.case.rules import (
+    check_mentioned,
+    check_pause,
+    check_requester,
+    check_steering,
+    check_supervision,
+    check_unchanging,
+)
 from approval.lookups import flow_at
 from approval.opinion.model import Opinion
 from approval.task.model import Task
@@ -27,18 +35,27 @@ MOST_TURNS = 1_000
 
 def visible(call: Call) -> Any:
     """Cases that the caller may see."""
-    administered = sa.and_(*call.scope_of(Case, "approval.case.retry"))
-    return sa.or_(Case.requester_id == call.actor.employee_id, call.takes_part(Case), administered)
+    return sa.or_(*own(call), call.takes_part(Case))
+
+
+def own(call: Call) -> list[Any]:
+    """Cases that hide nothing from the caller: the own ones, and those that are looked after."""
+    looked_after = sa.and_(*call.scope_of(Case, "approval.case.retry", taking_part=False))
+    return [Case.requester_id == call.actor.employee_id, looked_after]
 
 
 async def find(call: Call, key: str, etag: str = "") -> Case:
     """A case that the caller may see; locked in a call that writes."""
-    statement = sa.select(Case).where(Case.id == key_of(key), visible(call))
+    blind = call.blind_to(Case, own(call))
+    columns = [Case, blind if blind is not None else sa.null()]
+    statement = sa.select(*columns).where(Case.id == key_of(key), visible(call))
     if call.method is not None and not call.method.read_only:
         statement = statement.with_for_update(of=Case)
-    case = (await call.db.execute(statement)).scalar_one_or_none()
-    if case is None:
+    found = (await call.db.execute(statement)).one_or_none()
+    if found is None:
         raise Refused("DOCUMENT_NOT_FOUND", document_type="Case", id=key[:50])
+    case: Case = found[0]
+    call.hidden[case.id] = frozenset(found[1] or ())
     if etag and etag != ids.etag_of(case.version):
         raise Refused("STALE_ETAG", current_etag=ids.etag_of(case.version))
     return case
@@ -57,7 +74,7 @@ class Cases:
         reply.tasks.extend(offer_taking_back(call.reply(task), task, case, call) for task in tasks)
         if "jump" in reply.allowed_actions and case.flow_version_id:
             reply.nodes.extend(steering.nodes_of(await flow_at(call, case.flow_version_id)))
-        reply.opinions.extend(call.reply(opinion) for opinion in opinions)
+        reply.opinions.extend(_said(call, case, opinion) for opinion in opinions)
         reply.delays.extend(await timing.delays_of(call, case))
         reply.upcoming.extend(await preview.upcoming(call, case, tasks))
         return reply
@@ -67,13 +84,13 @@ class Cases:
 
     async def ListCases(self, request: Any, call: Call) -> Any:
         also = asked_by(call, Case, request.search)
-        return await call.page(Case, request, where=[visible(call)], scope=False, also=also)
+        return await call.page(Case, request, where=[visible(call)], scope=False, also=also, own=own(call))
 
     async def AnalyzeCases(self, request: Any, call: Call) -> Any:
         return await statistics.analyze(call, request)
 
     async def BatchGetCases(self, request: Any, call: Call) -> Any:
-        return await call.batch(Case, await only(call, Case, request, visible(call)), scope=False)
+        return await call.batch(Case, await only(call, Case, request, visible(call)), scope=False, own=own(call))
 
     async def WithdrawCase(self, request: Any, call: Call) -> Any:
         case = await find(call, request.id, request.etag)
@@ -97,6 +114,7 @@ class Cases:
 
     async def RetryCase(self, request: Any, call: Call) -> Any:
         case = await call.load(Case, request.id, etag=request.etag)
+        check_unchanging(case)
         await conduct.retry(call, case)
         return case
 
@@ -120,8 +138,33 @@ class Cases:
         await migration.migrate(call, case, request.reason)
         return case
 
+    async def SuperviseCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        due_date = datetime.date.fromisoformat(request.due_date)
+        check_supervision(due_date, call.organisation.today(case.company_id))
+        await steering.supervise(call, case, due_date, request.note)
+        return case
+
+    async def EndSupervisionCase(self, request: Any, call: Call) -> Any:
+        case = await _steered(request, call)
+        await steering.end_supervision(call, case, request.reason)
+        return case
+
+    async def AdviseCase(self, request: Any, call: Call) -> Any:
+        return await advice.advise(call, await find(call, request.id), visible(call))
+
     async def SimulateCases(self, request: Any, call: Call) -> Any:
         return await preview.simulate(call, case_of(request.approval))
+
+
+def _said(call: Call, case: Case, opinion: Opinion) -> Any:
+    """An opinion with what the caller may see of the changes that came with it, and whether its author saw the document
+    as it is now.
+    """
+    message = call.reply(opinion)
+    message.changes.extend(changing.differences(opinion.changes, call.hidden.get(case.id, frozenset())))
+    message.earlier = opinion.kind == "APPROVE" and opinion.content_hash != sight.hash_for(case, opinion.hidden)
+    return message
 
 
 def asked_by(call: Call, model: Any, words: str) -> list[Any]:
@@ -141,6 +184,7 @@ async def _steered(request: Any, call: Call) -> Case:
     """A case within the administrator's reach that is not about an own request."""
     case = await call.load(Case, request.id, etag=request.etag)
     check_steering(case, call.actor.employee_id)
+    check_unchanging(case)
     return case
 
 

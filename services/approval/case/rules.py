@@ -21,6 +21,12 @@ TRANSITIONS = {
     ("RUNNING", "suspend"): "SUSPENDED",
     ("RUNNING", "jump"): "RUNNING",
     ("RUNNING", "migrate"): "RUNNING",
+    ("RUNNING", "supervise"): "RUNNING",
+    ("RUNNING", "end_supervision"): "RUNNING",
+    ("SUSPENDED", "supervise"): "SUSPENDED",
+    ("SUSPENDED", "end_supervision"): "SUSPENDED",
+    ("PARKED", "supervise"): "PARKED",
+    ("PARKED", "end_supervision"): "PARKED",
     ("SUSPENDED", "resume"): "RUNNING",
     ("SUSPENDED", "migrate"): "SUSPENDED",
     ("SUSPENDED", "withdraw"): "WITHDRAWN",
@@ -35,9 +41,10 @@ TRANSITIONS = {
     ("RETURNED", "comment"): "RETURNED",
     ("WITHDRAWN", "comment"): "WITHDRAWN",
 }
+WATCHED, OVER = "WATCHED", "OVER"  # by somebody, until it is done
 LIVE = ("RUNNING", "PARKED", "SUSPENDED")
 OF_THE_REQUESTER = ("withdraw", "urge")
-STEERING = ("suspend", "resume", "jump", "migrate")
+STEERING = ("suspend", "resume", "jump", "migrate", "supervise", "end_supervision")
 
 
 def allowed_to(case: Any, employee_id: uuid.UUID | None, *, held: Collection[str]) -> list[str]:
@@ -58,10 +65,24 @@ def check_steering(case: Any, employee_id: uuid.UUID | None) -> None:
         raise Refused("CASE_OWN_REQUEST")
 
 
+def check_supervision(due_date: datetime.date, today: datetime.date) -> None:
+    """Refuse a day that is over."""
+    if due_date < today:
+        facts: dict[str, object] = {"day": due_date.isoformat(), "today": today.isoformat()}
+        raise Refused.fields([("due_date", "CASE_SUPERVISION_DATE", facts)])
+
+
 def check_going_on(case: Any) -> None:
     """Refuse whatever would carry a case on that was stopped for a while."""
     if case.state == "SUSPENDED":
         raise Refused("CASE_SUSPENDED", **(case.park_facts or {}))
+    check_unchanging(case)
+
+
+def check_unchanging(case: Any) -> None:
+    """Refuse to lead a case elsewhere while its document is being changed."""
+    if case.changing:
+        raise Refused("CASE_CHANGING")
 
 
 def check_mentioned(employee_ids: Iterable[uuid.UUID], organisation: Organisation) -> None:

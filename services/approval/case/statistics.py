@@ -16,6 +16,7 @@ from approval.task.model import Task
 from chassis import ids
 from chassis.call import Call, Refused
 from chassis.mapping import instant_of
+from heyi.approval.v1 import case_views_pb2 as views
 from heyi.approval.v1 import cases_pb2 as pb
 
 ANALYZE = "approval.case.analyze"
@@ -40,17 +41,17 @@ def turns_within_reach(call: Call) -> list[Any]:
 
 def of_flow(flow_definition_id: str) -> Any:
     """Turns of a flow. Raises FIELD_FORMAT for what is no id."""
-    return Task.case_id.in_(sa.select(Case.id).where(Case.flow_definition_id == _flow(flow_definition_id)))
+    return Task.case_id.in_(sa.select(Case.id).where(Case.flow_definition_id == flow_of(flow_definition_id)))
 
 
 async def analyze(call: Call, request: Any) -> pb.AnalyzeCasesResponse:
-    begin, end = _period(request, call.now())
+    begin, end = period(request, call.now())
     reply = pb.AnalyzeCasesResponse()
     reply.from_time.FromDatetime(begin)
     reply.until_time.FromDatetime(end)
     within = [Task.company_id == call.company_id, *call.scope_of(Case, ANALYZE)]
     if request.flow_definition_id:
-        within.append(Case.flow_definition_id == _flow(request.flow_definition_id))
+        within.append(Case.flow_definition_id == flow_of(request.flow_definition_id))
     opened = sa.and_(Task.open_time >= begin, Task.open_time < end)
     joined = sa.join(Task, Case, Task.case_id == Case.id)
     turns = await call.db.execute(_by_node(call).select_from(joined).where(*within, opened, Task.state.in_(ASKED)))
@@ -65,16 +66,20 @@ async def analyze(call: Call, request: Any) -> pb.AnalyzeCasesResponse:
     return reply
 
 
-def _period(request: Any, now: datetime.datetime) -> tuple[datetime.datetime, datetime.datetime]:
+def period(
+    request: Any, now: datetime.datetime, usual: datetime.timedelta = PERIOD
+) -> tuple[datetime.datetime, datetime.datetime]:
+    """The period that a request names; without a beginning the `usual` one. Raises FIELD_FORMAT for one too long."""
     end = instant_of(request.until_time, "until_time") if request.HasField("until_time") else now
-    begin = instant_of(request.from_time, "from_time") if request.HasField("from_time") else end - PERIOD
+    begin = instant_of(request.from_time, "from_time") if request.HasField("from_time") else end - usual
     if not datetime.timedelta() < end - begin <= LONGEST:
         expected = f"0 < until_time - from_time <= {LONGEST.days} d"
         raise Refused.fields([("from_time", "FIELD_FORMAT", {"value": begin.isoformat(), "expected": expected})])
     return begin, end
 
 
-def _flow(text: str) -> uuid.UUID:
+def flow_of(text: str) -> uuid.UUID:
+    """The id of a flow. Raises FIELD_FORMAT for what is none."""
     try:
         return ids.parse(text)
     except ValueError:
@@ -141,8 +146,8 @@ def _rank(row: Any, names: dict[uuid.UUID, str]) -> tuple[Any, ...]:
     return names[flow], str(flow), row.node_id is not None, -row.turn_count, row.node_name
 
 
-def _turns(row: Any) -> pb.TurnStatistics:
-    return pb.TurnStatistics(
+def _turns(row: Any) -> views.TurnStatistics:
+    return views.TurnStatistics(
         flow_definition_id=str(row.flow_definition_id or ""),
         flow_name=row.flow_name,
         node_id=row.node_id or "",
@@ -157,8 +162,8 @@ def _turns(row: Any) -> pb.TurnStatistics:
     )
 
 
-def _person(row: Any) -> pb.PersonStatistics:
-    person = pb.PersonStatistics(
+def _person(row: Any) -> views.PersonStatistics:
+    person = views.PersonStatistics(
         employee_id=str(row.assignee_id),
         open_count=row.open_count,
         overdue_count=row.overdue_count,

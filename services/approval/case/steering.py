@@ -4,7 +4,9 @@ reason, in front of everybody, and never with an own request.
 
 from __future__ import annotations
 
-from approval.case import conduct, timing
+import datetime
+
+from approval.case import conduct, supervision, timing
 from approval.case.model import Case, NodeVisit
 from approval.engine.tree import Approve, Flow
 from approval.engine.walk import Walk
@@ -12,7 +14,7 @@ from approval.lookups import flow_at, world_of
 from approval.task.model import Task
 from chassis.call import Call, Refused
 from chassis.states import advance
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import case_views_pb2
 
 
 async def suspend(call: Call, case: Case, reason: str) -> None:
@@ -61,7 +63,30 @@ async def jump(call: Call, case: Case, node_id: str, reason: str) -> None:
     await conduct.settle(call, case, walk, still_open=[])
 
 
-def nodes_of(flow: Flow) -> list[cases_pb2.CaseNode]:
+async def supervise(call: Call, case: Case, due_date: datetime.date, note: str) -> None:
+    """The caller watches over a case until it is done, by a day."""
+    advance(case, "supervise")
+    assert call.actor.employee_id is not None
+    await supervision.begin(call, case, due_date, note)
+    words = {"reason": "opinion.supervised", "reason_facts": {"day": due_date.isoformat()}}
+    conduct.say(call, case, "SUPERVISE", author_id=call.actor.employee_id, text=note, **words)
+    conduct.let_read(call, case, [call.actor.employee_id])
+    conduct.announce(call, case)
+
+
+async def end_supervision(call: Call, case: Case, reason: str) -> None:
+    """Nobody watches over a case any more."""
+    advance(case, "end_supervision")
+    if case.supervision != supervision.WATCHED:
+        raise Refused("CASE_NOT_SUPERVISED")
+    await supervision.finish(call, case)
+    conduct.say(call, case, "END_SUPERVISION", author_id=call.actor.employee_id, text=reason)
+    conduct.announce(call, case)
+    person = conduct.name_of(call, call.actor.person)
+    await conduct.tell(call, case, case.waiting_on_ids, "notice.supervision_ended", person=person, text=reason)
+
+
+def nodes_of(flow: Flow) -> list[case_views_pb2.CaseNode]:
     """Where a case of this flow can be led."""
     asking = [node for node in flow.nodes.values() if isinstance(node, Approve)]
-    return [cases_pb2.CaseNode(node_id=node.id, node_name=node.name) for node in asking]
+    return [case_views_pb2.CaseNode(node_id=node.id, node_name=node.name) for node in asking]

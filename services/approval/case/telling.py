@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from approval.case.model import Case
+from approval.case.sight import all_hidden, hidden_from
 from approval.engine.approvers import administrators
 from approval.lookups import world_of
 from approval.notice.model import Notice
@@ -56,12 +57,13 @@ async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_k
     """One notice for each turn or outcome, on the record and live on the person's screen."""
     known = {"requester": name_of(call, case.requester_id), "number": case.document_number, "title": case.title}
     for employee_id in employee_ids:
+        blind = "title" in all_hidden(case.document_type, hidden_from(case, employee_id))
         notice = call.add(
             Notice(
                 company_id=case.company_id,
                 employee_id=employee_id,
                 text_key=text_key,
-                text_facts={**known, **facts},
+                text_facts={**known, **({"title": ""} if blind else {}), **facts},
                 document_type=case.document_type,
                 document_id=case.document_id,
                 document_number=case.document_number,

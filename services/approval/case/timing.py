@@ -19,7 +19,7 @@ from approval.lookups import flow_at
 from approval.task.model import Task
 from chassis import timers, workdays
 from chassis.call import Call
-from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import case_views_pb2
 
 TURN, DELAY = "turn", "delay"
 GOING = ("RUNNING", "PARKED")
@@ -111,7 +111,7 @@ async def resume(call: Call, case: Case) -> None:
     await _set_due(call, {timer.part_id: again for timer, again in going if timer.handler == TURN})
 
 
-async def delays_of(call: Call, case: Case) -> list[cases_pb2.CaseDelay]:
+async def delays_of(call: Call, case: Case) -> list[case_views_pb2.CaseDelay]:
     """The nodes at which a case waits for a time."""
     flow = await _timed(call, case)
     if flow is None:
@@ -125,7 +125,7 @@ async def delays_of(call: Call, case: Case) -> list[cases_pb2.CaseDelay]:
     )
     found = []
     for row in (await call.db.execute(waiting)).all():
-        delay = cases_pb2.CaseDelay(node_id=row.node_id, node_name=flow.nodes[row.node_id].name)
+        delay = case_views_pb2.CaseDelay(node_id=row.node_id, node_name=flow.nodes[row.node_id].name)
         if row.due_time is not None:
             delay.due_time.FromDatetime(row.due_time)
         found.append(delay)

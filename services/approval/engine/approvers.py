@@ -1,5 +1,8 @@
 """Who is asked at a node, and why: rules against the organisation as it stands when the document arrives there.
 
+A rule looks when the document arrives at its node, not when the case began: after a reorganisation the new head is
+asked. Posts held beside the principal one count; who stands in for a head is the head while it lasts.
+
 Nobody is asked about a request of their own: whoever asked is left out, or the head above is asked instead. Where
 nobody is left, the node's policy decides; a case that finds nobody at all waits for an administrator.
 """
@@ -15,6 +18,7 @@ from typing import Any
 
 from approval.authority_limit.rules import Limit, limit_of
 from approval.engine import conditions
+from approval.engine.automatic import OFF, Setting
 from approval.engine.tree import Approve, Copy, Node, Rule
 from chassis import ids
 from chassis.organisation import Organisation, Unit
@@ -41,6 +45,7 @@ class World:
     named: Sequence[uuid.UUID] = ()  # whom the approver just before named
     foreseeing: bool = False  # nobody has named anybody yet
     chosen: Mapping[str, Sequence[uuid.UUID]] = field(default_factory=dict)  # by the requester, for nodes by their ids
+    automatic: Setting = OFF
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,8 @@ def _people(rule: Rule, world: World, node_id: str) -> Iterator[Asked]:
         case "department_head":
             for head, unit in list(_heads(world))[:1]:
                 yield Asked(head, "approver.department_head", {"department": unit.name})
+        case "reports_to":
+            yield from _reported_to(world)
         case "heads_up":
             above = [(head, unit) for head, unit in _heads(world) if head != world.requester_id]
             for level, (head, unit) in enumerate(above[: rule.levels], 1):
@@ -190,6 +197,16 @@ def _people(rule: Rule, world: World, node_id: str) -> Iterator[Asked]:
             yield from _authorised(rule, world)
         case kind:
             raise AssertionError(f"a tree with the rule {kind} is never published")
+
+
+def _reported_to(world: World) -> Iterator[Asked]:
+    """Whom the requester reports to; where nobody active is named, the head of the department, or the one above."""
+    person = world.organisation.people.get(world.requester_id)
+    if person and person.reports_to_id and _active(person.reports_to_id, world):
+        yield Asked(person.reports_to_id, "approver.reports_to", {})
+        return
+    for head, unit in list(_heads(world))[:1]:
+        yield Asked(head, "approver.department_head", {"department": unit.name})
 
 
 def _in_departments(rule: Rule, world: World) -> Iterator[Asked]:
@@ -202,7 +219,8 @@ def _in_departments(rule: Rule, world: World) -> Iterator[Asked]:
     requester = organisation.people.get(world.requester_id)
     units = list(organisation.above(rule.department_id or (requester.department_id if requester else None)))
     for unit in units[:1] if rule.department_id else units:
-        here = [who for who in holders if organisation.person(who).department_id == unit.department_id]
+        place = (unit.department_id, rank.post_id if rank else None)
+        here = [who for who in holders if place in organisation.person(who).posts]
         if rule.department_id or any(who != world.requester_id for who in here):
             facts = {"post": rank.name if rank else rule.code, "department": unit.name}
             yield from _named(here, "approver.department_post", facts, world)
@@ -228,11 +246,12 @@ def _authorised(rule: Rule, world: World) -> Iterator[Asked]:
         if head == world.requester_id:
             continue
         person = world.organisation.person(head)
+        post_id = person.post_in(unit.department_id)
         limit = limit_of(
-            world.limits, person.post_id, document_type=world.document_type, currency=world.currency, on=world.today
+            world.limits, post_id, document_type=world.document_type, currency=world.currency, on=world.today
         )
         if limit is not None and limit >= world.amount:
-            rank = world.organisation.posts.get(person.post_id) if person.post_id else None
+            rank = world.organisation.posts.get(post_id) if post_id else None
             facts = {"post": rank.name if rank else "", "limit": format(limit, "f"), "currency": world.currency}
             yield from () if rule.only_final else passed
             yield Asked(head, "approver.authority", facts)

@@ -5,7 +5,10 @@ line of their own, `sequential` puts everybody into one; whoever is added to a t
 agreed when everybody in it has, and refused when one of them has. `ratio` counts lines, so nobody weighs more by adding
 others.
 
-A turn here is anything with `line`, `place`, `state` and `veto`.
+Whoever agreed to an earlier version of the document and is asked `again` is no voter of the node: the node waits for
+them whatever the vote says, and ends where one of them refuses.
+
+A turn here is anything with `line`, `place`, `state` and `veto`; `again` where it is not like the others.
 """
 
 from __future__ import annotations
@@ -28,7 +31,20 @@ def outcome(vote: str, percent: int, turns: Iterable[Any]) -> str:
 
     Whoever holds a veto is waited for: their answer can change it until it is given.
     """
-    lines = _lines(turns)
+    turns = list(turns)
+    again = [turn for turn in turns if asked_again(turn)]
+    if any(turn.state == "REJECTED" for turn in again):
+        return "REFUSED"
+    found = _vote(vote, percent, _lines(turn for turn in turns if not asked_again(turn)))
+    return "" if found == "AGREED" and any(turn.state in ("OPEN", "WAITING") for turn in again) else found
+
+
+def asked_again(turn: Any) -> bool:
+    return bool(getattr(turn, "again", False))
+
+
+def _vote(vote: str, percent: int, lines: list[list[Any]]) -> str:
+    """What those say who are asked at the node itself."""
     refused = [line for line in lines if any(turn.state == "REJECTED" for turn in line)]
     agreed = [line for line in lines if all(turn.state in AGREED for turn in line)]
     needed = {"any": 1, "ratio": needed_of(percent, len(lines))}.get(vote, len(lines))

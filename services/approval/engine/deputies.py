@@ -56,9 +56,14 @@ def _deputy(organisation: Organisation, employee_id: uuid.UUID, turn: Any) -> De
     covering = (
         deputy
         for deputy in organisation.delegations.get(employee_id, ())
-        if deputy.covers(turn.document_type, turn.amount, turn.currency, today)
+        if deputy.covers(turn.document_type, _amount_of(turn), turn.currency, today)
     )
     return next(covering, None)
+
+
+def _amount_of(turn: Any) -> Any:
+    """What the turn is about, also where it is hidden from whose turn it is."""
+    return turn.amount if turn.amount is not None else turn.full_amount
 
 
 def has_left(organisation: Organisation, employee_id: uuid.UUID) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from approval.engine import conditions, forms
-from chassis import ids
+from approval.engine import automatic as deciding
+from approval.engine import conditions, forms, rights, values
 
 MOST_NODES, DEEPEST, MOST_LEVELS, MOST_APPROVERS = 200, 12, 20, 50
 VOTES = ("all", "any", "ratio", "sequential")
@@ -25,13 +25,14 @@ LONGEST_HOURS, LONGEST_DAYS = 1000, 250
 SAME_APPROVER = ("ask", "skip_next", "skip_all")
 INITIATOR = ("skip", "head")
 COMMON_KEYS = {"id", "kind", "name"}
+ASKING = {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim"}
 KEYS = {
     "sequence": {"children"},
     "parallel": {"branches"},
     "condition": {"branches"},
-    "approve": {"vote", "approvers", "when_empty", "employee_id", "same_approver", "initiator", "claim", "timeout"},
-    "handle": {"vote", "approvers", "when_empty", "employee_id", "initiator", "claim", "fields"},
-    "copy": {"approvers"},
+    "approve": {*ASKING, "same_approver", "timeout", "rights", "cuts", "changed", *deciding.KEYS},
+    "handle": {*ASKING, "fields", "rights"},
+    "copy": {"approvers", "rights"},
     "delay": {"hours", "days", "until_field"},
     "trigger": {"topic"},
 }
@@ -43,6 +44,7 @@ RULES = {
     "role": {"role"},
     "post": {"post"},
     "department_head": set[str](),
+    "reports_to": set[str](),
     "heads_up": {"levels"},
     "authority": {"only_final"},
     "department_post": {"post", "department_id"},
@@ -139,6 +141,10 @@ class Approve(Node):
     initiator: str
     claim: bool  # everybody found may take the turn; whoever does decides
     timeout: Timeout | None
+    rights: Mapping[str, str]  # by the path of a field; what is not said may be read
+    cuts: bool  # quantities may be lowered, and lines refused
+    changed: str  # what follows here where the document says something else later
+    automatic: deciding.Automatic | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,7 @@ class Copy(Node):
     """People are told."""
 
     approvers: tuple[Rule, ...]
+    rights: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -195,10 +202,15 @@ class Flow:
         """Whether anything happens by itself when its time has come."""
         return any(isinstance(n, Delay) or (isinstance(n, Approve) and n.timeout) for n in self.nodes.values())
 
+    @functools.cached_property
+    def automated(self) -> bool:
+        """Whether a rule decides instead of people somewhere."""
+        return any(isinstance(node, Approve) and node.automatic for node in self.nodes.values())
+
     @property
     def needs_authority(self) -> bool:
         """Whether the authority table is asked."""
-        return any(rule.kind == "authority" for _, rule in self.rules)
+        return self.automated or any(rule.kind == "authority" for _, rule in self.rules)
 
 
 @dataclass(frozen=True)
@@ -222,7 +234,7 @@ class _Reader:
     ids: set[str] = field(default_factory=set)
     count: int = 0
 
-    def wrong(self, path: str, reason: str, node: str, **facts: object) -> None:
+    def wrong(self, path: str, reason: str, node: str, /, **facts: object) -> None:
         self.problems.append(Problem(node, path, reason, {"node": node, **{k: str(v) for k, v in facts.items()}}))
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
@@ -254,7 +266,8 @@ class _Reader:
             case "condition":
                 return Condition(*head, branches=self._branches(raw, path, shown, depth, conditional=True))
             case "copy":
-                return Copy(*head, approvers=self._rules(raw, path, shown))
+                may = self._rights(raw, path, shown, rights.READING)
+                return Copy(*head, approvers=self._rules(raw, path, shown), rights=may)
             case "delay":
                 return self._delay(raw, head, shown)
             case "trigger":
@@ -265,7 +278,14 @@ class _Reader:
             case "handle":
                 return self._handle(raw, head, shown)
             case _:
-                return Approve(*head, **self._asking(raw, path, shown, VOTES))
+                asking = self._asking(raw, path, shown, VOTES)
+
+                def wrong(place: str, reason: str, **facts: object) -> None:
+                    self.wrong(_at(path, place), reason, shown, **facts)
+
+                return Approve(
+                    *head, **asking, automatic=deciding.read(raw, asking["approvers"], asking["rights"].values(), wrong)
+                )
 
     def _handle(self, raw: Mapping[str, Any], head: tuple[str, str, str], shown: str) -> Handle:
         path, listed = head[2], raw.get("fields", [])
@@ -281,18 +301,18 @@ class _Reader:
 
     def _asking(self, raw: Mapping[str, Any], path: str, shown: str, votes: Sequence[str]) -> dict[str, Any]:
         """Who is asked at a node and how they answer together."""
-        claim = raw.get("claim", False)
-        if not isinstance(claim, bool):
-            self.wrong(_at(path, "claim"), "FLOW_NODE_VALUE", shown, key="claim", allowed="true, false")
+        claim, cuts = raw.get("claim", False), raw.get("cuts", False)
+        for key in [key for key, value in (("claim", claim), ("cuts", cuts)) if not isinstance(value, bool)]:
+            self.wrong(_at(path, key), "FLOW_NODE_VALUE", shown, key=key, allowed="true, false")
         if claim is True and raw.get("vote", "any") != "any":
             self.wrong(_at(path, "vote"), "FLOW_CLAIM_VOTE", shown, key="vote")
         vote = "any" if claim is True else self._choice(raw, "vote", votes, path, shown)
-        percent = _whole(raw.get("percent")) if vote == "ratio" else 0
+        percent = values.whole_of(raw.get("percent")) if vote == "ratio" else 0
         if vote == "ratio" and not 1 <= percent <= 100:
             self.wrong(_at(path, "percent"), "FLOW_NODE_VALUE", shown, key="percent", allowed="1-100")
         rules = self._rules(raw, path, shown, {"veto"} if vote == "ratio" else set())
         when_empty = self._choice(raw, "when_empty", WHEN_EMPTY, path, shown)
-        person_id = _id(raw.get("employee_id")) if when_empty == "person" else None
+        person_id = values.key_of(raw.get("employee_id")) if when_empty == "person" else None
         if when_empty == "person" and person_id is None:
             self.wrong(_at(path, "employee_id"), "FLOW_NODE_VALUE", shown, key="employee_id", allowed="employee")
         if when_empty == "pass" and any(rule.kind == "authority" for rule in rules):
@@ -310,7 +330,16 @@ class _Reader:
             "initiator": self._choice(raw, "initiator", INITIATOR, path, shown),
             "claim": claim is True,
             "timeout": timeout,
+            "rights": self._rights(raw, path, shown, rights.RIGHTS if votes is VOTES else rights.READING),
+            "cuts": cuts is True,
+            "changed": self._choice(raw, "changed", rights.CHANGED, path, shown),
         }
+
+    def _rights(self, raw: Mapping[str, Any], path: str, shown: str, allowed: Sequence[str]) -> dict[str, str]:
+        said, faults = rights.read_rights(raw.get("rights", {}), allowed)
+        for key, right in faults:
+            self.wrong(_at(_at(path, "rights"), key).rstrip("."), "FLOW_FIELD_RIGHT", shown, path=key, right=right)
+        return said
 
     def _timeout(self, raw: Any, path: str, shown: str) -> Timeout:
         raw = raw if isinstance(raw, dict) else {}
@@ -318,8 +347,8 @@ class _Reader:
         known = {"hours", "then"} | ({"transfer": {"employee_id"}, "remind": {"repeat"}}.get(then) or set())
         for key in sorted(str(k)[:60] for k in raw.keys() - known):
             self.wrong(_at(path, key), "FLOW_UNKNOWN_KEY", shown, key=key)
-        employee_id, repeat = _id(raw.get("employee_id")), raw.get("repeat", False)
-        hours = _number(raw.get("hours"), LONGEST_HOURS)
+        employee_id, repeat = values.key_of(raw.get("employee_id")), raw.get("repeat", False)
+        hours = values.number_of(raw.get("hours"), LONGEST_HOURS)
         wanted = {
             "then": ("" if then else ", ".join(THEN)),
             "hours": ("" if hours else f"> 0, <= {LONGEST_HOURS}"),
@@ -339,8 +368,8 @@ class _Reader:
             return Delay(*head)
         (key,) = given
         value = raw[key]
-        hours = _number(value, LONGEST_HOURS) if key == "hours" else 0
-        days = _whole(value) if key == "days" else 0
+        hours = values.number_of(value, LONGEST_HOURS) if key == "hours" else 0
+        days = values.whole_of(value) if key == "days" else 0
         days = days if 0 < days <= LONGEST_DAYS else 0
         until = value if key == "until_field" and isinstance(value, str) and FIELD.fullmatch(value) else ""
         if not (hours or days or until):
@@ -438,7 +467,7 @@ class _Reader:
             self.wrong(_at(path, key), "FLOW_VETO" if key == "veto" else "FLOW_UNKNOWN_KEY", shown, key=key)
         match kind:
             case "user":
-                employee_id = _id(raw.get("employee_id"))
+                employee_id = values.key_of(raw.get("employee_id"))
                 rule, at_fault = Rule(kind, path, employee_id=employee_id), employee_id is None and "employee_id"
             case "role" | "post":
                 code = raw.get(kind)
@@ -447,19 +476,23 @@ class _Reader:
             case "department_post":
                 code, where = raw.get("post"), raw.get("department_id", "")
                 code = code.strip() if isinstance(code, str) and len(code) <= 60 else ""
-                rule = Rule(kind, path, code=code, department_id=_id(where))
+                rule = Rule(kind, path, code=code, department_id=values.key_of(where))
                 at_fault = (not code and "post") or (where != "" and rule.department_id is None and "department_id")
             case "field_department_head" | "field_user":
                 name = raw.get("field")
                 name = name if isinstance(name, str) and FIELD.fullmatch(name) else ""
                 rule, at_fault = Rule(kind, path, field=name), not name and "field"
             case "heads_up":
-                levels = _whole(raw.get("levels"))
+                levels = values.whole_of(raw.get("levels"))
                 rule, at_fault = Rule(kind, path, levels=levels), not 1 <= levels <= MOST_LEVELS and "levels"
             case "group":
                 listed = raw.get("employee_ids", [])
                 rule = Rule(
-                    kind, path, name=_text(raw.get("name")), code=_text(raw.get("role")), employee_ids=_all(listed)
+                    kind,
+                    path,
+                    name=values.text_of(raw.get("name")),
+                    code=values.text_of(raw.get("role")),
+                    employee_ids=values.keys_of(listed, MOST_APPROVERS),
                 )
                 unread = not isinstance(listed, list) or len(rule.employee_ids) != len(listed)
                 at_fault = (not rule.name and "name") or (
@@ -534,7 +567,9 @@ def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
     """
     match node:
         case Approve(approvers=rules):
-            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), True
+            # where a rule agrees by itself, nobody is there to name who is next
+            names = node.automatic is None or not node.automatic.agrees
+            return ([] if asked or all(rule.kind != "previous_choice" for rule in rules) else [node]), names
         case Chain(children=children):
             found: list[Approve] = []
             for child in children:
@@ -551,30 +586,3 @@ def _unchosen(node: Node, asked: bool) -> tuple[list[Approve], bool]:
 
 def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _id(raw: object) -> uuid.UUID | None:
-    try:
-        return ids.parse(raw) if isinstance(raw, str) else None
-    except ValueError:
-        return None
-
-
-def _text(raw: object) -> str:
-    return raw.strip() if isinstance(raw, str) and len(raw) <= 60 else ""
-
-
-def _all(listed: object) -> tuple[uuid.UUID, ...]:
-    """The ids that a list holds, each once; none where there are too many."""
-    found = [_id(member) for member in listed] if isinstance(listed, list) and len(listed) <= MOST_APPROVERS else []
-    return tuple(dict.fromkeys(key for key in found if key is not None))
-
-
-def _whole(raw: object) -> int:
-    """A whole number; JSON that came through protobuf holds 2 as 2.0."""
-    return int(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and float(raw).is_integer() else 0
-
-
-def _number(raw: object, most: int) -> float:
-    """A number above nothing and not beyond `most`; 0 for anything else."""
-    return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) and 0 < raw <= most else 0

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from approval.engine import ballot, conditions
+from approval.engine import automatic, ballot, conditions
 from approval.engine.approvers import Asked, World, approvers_of, chosen_by_requester, told_by, variables_of
 from approval.engine.tree import Approve, Chain, Condition, Copy, Delay, Flow, Handle, Node, Parallel, Trigger, way_to
 
@@ -85,6 +85,8 @@ class Walk:
         self.handled_later = False  # a way was foreseen through work that is still to be done
         self.delayed: list[Visit] = []  # nodes at which the case waits for a time
         self.triggered: list[Visit] = []  # nodes that tell other services
+        self.decided: list[tuple[Visit, automatic.Verdict]] = []  # nodes at which a rule held or failed
+        self.by_people = ""  # a node at which no rule decides: somebody led the case there
         self.rejected: Visit | None = None
         self.finished = False
 
@@ -206,6 +208,7 @@ class Walk:
         *way, target = way_to(self.flow.root, node_id)
         for node in way:
             above = self._open(node, above, frozenset())
+        self.by_people = target.id
         visit = self._enter(target, above, frozenset())
         if visit.state == "DONE":
             self._done(visit)
@@ -334,12 +337,37 @@ class Walk:
             to_claim = node.claim and len(answer.people) > 1
             turns.append(Turn(visit, asked, state, answer.vote, node.percent, line, place, to_claim))
         done = ballot.outcome(answer.vote, node.percent, turns) == "AGREED"
+        if not done and not again and self._decides(visit, node):
+            return
         first = {(turn.line, turn.place) for turn in ballot.due(turns)}
         turns = [replace(turn, state="OPEN") if (turn.line, turn.place) in first else turn for turn in turns]
         before = [turn for turn in turns if turn.state == "SKIPPED"]
         self.turns += before if done else [*before, *(turn for turn in turns if turn.state != "SKIPPED")]
         visit.agreed = frozenset(turn.asked.employee_id for turn in before)
         visit.state = "DONE" if done else "OPEN"
+
+    def _decides(self, visit: Visit, node: Approve) -> bool:
+        """Whether a rule decides instead of the people who would be asked; nobody agrees by it."""
+        if node.automatic is None or node.id == self.by_people:
+            return False
+        world = self.world
+        verdict = automatic.verdict_of(
+            node.automatic,
+            world.automatic,
+            node_id=node.id,
+            variables=lambda: variables_of(world),
+            amount=world.amount,
+            today=world.today,
+            by_authority=any(rule.kind == "authority" for rule in node.approvers),
+        )
+        if verdict is None:
+            return False
+        self.decided.append((visit, verdict))
+        if verdict.decides:
+            visit.agreed, visit.state = frozenset(), "DONE"
+            if verdict.outcome == "REFUSED":
+                visit.state, self.rejected = "STUCK", visit
+        return verdict.decides
 
     def _leave(self, visit: Visit) -> None:
         """A node is done: go on in its parent, and where that is done too, in the parent's."""
@@ -404,6 +432,8 @@ def foresee(walk: Walk) -> tuple[list[Step], Visit | None]:
         passed = [(v, Step(v.node, "approve", "", 0, (), "approver.nobody", NO_FACTS, number)) for v in walk.passed]
         passed += [(v, Step(v.node, kind_of(v.node), "", 0, (), reason, NO_FACTS, number)) for v, reason in walk.later]
         passed += [(v, _delay_step(v.node, number)) for v in walk.delayed if isinstance(v.node, Delay)]
+        passed += [(v, _automatic_step(v.node, verdict, number)) for v, verdict in walk.decided if verdict.decides]
+        walk.decided.clear()
         walk.delayed.clear()
         walk.passed.clear()
         walk.later.clear()
@@ -428,6 +458,11 @@ def _delay_step(node: Delay, number: int) -> Step:
     elif node.until:
         reason, facts = "step.delay_until", {"field": node.until}
     return Step(node, "delay", "", 0, (), reason, facts, number)
+
+
+def _automatic_step(node: Node, verdict: automatic.Verdict, number: int) -> Step:
+    reason = "step.automatic_agrees" if verdict.outcome == "AGREED" else "step.automatic_refuses"
+    return Step(node, "automatic", "", 0, (), reason, {"rule": verdict.rule.name}, number)
 
 
 def _steps(turns: list[Turn], number: int) -> list[tuple[Visit, Step]]:

@@ -17,6 +17,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "rule.role": "角色 {name}",
         "rule.post": "岗位 {name}",
         "rule.department_head": "部门负责人",
+        "rule.reports_to": "汇报对象",
         "rule.heads_up": "逐级上级负责人，共 {levels} 级",
         "rule.authority": "按金额授权",
         "rule.department_post": "{department}的岗位 {name}",
@@ -43,6 +44,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "timeout.transfer": "{value} 工作小时后转交{name}",
         "timeout.approve": "{value} 工作小时后自动同意",
         "timeout.reject": "{value} 工作小时后自动拒绝",
+        "automatic.approve": "规则“{name}”（{value}）：自动同意",
+        "automatic.reject": "规则“{name}”（{value}）：自动拒绝",
         "and": "、",
         "and_more": "{names} 等 {count} 人",
         "start": "提交",
@@ -60,6 +63,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "rule.role": "role {name}",
         "rule.post": "post {name}",
         "rule.department_head": "head of the department",
+        "rule.reports_to": "whom the requester reports to",
         "rule.heads_up": "heads upward, {levels} levels",
         "rule.authority": "by authority for the amount",
         "rule.department_post": "post {name} in {department}",
@@ -86,6 +90,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "timeout.transfer": "after {value} working hours: {name} decides instead",
         "timeout.approve": "after {value} working hours: agree",
         "timeout.reject": "after {value} working hours: refuse",
+        "automatic.approve": "rule “{name}” ({value}): agrees by itself",
+        "automatic.reject": "rule “{name}” ({value}): refuses by itself",
         "and": ", ",
         "and_more": "{names} and others ({count})",
         "start": "Submitted",
@@ -128,6 +134,8 @@ class Words:
             then = "remind_again" if timeout.get("repeat") else timeout["then"]
             name = self.person(timeout.get("employee_id"))
             said.append(self.say(f"timeout.{then}", value=_plain(timeout["hours"]), name=name))
+        for rule in node.get("automatic") or ():
+            said.append(self.say(f"automatic.{rule['then']}", name=rule["name"], value=rule["when"]))
         said += [self.say(f"delay.{key}", value=_plain(node[key])) for key in DELAYS if node.get(key)]
         said += [self.say("trigger.topic", value=node["topic"])] if node.get("topic") else []
         return said

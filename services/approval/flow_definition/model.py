@@ -6,12 +6,13 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base
-from approval.flow_definition.rules import TRANSITIONS
+from approval.flow_definition.rules import TRANSITIONS, switch_gone
+from chassis.call import Call
 from chassis.db import Document, Searchable
 from chassis.ids import uuid7
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -35,6 +36,22 @@ class FlowDefinition(Searchable, Document, Base):
     published_version: Mapped[int] = mapped_column(default=0)
     publish_time: Mapped[datetime.datetime | None]
     draft_differs: Mapped[bool] = mapped_column(default=True)
+    # nobody where it was made before flows had owners, and nobody had published it
+    business_owner_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    automated: Mapped[bool] = mapped_column(default=False, server_default=false())
+    automatic_off: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # kept with the flow, so that its history shows them with the act
+    switch_reason: Mapped[str] = mapped_column(default="", server_default="")
+    owner_reason: Mapped[str] = mapped_column(default="", server_default="")
+    publication_id: Mapped[uuid.UUID | None]
+
+    @staticmethod
+    def __present__(row: Any, message: Any, call: Call) -> None:
+        """Of the switch the side that it is not on; a second publication is not asked for."""
+        impossible = switch_gone(row) | ({"publish"} if row.publication_id else set())
+        allowed = [action for action in message.allowed_actions if action not in impossible]
+        message.ClearField("allowed_actions")
+        message.allowed_actions.extend(allowed)
 
 
 FlowDefinition.__table__.append_constraint(UniqueConstraint("company_id", "code"))
@@ -56,3 +73,4 @@ class FlowVersion(Base):
     published_by_id: Mapped[uuid.UUID | None]
     publish_time: Mapped[datetime.datetime]
     note: Mapped[str] = mapped_column(default="")
+    approved_by_id: Mapped[uuid.UUID | None]

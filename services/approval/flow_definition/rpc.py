@@ -10,13 +10,15 @@ from google.protobuf import json_format
 from approval.case import migration, preview
 from approval.case.arrival import case_of
 from approval.case.model import Case
+from approval.case.rpc import people_of
 from approval.case.rules import LIVE
 from approval.engine.tree import Problem
 from approval.engine.words import Words
 from approval.flow_definition import exchange
 from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.regression import compare
-from approval.flow_definition.rules import check_draft, check_publishable, examine, warnings
+from approval.flow_definition.rules import check_draft, check_owner, check_publishable, examine, warnings
+from approval.flow_publication import publishing
 from approval.lookups import limits_for
 from chassis import contract, mapping
 from chassis.call import Call, Refused
@@ -27,6 +29,7 @@ from heyi.approval.v1 import flow_definitions_pb2 as pb
 class FlowDefinitions:
     async def CreateFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.create(FlowDefinition, request.flow_definition)
+        _own(definition, call)
         check_draft(definition, contract.approvable())
         return definition
 
@@ -45,8 +48,8 @@ class FlowDefinitions:
         advance(definition, "update")
         call.update(definition, sent, request.update_mask)
         check_draft(definition, contract.approvable())
-        published = await _published(call, definition)
-        definition.draft_differs = published is None or _content(definition) != _content(published)
+        published = await publishing.version_of(call, definition)
+        definition.draft_differs = published is None or publishing.differs(definition, published)
         return definition
 
     async def ValidateFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -55,7 +58,7 @@ class FlowDefinitions:
 
     async def DownloadFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id)
-        version = await _published(call, definition, request.version) if request.version else None
+        version = await publishing.version_of(call, definition, request.version) if request.version else None
         if request.version and version is None:
             raise Refused("FLOW_VERSION_UNKNOWN", version=request.version)
         words = Words(call.locale, call.organisation)
@@ -77,6 +80,7 @@ class FlowDefinitions:
             code=made.code, name=made.name, document_type=made.document_type, problems=problems
         )
         if not request.dry_run:
+            _own(made, call)
             reply.flow_definition_id = str(call.add(made).id)
         return reply
 
@@ -84,21 +88,29 @@ class FlowDefinitions:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
         check_publishable(definition.tree, definition, call.organisation)
         advance(definition, "publish")
-        definition.published_version = (definition.published_version or 0) + 1
-        definition.publish_time, definition.draft_differs = call.now(), False
-        call.db.add(
-            FlowVersion(
-                flow_definition_id=definition.id,
-                number=definition.published_version,
-                tree=definition.tree,
-                condition=definition.condition,
-                priority=definition.priority,
-                published_by_id=call.actor.person,
-                publish_time=definition.publish_time,
-                note=request.note,
-            )
-        )
-        return call.announce(pb.FlowDefinitionPublished, definition)
+        await publishing.ask(call, definition, request.note)
+        return definition
+
+    async def StopAutomaticFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag)
+        advance(definition, "stop_automatic")
+        definition.automatic_off, definition.switch_reason = True, request.reason
+        return definition
+
+    async def StartAutomaticFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag)
+        advance(definition, "start_automatic")
+        definition.automatic_off, definition.switch_reason = False, request.reason
+        return definition
+
+    async def AssignOwnerFlowDefinition(self, request: Any, call: Call) -> Any:
+        definition = await call.load(FlowDefinition, request.id, etag=request.etag)
+        advance(definition, "assign_owner")
+        (owner,) = people_of([request.employee_id], "employee_id")
+        check_owner(owner, call.organisation, "employee_id")
+        definition.owner_reason = request.reason
+        await publishing.give(call, definition, owner)
+        return definition
 
     async def RetireFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
@@ -121,16 +133,7 @@ class FlowDefinitions:
         )
         reply = pb.ListVersionsFlowDefinitionResponse()
         for version, cases in (await call.db.execute(statement)).all():
-            shown = reply.versions.add(
-                version=version.number,
-                published_by_id=str(version.published_by_id or ""),
-                note=version.note,
-                running_cases=cases,
-                condition=version.condition,
-                priority=version.priority,
-            )
-            json_format.ParseDict(version.tree, shown.tree)
-            shown.publish_time.FromDatetime(version.publish_time)
+            publishing.show(version, reply.versions.add(running_cases=cases))
         return reply
 
     async def TryFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -143,7 +146,7 @@ class FlowDefinitions:
     async def CompareFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, lock=False)
         draft = check_publishable(definition.tree, definition, call.organisation)
-        published = await _published(call, definition)
+        published = await publishing.version_of(call, definition)
         return await compare(call, definition, draft, published) if published else pb.CompareFlowDefinitionResponse()
 
     async def PreviewMigrationFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -159,13 +162,12 @@ def _imagined(approval: Any, definition: FlowDefinition, call: Call) -> Any:
     return approval
 
 
-async def _published(call: Call, definition: FlowDefinition, number: int = 0) -> FlowVersion | None:
-    """A version by its number; without one the newest."""
-    wanted = sa.and_(
-        FlowVersion.flow_definition_id == definition.id,
-        FlowVersion.number == (number or definition.published_version),
-    )
-    return (await call.db.execute(sa.select(FlowVersion).where(wanted))).scalar_one_or_none()
+def _own(definition: FlowDefinition, call: Call) -> None:
+    """Whoever makes a flow owns it, where nobody is named."""
+    if definition.business_owner_id is None:
+        definition.business_owner_id = call.actor.person
+    else:
+        check_owner(definition.business_owner_id, call.organisation, "business_owner_id")
 
 
 async def _problems(definition: FlowDefinition, call: Call) -> list[pb.FlowProblem]:
@@ -179,7 +181,3 @@ async def _problems(definition: FlowDefinition, call: Call) -> list[pb.FlowProbl
         pb.FlowProblem(node_id=p.node_id, path=p.path, reason=p.reason, facts=p.facts, warning=p in nobody)
         for p in (*problems, *nobody)
     ]
-
-
-def _content(flow: Any) -> tuple[Any, ...]:
-    return flow.tree, flow.condition, flow.priority

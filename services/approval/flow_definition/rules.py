@@ -1,7 +1,8 @@
-"""A flow is drafted, published, changed and published again, retired. A draft may be unfinished but never unsafe: what
-can never be right (an unknown node, an expression that does not compile) is refused when it is saved; what is merely
-missing is shown by the check and keeps the draft from being published. What only finds nobody today (a role that nobody
-holds yet) is shown as a warning: people come and go, and each node says what happens when nobody is found.
+"""A flow is drafted, published by its owner's approval, changed and published again, retired. A draft may be unfinished
+but never unsafe: what can never be right (an unknown node, an expression that does not compile) is refused when it is
+saved; what is merely missing is shown by the check and keeps the draft from being published. What only finds nobody
+today (a role that nobody holds yet) is shown as a warning: people come and go, and each node says what happens when
+nobody is found.
 """
 
 from __future__ import annotations
@@ -13,24 +14,50 @@ from typing import Any
 from approval.authority_limit.rules import Limit
 from approval.engine import conditions
 from approval.engine.tree import Approve, Flow, Problem, read
+from chassis import contract, seeing
 from chassis.errors import Refused
 from chassis.organisation import Organisation
 
 TRANSITIONS = {
     ("DRAFT", "update"): "DRAFT",
-    ("DRAFT", "publish"): "PUBLISHED",
+    # what is published waits for the owner: `flow_publication`
+    ("DRAFT", "publish"): "DRAFT",
+    ("DRAFT", "assign_owner"): "DRAFT",
     ("PUBLISHED", "update"): "PUBLISHED",
     ("PUBLISHED", "publish"): "PUBLISHED",
     ("PUBLISHED", "retire"): "RETIRED",
+    ("PUBLISHED", "assign_owner"): "PUBLISHED",
+    ("PUBLISHED", "stop_automatic"): "PUBLISHED",
+    ("PUBLISHED", "start_automatic"): "PUBLISHED",
     ("RETIRED", "update"): "RETIRED",
-    ("RETIRED", "publish"): "PUBLISHED",
+    ("RETIRED", "publish"): "RETIRED",
+    ("RETIRED", "assign_owner"): "RETIRED",
+    ("RETIRED", "stop_automatic"): "RETIRED",
+    ("RETIRED", "start_automatic"): "RETIRED",
 }
+
+
+def switch_gone(definition: Any) -> set[str]:
+    """The sides of the switch of automatic decisions that cannot be chosen."""
+    if not definition.automated:
+        return {"stop_automatic", "start_automatic"}
+    return {"stop_automatic"} if definition.automatic_off else {"start_automatic"}
+
+
+def check_owner(employee_id: uuid.UUID, organisation: Organisation, field: str) -> None:
+    """Refuse an owner who is not there to answer."""
+    if not organisation.is_active(employee_id):
+        person = organisation.people.get(employee_id)
+        facts: dict[str, object] = {"person": person.name if person else str(employee_id)}
+        raise Refused.fields([(field, "FLOW_OWNER_INACTIVE", facts)])
 
 
 def check_draft(definition: Any, document_types: Collection[str]) -> None:
     """Refuse to save what can never be right, naming the node."""
     problems = [problem for problem in read(definition.tree)[1] if not problem.unfinished] if definition.tree else []
     problems += _condition(definition.condition)
+    flow = read(definition.tree)[0] if definition.tree else None
+    problems += _fields(flow, definition.document_type) if flow else ()
     violations = _violations(problems)
     if definition.document_type not in document_types:
         facts: Mapping[str, object] = {"value": definition.document_type, "allowed": ", ".join(sorted(document_types))}
@@ -52,7 +79,8 @@ def check_publishable(tree: Any, definition: Any, organisation: Organisation) ->
 def examine(tree: Any, definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
     """Everything that is wrong with a tree for a flow: the tree, the flow's condition, and whom its rules name."""
     flow, problems = read(tree)
-    return flow, [*problems, *_condition(definition.condition), *(_strangers(flow, organisation) if flow else ())]
+    found = [*_strangers(flow, organisation), *_fields(flow, definition.document_type)] if flow else []
+    return flow, [*problems, *_condition(definition.condition), *found]
 
 
 def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: Iterable[Limit]) -> Iterable[Problem]:
@@ -70,13 +98,17 @@ def warnings(flow: Flow, definition: Any, organisation: Organisation, limits: It
             # a post that is not there is a problem already
             case "department_post" if rank := ranks.get(rule.code):
                 holders = [organisation.person(who) for who in organisation.holders_of_post(rank.post_id, company)]
-                there = [who for who in holders if rule.department_id in (None, who.department_id)]
+                places = [{where for where, post in who.posts if post == rank.post_id} for who in holders]
+                there = [held for held in places if rule.department_id is None or rule.department_id in held]
                 found, value = bool(there), rank.name
             case "post" if rank := ranks.get(rule.code):
                 found, value = bool(organisation.holders_of_post(rank.post_id, company)), rank.name
             case "authority":
-                found, value = any(head.post_id in posts_with_limit for head in heads), definition.document_type
-            case "department_head" | "heads_up":
+                found, value = (
+                    any(post in posts_with_limit for head in heads for _, post in head.posts),
+                    definition.document_type,
+                )
+            case "department_head" | "heads_up" | "reports_to":
                 found, value = bool(heads), organisation.companies[company].name
         if not found:
             facts = {"node": node.id, "rule": rule.kind, "value": value}
@@ -87,6 +119,21 @@ def _condition(condition: str) -> list[Problem]:
     problem = conditions.problem_of(condition) if condition else ""
     facts = {"node": "condition", "expression": condition[:200], "problem": problem}
     return [Problem("", "condition", "FLOW_EXPRESSION", facts)] if problem else []
+
+
+def _fields(flow: Flow, document_type: str) -> Iterable[Problem]:
+    """Rights for fields that the type does not have or nobody types, and cuts where there are no lines to cut."""
+    offered = {"read": seeing.hideable(document_type), "hidden": seeing.hideable(document_type)}
+    written = seeing.writable(document_type)
+    document = contract.load().documents.get(document_type)
+    for node in flow.nodes.values():
+        for path, right in getattr(node, "rights", {}).items():
+            if path not in offered.get(right, written):
+                facts = {"node": node.id, "path": path, "right": right}
+                yield Problem(node.id, f"{node.path}.rights.{path}".lstrip("."), "FLOW_FIELD_RIGHT", facts)
+        if getattr(node, "cuts", False) and not (document and document.cut):
+            facts = {"node": node.id, "document_type": document_type}
+            yield Problem(node.id, f"{node.path}.cuts".lstrip("."), "FLOW_NO_CUTS", facts)
 
 
 def _strangers(flow: Flow, organisation: Organisation) -> Iterable[Problem]:

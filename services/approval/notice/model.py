@@ -28,7 +28,8 @@ class Notice(Searchable, Document, Base):
     document_type: Mapped[str]
     document_id: Mapped[uuid.UUID] = mapped_column(index=True)
     document_number: Mapped[str] = mapped_column(default="")
-    case_id: Mapped[uuid.UUID] = mapped_column(refers_to("approval_case.id"), index=True)
+    # none where it is about no case
+    case_id: Mapped[uuid.UUID | None] = mapped_column(refers_to("approval_case.id"), index=True)
     read_time: Mapped[datetime.datetime | None]
 
     @staticmethod

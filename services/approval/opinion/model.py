@@ -42,11 +42,16 @@ class Opinion(Searchable, Document, Base):
     target_name: Mapped[str] = mapped_column(default="")
     straight_back: Mapped[bool] = mapped_column(default=False)
     handled: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    changes: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # paths that the author did not see: `content_hash` is about the others
+    hidden: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
         """Nothing can be done with an opinion."""
         message.ClearField("allowed_actions")
+        # with the case alone, which knows what the caller may see of them
+        message.ClearField("changes")
 
 
 _DECISION = Opinion.kind.in_(DECISIONS)

@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,7 +23,7 @@ class Task(Searchable, Document, Base):
     __message__ = pb.Task
     __transitions__ = TRANSITIONS
     __search__ = ("document_number", "title")
-    __unmapped__ = ("chooses_next", "return_targets", "form_fields")
+    __unmapped__ = ("chooses_next", "return_targets", "form_fields", "field_rights", "cuts", "changed_since")
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="OPEN")
@@ -59,12 +59,22 @@ class Task(Searchable, Document, Base):
     document_number: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(default="")
     requester_id: Mapped[uuid.UUID]
-    amount: Mapped[Decimal] = decimal_of(18, 2, default=0)
+    # nothing where the node hides it; delegations are limited by what it is
+    amount: Mapped[Decimal | None] = decimal_of(18, 2)
+    full_amount: Mapped[Decimal | None] = decimal_of(18, 2)
+    # paths that the node hides
+    hidden: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    changing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # the person agreed to an earlier version of the document: the node waits, whatever its vote says
+    again: Mapped[bool] = mapped_column(default=False, server_default=false())
+    findings: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     currency: Mapped[str] = mapped_column(default="")
     content_hash: Mapped[str]
     urge_time: Mapped[datetime.datetime | None]
     # until when an answer is expected; set when its timer starts
     due_time: Mapped[datetime.datetime | None]
+    # by when the case is to be done, while somebody watches over it
+    supervise_due_date: Mapped[datetime.date | None]
     # nobody answered in time and the flow decided: no agreement of the person
     by_system: Mapped[bool] = mapped_column(default=False, server_default=false())
     # whose decision made this turn needless, and how it stood: what taking that decision back restores
@@ -80,6 +90,18 @@ class Task(Searchable, Document, Base):
         message.allowed_actions.extend(allowed_to(row, call.actor.employee_id))
 
 
+class TaskLink(Base):
+    """A link to one person's decision. Whoever reads this table cannot make one of it."""
+
+    __tablename__ = "task_link"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("task.id"), index=True)
+    employee_id: Mapped[uuid.UUID]
+    made_by_id: Mapped[uuid.UUID]
+    expire_time: Mapped[datetime.datetime]
+
+
 # nobody is asked about an own request, whatever a rule of ours may say
 Task.__table__.append_constraint(CheckConstraint("assignee_id <> requester_id", name="not_own_request"))
 Task.__table__.append_constraint(CheckConstraint("delegate_id <> requester_id", name="not_own_request_by_delegate"))
@@ -89,5 +111,7 @@ Index("ix_task_mine", Task.assignee_id, Task.state, Task.open_time, Task.id)
 Index("ix_task_todo", Task.assignee_id, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")
 Index("ix_task_live", Task.case_id, postgresql_where=Task.state.in_(["OPEN", "WAITING"]))
 Index("ix_task_done", Task.assignee_id, Task.done_time, Task.id)
+_SUPERVISED = Task.supervise_due_date.is_not(None)
+Index("ix_task_supervised", Task.assignee_id, Task.supervise_due_date, postgresql_where=_SUPERVISED)
 Index("ix_task_opened", Task.company_id, Task.open_time, Task.id)
 Index("ix_task_due", Task.assignee_id, Task.due_time, Task.open_time, Task.id, postgresql_where=Task.state == "OPEN")

@@ -9,13 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf import json_format
 
-from approval.case import conduct, handing, returning, statistics, working
+from approval.case import changing, conduct, handing, returning, statistics, working
 from approval.case.model import Case
 from approval.case.rpc import asked_by, key_of, offer_taking_back, only, people_of, visible
 from approval.case.rules import check_going_on
+from approval.case.sight import Shown, check_shown
 from approval.engine import deputies
+from approval.engine.tree import Approve
+from approval.task import links
 from approval.task.model import Task
-from approval.task.rules import OF_THE_DELEGATE, check_action, check_people, check_shown, check_turn
+from approval.task.rules import OF_THE_DELEGATE, check_action, check_people, check_turn
 from chassis import ids
 from chassis.call import Call, Refused
 from heyi.approval.v1 import tasks_pb2 as pb
@@ -41,6 +44,11 @@ class Tasks:
             targets = await returning.targets(call, case, task)
             message.return_targets.extend(pb.ReturnTarget(node_id=n.id, node_name=n.name) for n in targets)
             message.form_fields.extend(await working.form_of(call, case, task))
+            node = await working.node_of(call, case, task)
+            if isinstance(node, Approve):
+                message.field_rights.extend(changing.rights_of(task, node))
+                message.cuts = node.cuts and not task.again
+            message.changed_since.extend(await changing.changed_since(call, case, task))
         return message
 
     async def ListTasks(self, request: Any, call: Call) -> Any:
@@ -71,13 +79,13 @@ class Tasks:
                 raise Refused.fields([("afterwards", "TASK_STRAIGHT_BACK", {})])
             return await _decide(request, call, "return")
         case, task = await _mine(request, call, "return")
-        check_shown(case, request.content_hash)
+        check_shown(case, task, call.actor.employee_id, request.content_hash)
         await returning.lead_back(call, case, task, request.node_id, request.text, straight_back=straight_back)
         return task
 
     async def HandleTask(self, request: Any, call: Call) -> Any:
         case, task = await _mine(request, call, "handle")
-        check_shown(case, request.content_hash)
+        check_shown(case, task, call.actor.employee_id, request.content_hash)
         named = people_of(request.next_ids, "next_ids")
         check_people(named, case, (), call.organisation, field="next_ids")
         await working.handle(call, case, task, json_format.MessageToDict(request.values), request.text, named)
@@ -108,6 +116,19 @@ class Tasks:
         await handing.add_signers(call, case, task, people, request.text, before=before)
         return task
 
+    async def LinkTask(self, request: Any, call: Call) -> Any:
+        which = {"task": key_of(request.id)}
+        found = (await call.db.execute(_TOGETHER.where(sa.or_(visible(call), *mine(call))), which)).one_or_none()
+        if found is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="Task", id=request.id[:50])
+        if found.Task.state != "OPEN":
+            raise Refused("TASK_NOT_OPEN", state=found.Task.state)
+        return await links.make(call, found.Task)
+
+    async def OpenLinkTask(self, request: Any, call: Call) -> Any:
+        case, task = await links.follow(call, request.token)
+        return offer_taking_back(call.reply(task), task, case, call)
+
     async def TakeBackTask(self, request: Any, call: Call) -> Any:
         case, task = await _locked(request, call, _DECIDED)
         await handing.take_back(call, case, task, request.text)
@@ -124,10 +145,15 @@ class Tasks:
 
 async def _decide(request: Any, call: Call, action: str) -> Task:
     case, task = await _mine(request, call, action)
-    check_shown(case, request.content_hash)
+    hidden = check_shown(case, task, call.actor.employee_id, request.content_hash)
     named = people_of(request.next_ids, "next_ids") if action == "approve" else []
     check_people(named, case, (), call.organisation, field="next_ids")
-    await conduct.decide(call, case, task, action, request.text, named)
+    if action == "approve":
+        changing.check(case, task, await working.node_of(call, case, task), request.changes)
+        if request.changes:
+            await changing.ask(call, case, task, request.changes, request.text, named, hidden)
+            return task
+    await conduct.decide(call, case, task, action, request.text, named, shown=Shown(hidden))
     return task
 
 

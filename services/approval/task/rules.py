@@ -38,6 +38,8 @@ OF_THE_DELEGATE = ("approve", "reject", "return", "handle")
 
 def of_the_assignee(task: Any) -> tuple[str, ...]:
     """What the person whose turn it is may do with it."""
+    if task.changing:
+        return ()
     if task.to_claim and task.claim_time is None:
         return ("claim",)
     held = ("unclaim",) if task.to_claim else ()
@@ -96,12 +98,6 @@ def can_take_back(task: Any, case: Any, employee_id: uuid.UUID | None) -> bool:
         and last == str(task.id)
         and employee_id == (task.decided_by_id or task.assignee_id)
     )
-
-
-def check_shown(case: Any, content_hash: str) -> None:
-    """Refuse a decision about something else than what was shown."""
-    if content_hash != case.content_hash:
-        raise Refused("TASK_CONTENT_CHANGED")
 
 
 def check_people(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
-from chassis.testing import COMPANY, Bench, stable
+from chassis.testing import COMPANY, Bench, refused, stable
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2
 
 REQUISITION = "procurement.purchase_requisition"
 HASH = "a" * 64
+# of the flows: somebody who is asked by none
+OWNER = str(stable("other_company"))
 
 
 def user(key: str) -> dict[str, Any]:
@@ -84,11 +87,19 @@ class Office:
 
     async def flow(self, tree: dict[str, Any], code: str = "PR", **more: Any) -> Any:
         """A published flow for requisitions."""
-        drafted = await self.draft(tree, code, **more)
-        return await self.admin.PublishFlowDefinition(id=drafted.id)
+        return await self.publish((await self.draft(tree, code, **more)).id)
+
+    async def publish(self, flow_id: str, **more: Any) -> Any:
+        """The administrator asks, the owner lets it be published; the flow after that."""
+        asked = await self.admin.PublishFlowDefinition(id=flow_id, **more)
+        if asked.business_owner_id != OWNER:
+            await self.admin.AssignOwnerFlowDefinition(id=flow_id, employee_id=OWNER, reason="takes over")
+        await self.service.as_("other_company").ApproveFlowPublication(id=asked.publication_id)
+        return await self.admin.GetFlowDefinition(id=flow_id)
 
     async def draft(self, tree: dict[str, Any], code: str = "PR", **more: Any) -> Any:
         fields = {"code": code, "name": f"flow {code}", "document_type": REQUISITION, "tree": tree, **more}
+        fields.setdefault("business_owner_id", OWNER)
         return await self.admin.CreateFlowDefinition(flow_definition=fields)
 
     async def submit(self, document: str = "one", *, times: int = 1, **changes: Any) -> Any:
@@ -129,3 +140,10 @@ def ids_of(*keys: str) -> set[str]:
 
 def state(case: Any) -> str:
     return case.State.Name(case.state)
+
+
+async def no(reason: str, act: Awaitable[Any]) -> Any:
+    """The refusal of an act that is refused for this reason."""
+    with refused(reason) as caught:
+        await act
+    return caught.value

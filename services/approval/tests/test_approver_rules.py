@@ -12,6 +12,7 @@ from approval.authority_limit.rules import limit_of
 from approval.engine.approvers import approvers_of
 from approval.tests.factories import approve
 from approval.tests.worlds import KEYS, flow, limit, right, world
+from chassis.organisation import Seat
 from chassis.testing import stable
 
 LIMITS = [limit("manager", "5000"), limit("director", "100000")]
@@ -64,6 +65,50 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], dict[str, Any], list[tuple[str
         {},
         {},
         [("head", "department_post")],
+    ),
+    "whom the requester reports to": (
+        [{"kind": "reports_to"}],
+        {},
+        {"people": {"requester": {"reports_to_id": stable("buyer")}}},
+        [("buyer", "reports_to")],
+    ),
+    "the head, where whom they report to is gone": (
+        [{"kind": "reports_to"}],
+        {},
+        {"people": {"requester": {"reports_to_id": stable("disabled")}}},
+        [("head", "department_head")],
+    ),
+    "a post held beside the own one": (
+        [{"kind": "post", "post": "director"}],
+        {},
+        {"people": {"buyer": {"seats": (Seat(stable("finance"), stable("director")),)}}},
+        [("boss", "post"), ("buyer", "post")],
+    ),
+    "a post held beside the own one, in its department": (
+        [{"kind": "department_post", "post": "buyer", "department_id": str(stable("workshop"))}],
+        {},
+        {"people": {"colleague": {"seats": (Seat(stable("workshop"), stable("buyer")),)}}},
+        [("colleague", "department_post")],
+    ),
+    "a dotted line holds no post": (
+        [{"kind": "department_post", "post": "buyer", "department_id": str(stable("workshop"))}],
+        {},
+        {"people": {"buyer": {"seats": (Seat(stable("workshop"), None, dotted=True),)}}},
+        [("admin", "administrator")],
+    ),
+    "a head by the post held in the department": (
+        [AUTHORITY],
+        {},
+        {
+            "people": {
+                "head": {
+                    "seats": (Seat(stable("workshop"), stable("director")),),
+                    "post_id": stable("worker"),
+                    "department_id": stable("finance"),
+                }
+            }
+        },
+        [("head", "authority")],
     ),
     "a post in a department that is gone": (
         [{"kind": "department_post", "post": "manager", "department_id": str(stable("gone"))}],

@@ -139,7 +139,7 @@ async def test_a_case_stays_on_the_version_it_began_with(office):
 
     changed = sequence(approve("a", "head"), approve("b", "buyer"))
     await office.admin.UpdateFlowDefinition(flow_definition={"id": flow.id, "tree": changed})
-    await office.admin.PublishFlowDefinition(id=flow.id)
+    await office.publish(flow.id)
     await office.decide("head")
     new = await office.submit("new")
 
@@ -207,7 +207,7 @@ async def test_a_corrected_flow_is_taken_when_nobody_was_asked_yet(office):
     assert case.park_reason == "CASE_NO_APPROVER"
 
     await office.admin.UpdateFlowDefinition(flow_definition={"id": flow.id, "tree": sequence(approve("a", "boss"))})
-    await office.admin.PublishFlowDefinition(id=flow.id)
+    await office.publish(flow.id)
     await office.admin.RetryCase(id=case.id)
 
     case = await office.case()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approval.tests.factories import approve, branch, condition, copy, ids_of, parallel, sequence
 from chassis.testing import refused, stable
-from heyi.approval.v1 import cases_pb2 as pb
+from heyi.approval.v1 import case_views_pb2 as pb
 
 TREE = sequence(
     approve("first", "boss"),

@@ -59,7 +59,7 @@ async def test_a_draft_may_be_unfinished_but_is_not_published(office, name):
 
     problems = (await office.admin.ValidateFlowDefinition(id=draft.id)).problems
     with refused("FLOW_INVALID") as caught:
-        await office.admin.PublishFlowDefinition(id=draft.id)
+        await office.publish(draft.id)
 
     assert (node, path, reason) in [(p.node_id, p.path, p.reason) for p in problems]
     assert (f"tree.{path}".rstrip("."), reason) in [(field, r) for field, r, _ in caught.value.violations]
@@ -87,7 +87,7 @@ async def test_who_finds_nobody_today_is_told_and_may_be_published_all_the_same(
     assert problem.warning
     assert dict(problem.facts) == {"node": "a", "rule": rule["kind"], "value": value}
 
-    await office.admin.PublishFlowDefinition(id=draft.id)
+    await office.publish(draft.id)
     await office.submit()
     await office.decide("boss")
     (task,) = (await office.admin.ListTasks(filter='state = "OPEN"')).tasks
@@ -110,7 +110,7 @@ async def test_a_published_flow_keeps_its_versions_and_counts_their_cases(office
         flow_definition={"id": flow.id, "tree": approve("z", "boss")}, update_mask="tree"
     )
     assert changed.draft_differs
-    again = await office.admin.PublishFlowDefinition(id=flow.id, note="一级审批")
+    again = await office.publish(flow.id, note="一级审批")
     newest, first = (await office.admin.ListVersionsFlowDefinition(id=flow.id)).versions
 
     assert (again.published_version, again.draft_differs) == (2, False)
@@ -182,7 +182,7 @@ async def test_a_stale_etag_and_a_second_flow_of_the_same_code_are_refused(offic
     with refused("STALE_ETAG"):
         await office.admin.UpdateFlowDefinition(flow_definition={"id": flow.id, "etag": flow.etag, "name": "x"})
     with refused("STALE_ETAG"):
-        await office.admin.PublishFlowDefinition(id=flow.id, etag=flow.etag)
+        await office.publish(flow.id, etag=flow.etag)
     with refused("ALREADY_EXISTS"):
         await office.draft(FLOW)
 

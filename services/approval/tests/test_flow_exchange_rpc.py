@@ -39,7 +39,7 @@ async def test_a_flow_goes_out_and_comes_in_as_the_same_draft(office, format_):
     assert (made.code, made.name, made.document_type, list(made.problems)) == ("PR-2", "another", REQUISITION, [])
     draft = await office.admin.GetFlowDefinition(id=made.flow_definition_id)
     assert (draft.tree, draft.condition, draft.priority, draft.state) == (flow.tree, "amount > 1", 7, flow.state)
-    assert (await office.admin.PublishFlowDefinition(id=draft.id)).published_version == 1
+    assert (await office.publish(draft.id)).published_version == 1
 
 
 async def test_a_version_is_what_it_was_whatever_the_draft_says_now(office):
@@ -84,7 +84,7 @@ async def test_who_is_not_here_is_named_and_kept(office):
     draft = await office.admin.GetFlowDefinition(id=made.flow_definition_id)
     assert draft.tree["children"][0]["approvers"][0]["employee_id"] == stranger
     with refused("FLOW_INVALID"):
-        await office.admin.PublishFlowDefinition(id=draft.id)
+        await office.publish(draft.id)
 
 
 async def test_a_file_names_everybody_of_a_group_and_who_takes_over(office):

@@ -406,7 +406,7 @@ async def test_nobody_steers_without_the_right_or_with_an_own_request(office, ac
 async def test_administrators_are_offered_what_they_may(office):
     case = await opened(office, approve("a", "head"), approve("b", "boss"))
     seen = await office.admin.GetCase(id=case.id)
-    assert list(seen.allowed_actions) == ["comment", "suspend", "jump", "migrate"]
+    assert list(seen.allowed_actions) == ["comment", "suspend", "jump", "migrate", "supervise"]
     assert [(node.node_id, node.node_name) for node in seen.nodes] == [("a", "A"), ("b", "B")]
 
     mine = await office.service.as_("head").GetCase(id=case.id)

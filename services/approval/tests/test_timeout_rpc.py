@@ -368,10 +368,10 @@ async def test_times_that_can_never_be_right_are_refused(office, node, reason, f
 async def test_a_time_passes_to_nobody_who_is_gone_and_a_wait_is_no_approval(office):
     drafted = await office.draft(sequence(timed("transfer", employee_id=str(stable("disabled")))))
     with refused("FLOW_APPROVER_UNKNOWN", field="tree.children[0].timeout.employee_id"):
-        await office.admin.PublishFlowDefinition(id=drafted.id)
+        await office.publish(drafted.id)
     only_waiting = await office.draft(sequence(delay("pause", hours=1)), code="W")
     with refused("FLOW_NO_APPROVAL"):
-        await office.admin.PublishFlowDefinition(id=only_waiting.id)
+        await office.publish(only_waiting.id)
 
 
 @pytest.mark.parametrize("suspended", [False, True])
@@ -381,7 +381,7 @@ async def test_a_case_that_moves_to_a_newer_version_has_the_time_of_that(office,
     await office.admin.UpdateFlowDefinition(
         flow_definition={"id": drafted.id, "tree": sequence(timed("escalate", hours=16), approve("second", "boss"))}
     )
-    await office.admin.PublishFlowDefinition(id=drafted.id)
+    await office.publish(drafted.id)
     if suspended:
         await office.admin.SuspendCase(id=case.id, reason="wait")
     await office.admin.MigrateCase(id=case.id, reason="newer")
@@ -398,7 +398,7 @@ async def test_a_newer_version_without_a_time_leaves_none(office):
     await office.admin.UpdateFlowDefinition(
         flow_definition={"id": drafted.id, "tree": sequence(approve("first", HEAD))}
     )
-    await office.admin.PublishFlowDefinition(id=drafted.id)
+    await office.publish(drafted.id)
     await office.admin.MigrateCase(id=case.id, reason="newer")
     assert not (await office.todo("head"))[0].HasField("due_time")
     assert (await later(office, days=9), state(await office.case())) == (0, "RUNNING")

@@ -202,4 +202,5 @@ def test_a_service_names_its_handlers_once():
     assert {name: handler.model.__name__ for name, handler in service.timers.items()} == {
         "turn": "Case",
         "delay": "Case",
+        "supervision": "Case",
     }

@@ -295,7 +295,7 @@ def test_who_is_named_must_be_there_and_active():
         tree = sequence(
             approve("a", user("disabled")), approve("b", {"kind": "post", "post": "king"}), approve("c", gone, king)
         )
-        condition = ""
+        condition, document_type = "", "procurement.purchase_requisition"
 
     _, problems = rules.examine(Draft.tree, Draft(), test_organisation(FrozenClock(MORNING)))
 

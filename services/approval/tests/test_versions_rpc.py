@@ -13,7 +13,7 @@ async def revise(office, flow, *nodes, publish=True, **more):
     """A newer version of a flow."""
     changed = {"id": flow.id, "etag": "", "tree": sequence(*nodes), **more}
     drafted = await office.admin.UpdateFlowDefinition(flow_definition=changed)
-    return await office.admin.PublishFlowDefinition(id=flow.id, etag=drafted.etag) if publish else drafted
+    return await office.publish(flow.id, etag=drafted.etag) if publish else drafted
 
 
 async def migrate(office, reason="流程改了"):

@@ -23,11 +23,12 @@ KEYS = {stable(key): key for key in PEOPLE}
 class Row:
     """A row of the authority table."""
 
-    post_id: uuid.UUID
+    post_id: uuid.UUID | None
     limit_amount: Decimal
     document_type: str = ""
     currency: str = "CNY"
     valid_from_date: datetime.date | None = None
+    automatic: bool = False
 
 
 def limit(post: str, amount: str, **more: Any) -> Row:

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from chassis import contract, ids
 from chassis.call import Call, Refused
-from chassis.organisation import Person, Right
+from chassis.organisation import Person, Right, Seat
 from heyi.identity.v1 import access_pb2 as pb
 from identity.access import rules
 from identity.access.rules import Answer, Question
 from identity.duty_conflict import held
 from identity.employee.model import Employee
 from identity.grant.model import Grant
+from identity.placement.model import Placement
 from identity.role.model import Role
 
 
@@ -35,7 +36,7 @@ async def explanation(
         reply.verdict = pb.AccessExplanation.Verdict.Value(verdict)
         return reply
     known = await _rights(employee, call)
-    rights, person = [right for right, _ in known], _person(employee)
+    rights, person = [right for right, _ in known], await _person(employee, call)
     if not wanted:
         _everything(reply, call, person, known)
         return reply
@@ -108,10 +109,14 @@ def _told(right: Right, role_id: uuid.UUID, since: Any, grant_id: uuid.UUID | No
     return told
 
 
-def _person(employee: Employee) -> Person:
+async def _person(employee: Employee, call: Call) -> Person:
+    beside = sa.select(Placement.department_id, Placement.post_id).where(
+        Placement.employee_id == employee.id, Placement.kind == "CONCURRENT", Placement.state == "ACTIVE"
+    )
+    seats = [Seat(row.department_id, row.post_id) for row in await call.db.execute(beside)]
     return Person(
         employee.id, employee.name, employee.username, employee.code, employee.home_company_id, employee.department_id,
-        employee.post_id, employee.state == "ACTIVE",
+        employee.post_id, employee.state == "ACTIVE", seats=tuple(seats),
     )  # fmt: skip
 
 

@@ -1,21 +1,28 @@
-"""Departments: the tree that approvals climb and data scopes follow. Each call is about one company's tree."""
+"""Departments: the tree that approvals climb and data scopes follow. Each call is about one company's tree.
+
+What a department is today is written here or by a reorganisation; what it was is kept with it, day by day.
+"""
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
 
+from chassis import paper
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.identity.v1 import departments_pb2 as pb
-from identity import epoch
+from identity import epoch, periods
 from identity.department import rules
+from identity.department.known import above, remember
 from identity.department.model import Department
 from identity.employee.model import Employee
-
-DEEPEST = 50
+from identity.headship import heads
+from identity.organisation import chart, sheet
+from identity.placement.model import Placement
 
 
 class Departments:
@@ -25,8 +32,13 @@ class Departments:
             # the first administrator belongs to no company, and has to choose one
             raise Refused("COMPANY_NOT_ALLOWED", company_id=call.company_id)
         department = await call.create(Department, request.department)
+        department.periods = []
         await _check(department, call)
-        return call.announce(pb.DepartmentCreated, department)
+        remember(department, call.today())
+        call.announce(pb.DepartmentCreated, department, parts=False)
+        if department.head_id is not None:
+            await heads.name(call, [(department, department.head_id)], call.today())
+        return department
 
     async def GetDepartment(self, request: pb.GetDepartmentRequest, call: Call) -> Any:
         return await call.load(Department, request.id)
@@ -41,28 +53,54 @@ class Departments:
         await epoch.bump(call)
         department = await call.load(Department, request.department.id, etag=request.department.etag)
         advance(department, "update")
+        head_id = department.head_id
         call.update(department, request.department, request.update_mask)
         await _check(department, call)
-        return call.announce(pb.DepartmentUpdated, department)
+        remember(department, call.today())
+        if department.head_id != head_id:
+            await heads.name(call, [(department, department.head_id)], call.today())
+        periods.tell(call, pb.DepartmentUpdated, department)
+        return department
 
     async def DeactivateDepartment(self, request: pb.DeactivateDepartmentRequest, call: Call) -> Any:
         await epoch.bump(call)
         department = await call.load(Department, request.id, etag=request.etag)
         advance(department, "deactivate")
-        employees = sa.select(sa.func.count()).where(
-            Employee.department_id == department.id, Employee.state == "ACTIVE"
+        employees = (
+            sa.select(sa.func.count(Placement.employee_id.distinct()))
+            .join(Employee, Employee.id == Placement.employee_id)
+            .where(
+                Placement.department_id == department.id,
+                Placement.state.in_(periods.LIVE),
+                Employee.state == "ACTIVE",
+            )
         )
         below = sa.select(sa.func.count()).where(Department.parent_id == department.id, Department.state == "ACTIVE")
         counts = (await call.db.execute(sa.select(employees.scalar_subquery(), below.scalar_subquery()))).one()
         rules.leave(employees=counts[0], departments=counts[1])
-        return call.announce(pb.DepartmentUpdated, department)
+        remember(department, call.today())
+        return call.announce(pb.DepartmentUpdated, department, parts=False)
 
     async def ActivateDepartment(self, request: pb.ActivateDepartmentRequest, call: Call) -> Any:
         await epoch.bump(call)
         department = await call.load(Department, request.id, etag=request.etag)
         advance(department, "activate")
         await _check(department, call)
-        return call.announce(pb.DepartmentUpdated, department)
+        remember(department, call.today())
+        return call.announce(pb.DepartmentUpdated, department, parts=False)
+
+    async def ChartDepartments(self, request: pb.ChartDepartmentsRequest, call: Call) -> pb.OrganisationChart:
+        day = _day(request.chart_date, call)
+        return await chart.message(call, day, department=request.department_id, everybody=request.people)
+
+    async def PrintChartDepartments(self, request: pb.PrintChartDepartmentsRequest, call: Call) -> paper.Sheet:
+        day = _day(request.chart_date, call)
+        return sheet.of(await chart.message(call, day, everybody=request.people), call)
+
+
+def _day(text: str, call: Call) -> datetime.date:
+    """The day asked for, or today."""
+    return datetime.date.fromisoformat(text) if text else call.today()
 
 
 async def _check(department: Department, call: Call) -> None:
@@ -79,12 +117,7 @@ async def _above(department_id: uuid.UUID | None, call: Call) -> list[rules.Abov
     """The department and those above it, nearest first: one statement, whatever the depth."""
     if department_id is None:
         return []
-    here = sa.select(Department.id, Department.parent_id, sa.literal(1).label("height")).where(
-        Department.id == department_id
-    )
-    tree = here.cte("above", recursive=True)
-    up = sa.select(Department.id, Department.parent_id, tree.c.height + 1).join(tree, Department.id == tree.c.parent_id)
-    tree = tree.union_all(up.where(tree.c.height < DEEPEST))
+    tree = above([department_id])
     units = (
         sa.select(Department.id, Department.company_id, Department.name, Department.state)
         .join(tree, tree.c.id == Department.id)

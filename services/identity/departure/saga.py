@@ -24,9 +24,9 @@ from chassis.db import fenced_to
 from chassis.passes import over_and_over
 from chassis.records import LIST_HELD
 from chassis.states import advance
-from heyi.identity.v1 import departments_pb2, departures_pb2, employees_pb2, grants_pb2
+from heyi.identity.v1 import departures_pb2, employees_pb2, grants_pb2
 from heyi.platform.v1 import records_pb2
-from identity import epoch
+from identity import epoch, periods
 from identity.delegation.model import LIVE, Delegation
 from identity.delegation.rpc import people_of, revoke
 from identity.department.model import Department
@@ -36,6 +36,8 @@ from identity.employee import rules as employee_rules
 from identity.employee.model import Account, Employee
 from identity.grant.model import Grant
 from identity.grant.rpc import administrators
+from identity.headship import heads
+from identity.headship.model import Headship
 from identity.role.model import Role
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ async def _holds_rights(session: Any, employee_id: uuid.UUID) -> bool:
         sa.exists().where(Employee.id == employee_id, Employee.state == "ACTIVE"),
         sa.exists().where(Grant.employee_id == employee_id, Grant.state == "ACTIVE"),
         sa.exists().where(_of(employee_id)),
-        sa.exists().where(Department.head_id == employee_id),
+        sa.exists().where(Headship.employee_id == employee_id, Headship.state.in_(periods.LIVE)),
     )
     return bool(await session.scalar(sa.select(left)))
 
@@ -218,6 +220,7 @@ async def _cut_off(call: Call, departure: Departure, step: DepartureStep) -> Non
         left = await administrators(call, without_employee=employee.id)
         employee_rules.disable(employee, by=call.actor.employee_id, administrators_left=left, now=call.now())
         employee_rules.tell_keycloak(employee, account, now=call.now())
+        await heads.stood_in_by(call, employee.id)
         call.announce(employees_pb2.EmployeeDisabled, employee, reason=departure.reason)
     assert employee.not_before is not None
     if step.state != "DONE":
@@ -232,7 +235,8 @@ async def _account(call: Call, departure: Departure, step: DepartureStep) -> Non
         Employee.username, Employee.account_state, Employee.account_problem,
     ).join(Employee, Employee.id == Account.employee_id)  # fmt: skip
     row = (await call.db.execute(facts.where(Account.employee_id == departure.employee_id))).one()
-    closed = row.done == row.wanted and row.account_state == "IN_STEP"
+    # whatever else differs there, a leaver's account is closed
+    closed = row.done == row.wanted and row.account_state in ("IN_STEP", "DIFFERS")
     state = "DONE" if closed else "BLOCKED" if row.account_state == "FAILED" else "WAITING"
     evidence = f"Keycloak {row.keycloak_id or ''} #{row.done}" if closed else row.account_problem
     what = [row.username] if closed and step.state != "DONE" else []
@@ -275,16 +279,19 @@ def _revoked(rows: Any) -> str:
 
 async def _heads(call: Call, departure: Departure, step: DepartureStep) -> None:
     """Departments get the successor; where that one is gone too, somebody has to name another head."""
-    headed = sa.select(Department).where(Department.head_id == departure.employee_id).order_by(Department.code)
-    rows = list((await call.db.scalars(headed.with_for_update())).all())
     successor = (await people_of(call, [departure.successor_id]))[departure.successor_id]
-    if rows and successor.state != "ACTIVE":
-        evidence = ", ".join(f"{row.code} {row.name}" for row in rows)
-        rules.found(step, state="BLOCKED", evidence=evidence, now=call.now())
-        return
-    for row in rows:
-        row.head_id = successor.id
-        call.announce(departments_pb2.DepartmentUpdated, row)
+    if successor.state != "ACTIVE":
+        headed = (
+            sa.select(Department)
+            .join(Headship, Headship.department_id == Department.id)
+            .where(Headship.employee_id == departure.employee_id, Headship.state.in_(periods.LIVE))
+            .order_by(Department.code)
+        )
+        if left := (await call.db.scalars(headed)).unique().all():
+            evidence = ", ".join(f"{row.code} {row.name}" for row in left)
+            rules.found(step, state="BLOCKED", evidence=evidence, now=call.now())
+            return
+    rows = await heads.hand_over(call, departure.employee_id, successor.id)
     what = [f"{row.code} {row.name} → {successor.name}" for row in rows]
     evidence = ", ".join(str(row.id) for row in rows)
     rules.found(step, what=what, evidence=evidence, now=call.now())

@@ -1,9 +1,11 @@
-"""The organisation and everybody's rights as one answer: nine statements, whatever the size."""
+"""The organisation and everybody's rights as one answer: a fixed number of statements, whatever the size."""
 
 from __future__ import annotations
 
 import datetime
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,10 +16,11 @@ from heyi.identity.v1 import grants_pb2
 from identity.calendar_day.model import CalendarDay
 from identity.company.model import Company
 from identity.delegation.model import LIVE, Delegation
-from identity.department.model import Department
+from identity.department.model import Department, DepartmentPeriod
 from identity.departure.model import Departure
 from identity.employee.model import Employee
 from identity.grant.model import Grant
+from identity.placement.model import Placement
 from identity.post.model import Post
 from identity.role.model import Role
 
@@ -30,12 +33,19 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
     """The snapshot of what is committed now, which is at least as new as `epoch`, read before."""
     answer = pb.Authorization(epoch=epoch)
     employees = (await db.execute(sa.select(*_columns(Employee, PERSON)).order_by(Employee.id))).all()
+    seats: defaultdict[uuid.UUID, list[Any]] = defaultdict(list)
+    for seat in (await db.execute(_SEATS)).all():
+        seats[seat.employee_id].append(seat)
     for row in employees:
-        answer.people.append(_person(row))
+        answer.people.append(_person(row, seats[row.id]))
+    former: defaultdict[uuid.UUID, list[pb.Authorization.Former]] = defaultdict(list)
+    for past in (await db.execute(_FORMER)).all():
+        was = pb.Authorization.Former(until_date=str(past.until_date), name=past.name, parent_id=_text(past.parent_id))
+        former[past.department_id].append(was)
     for unit in (await db.execute(sa.select(*_columns(Department, UNIT)))).all():
         answer.departments.add(
             department_id=str(unit.id), company_id=str(unit.company_id), parent_id=_text(unit.parent_id),
-            head_id=_text(unit.head_id), name=unit.name, active=unit.state == "ACTIVE",
+            head_id=_text(unit.head_id), name=unit.name, active=unit.state == "ACTIVE", former=former[unit.id],
         )  # fmt: skip
     for place in (await db.execute(sa.select(*_columns(Company, PLACE)))).all():
         answer.companies.add(company_id=str(place.id), **{name: getattr(place, name) for name in PLACE[1:]})
@@ -56,10 +66,14 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
     everybody = await db.scalar(sa.select(Role.permissions).where(Role.code == EVERYBODY))
     for row in employees:
         if everybody and row.state == "ACTIVE" and row.home_company_id is not None:
-            answer.rights.add(
-                employee_id=str(row.id), role_code=EVERYBODY, company_id=str(row.home_company_id),
-                scope=grants_pb2.Grant.OWN, permissions=everybody,
-            )  # fmt: skip
+            # who holds a post in another company belongs there too
+            for company_id in dict.fromkeys(
+                [row.home_company_id, *(s.company_id for s in seats[row.id] if s.kind != "MATRIX")]
+            ):
+                answer.rights.add(
+                    employee_id=str(row.id), role_code=EVERYBODY, company_id=str(company_id),
+                    scope=grants_pb2.Grant.OWN, permissions=everybody,
+                )  # fmt: skip
     return answer
 
 
@@ -107,6 +121,25 @@ _GRANTED = (
     .order_by(Grant.id)
 )
 
+# the principal placement stands with the employee: only its reporting line is asked for here
+_SEATS = (
+    sa.select(
+        Placement.employee_id, Placement.kind, Placement.company_id, Placement.department_id, Placement.post_id,
+        Placement.reports_to_id,
+    )
+    .where(
+        Placement.state == "ACTIVE",
+        sa.or_(Placement.kind != "PRINCIPAL", Placement.reports_to_id.is_not(None)),
+    )
+    .order_by(Placement.id)
+)  # fmt: skip
+_FORMER = (
+    sa.select(
+        DepartmentPeriod.department_id, DepartmentPeriod.until_date, DepartmentPeriod.name, DepartmentPeriod.parent_id
+    )
+    .where(DepartmentPeriod.until_date.is_not(None))
+    .order_by(DepartmentPeriod.until_date)
+)
 _DAYS = sa.select(CalendarDay.calendar_company_id, CalendarDay.calendar_date, CalendarDay.kind).where(
     CalendarDay.state == "ACTIVE"
 )
@@ -120,12 +153,20 @@ def _text(value: uuid.UUID | datetime.date | None) -> str:
     return "" if value is None else str(value)
 
 
-def _person(row: Any) -> pb.Authorization.Person:
+def _person(row: Any, seats: Iterable[Any]) -> pb.Authorization.Person:
     person = pb.Authorization.Person(
         employee_id=str(row.id), name=row.name, username=row.username, code=row.code,
         company_id=str(row.home_company_id or NO_COMPANY), department_id=_text(row.department_id),
         post_id=_text(row.post_id), active=row.state == "ACTIVE",
     )  # fmt: skip
+    for seat in seats:
+        if seat.kind == "PRINCIPAL":
+            person.reports_to_id = _text(seat.reports_to_id)
+            continue
+        person.seats.add(
+            department_id=str(seat.department_id), post_id=_text(seat.post_id),
+            reports_to_id=_text(seat.reports_to_id), dotted=seat.kind == "MATRIX",
+        )  # fmt: skip
     if row.not_before is not None:
         person.not_before_time.FromDatetime(row.not_before)
     return person

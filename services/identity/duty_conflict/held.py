@@ -18,6 +18,7 @@ from identity.duty_conflict.model import DutyConflict
 from identity.duty_conflict.rules import Held
 from identity.employee.model import Employee
 from identity.grant.model import Grant
+from identity.placement.model import Placement
 from identity.role.model import Role
 
 # grants of people who may sign in
@@ -64,7 +65,9 @@ def of(grant: Grant, code: str, name: str, permissions: Collection[str], *, sinc
 
 
 async def everybodys(call: Call, employee_ids: Collection[uuid.UUID]) -> list[Held]:
-    """The role that everybody has, as these active people hold it in their own company, since they came there."""
+    """The role that everybody has, as these active people hold it in their own company, since they came there, and in
+    each where they hold a post beside.
+    """
     change, entry = tables_of(Base.metadata).audit_change, tables_of(Base.metadata).audit_entry
     came = (
         sa.select(sa.func.max(entry.c.at))
@@ -83,13 +86,19 @@ async def everybodys(call: Call, employee_ids: Collection[uuid.UUID]) -> list[He
         .join(Role, Role.code == EVERYBODY)
         .where(_among(Employee.id, employee_ids), Employee.state == "ACTIVE", Employee.home_company_id.is_not(None))
     )  # fmt: skip
+    own = (await call.db.execute(people)).all()
+    beside = sa.select(Placement.employee_id, Placement.company_id, Placement.created_at).where(
+        _among(Placement.employee_id, employee_ids), Placement.kind == "CONCURRENT", Placement.state == "ACTIVE"
+    )
+    found = {(row.employee_id, row.home_company_id): (row, row.came) for row in own}
+    roles = {row.employee_id: row for row in own}
+    for seat in (await call.db.execute(beside.order_by(Placement.id))).all():
+        if seat.employee_id in roles:
+            found.setdefault((seat.employee_id, seat.company_id), (roles[seat.employee_id], seat.created_at))
     return [
-        Held(
-            row.employee_id, None, row.id, row.code, row.name, frozenset(row.permissions), row.home_company_id,
-            None, None, row.came,
-        )
-        for row in (await call.db.execute(people)).all()
-    ]  # fmt: skip
+        Held(employee_id, None, row.id, row.code, row.name, frozenset(row.permissions), company_id, None, None, since)
+        for (employee_id, company_id), (row, since) in found.items()
+    ]
 
 
 async def of_people(call: Call, employee_ids: Collection[uuid.UUID]) -> list[Held]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -52,7 +53,7 @@ class Account(Base):
     """
 
     __tablename__ = "account"
-    __table_args__ = (sa.Index("ix_account_due_at", "due_at"),)
+    __table_args__ = (sa.Index("ix_account_due_at", "due_at"), sa.Index("ix_account_keycloak_id", "keycloak_id"))
 
     employee_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("employee.id"), primary_key=True)
     wanted: Mapped[int] = mapped_column(default=1)
@@ -65,5 +66,14 @@ class Account(Base):
     # ciphertext, and only until Keycloak has it
     password: Mapped[str | None] = mapped_column(Encrypted("account", "password"))
     password_temporary: Mapped[bool] = mapped_column(default=True)
+    # the values on which both sides last agreed; of an account that was never written there are none
+    agreed: Mapped[dict[str, Any] | None]
+    # what was about to be written (`values`), until it is recorded: a write whose process died is not that of others
+    attempts: Mapped[dict[str, Any] | None]
+    # it comes from the company's own directory, which keeps its name, e-mail and password
+    from_directory: Mapped[bool] = mapped_column(default=False)
+    # who changed it in Keycloak, as read in its records, until the next look has told it
+    changed_by: Mapped[str] = mapped_column(default="")
+    change_time: Mapped[datetime.datetime | None]
 
     employee: Mapped[Employee] = relationship(lazy="raise")

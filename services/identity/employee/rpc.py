@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from identity.employee import rules
 from identity.employee.model import Account, Employee
 from identity.grant.model import Grant
 from identity.grant.rpc import administrators, covers
+from identity.headship import heads
+from identity.placement import seats
 from identity.post.model import Post
 from identity.role import rules as role_rules
 from identity.role.model import Role
@@ -36,7 +39,8 @@ class Employees:
             rules.password(password, username=employee.username, field="initial_password")
             account.password, account.password_temporary = password, not request.employee.keep_password
         call.db.add(account)
-        await _check(employee, call)
+        await check_place(employee, call)
+        await place(employee, call, min(employee.hire_date or call.today(), call.today()))
         return call.announce(pb.EmployeeCreated, employee)
 
     async def GetEmployee(self, request: pb.GetEmployeeRequest, call: Call) -> Any:
@@ -56,7 +60,8 @@ class Employees:
         call.update(employee, request.employee, request.update_mask)
         rules.check(employee)
         if placed != _values(employee, PLACED):
-            await _check(employee, call)
+            await check_place(employee, call)
+            await place(employee, call, call.today())
         if told != _values(employee, TOLD):
             rules.tell_keycloak(employee, account, now=call.now())
         return call.announce(pb.EmployeeUpdated, employee)
@@ -68,21 +73,24 @@ class Employees:
         left = await administrators(call, without_employee=employee.id)
         rules.disable(employee, by=call.actor.employee_id, administrators_left=left, now=call.now())
         rules.tell_keycloak(employee, account, now=call.now())
+        await heads.stood_in_by(call, employee.id)
         return call.announce(pb.EmployeeDisabled, employee, reason=request.reason)
 
     async def EnableEmployee(self, request: pb.EnableEmployeeRequest, call: Call) -> Any:
         await epoch.bump(call)
         employee, account = await _load(request.id, request.etag, call)
         advance(employee, "enable")
-        await _check(employee, call)
+        await check_place(employee, call)
         employee.disable_time = None
         rules.tell_keycloak(employee, account, now=call.now())
+        await heads.stood_in_by(call, employee.id)
         return call.announce(pb.EmployeeEnabled, employee)
 
     async def ResetPasswordEmployee(self, request: pb.ResetPasswordEmployeeRequest, call: Call) -> Any:
         await epoch.bump(call)
         employee, account = await _load(request.id, request.etag, call)
         advance(employee, "reset_password")
+        rules.own_password(employee, from_directory=account.from_directory)
         rules.password(request.new_password, username=employee.username, field="new_password")
         account.password, account.password_temporary = request.new_password, True
         rules.cut_off(employee, now=call.now())
@@ -98,6 +106,12 @@ class Employees:
         )
 
 
+async def place(employee: Employee, call: Call, day: datetime.date) -> None:
+    """The place on the record is the principal placement from this day on; only the first administrator has none."""
+    if employee.department_id is not None:
+        await seats.place(call, [seats.Seat(employee, employee.department_id, employee.post_id)], day)
+
+
 def _values(employee: Employee, names: tuple[str, ...]) -> list[Any]:
     return [getattr(employee, name) for name in names]
 
@@ -110,21 +124,23 @@ async def _load(key: str, etag: str, call: Call) -> tuple[Employee, Account]:
     return employee, account
 
 
-async def keepable(call: Call, employee: Employee) -> None:
+async def keepable(call: Call, *employees: Employee) -> None:
     """Refuse to keep somebody out of the caller's reach, or with more rights to give than the caller has."""
     assert call.reach is not None
-    rules.within(call.reach, employee)
+    names = {employee.id: employee.name for employee in employees}
+    for employee in employees:
+        rules.within(call.reach, employee)
     held = (
-        sa.select(Role.permissions)
-        .join(Grant, Grant.role_id == Role.id)
-        .where(Grant.employee_id == employee.id, Grant.state == "ACTIVE", Role.state == "ACTIVE")
+        sa.select(Grant.employee_id, Role.permissions)
+        .join(Role, Grant.role_id == Role.id)
+        .where(Grant.employee_id.in_(names), Grant.state == "ACTIVE", Role.state == "ACTIVE")
     )
-    for permissions in (await call.db.scalars(held)).all():
+    for employee_id, permissions in (await call.db.execute(held)).all():
         if role_rules.gives_rights(permissions) and not covers(call, permissions):
-            raise Refused("EMPLOYEE_BEYOND_OWN", name=employee.name)
+            raise Refused("EMPLOYEE_BEYOND_OWN", name=names[employee_id])
 
 
-async def _check(employee: Employee, call: Call) -> None:
+async def check_place(employee: Employee, call: Call) -> None:
     """Refuse a place in the organisation that does not exist, belongs to others or is out of use."""
     assert call.reach is not None
     rules.within(call.reach, employee)

@@ -69,6 +69,12 @@ def password(secret: str, *, username: str, field: str) -> None:
         raise Refused("EMPLOYEE_PASSWORD_WEAK", field=field, minimum=SHORTEST_PASSWORD)
 
 
+def own_password(employee: Employee, *, from_directory: bool) -> None:
+    """Refuse to set a password that the company's directory keeps."""
+    if from_directory:
+        raise Refused("EMPLOYEE_PASSWORD_DIRECTORY", name=employee.name)
+
+
 def disable(employee: Employee, *, by: uuid.UUID | None, administrators_left: int, now: datetime.datetime) -> None:
     """Cut an employee off from this moment on."""
     if employee.id == by:

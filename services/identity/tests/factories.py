@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import uuid
 from typing import Any
@@ -11,8 +12,10 @@ from stdnum.cn import uscc
 
 from chassis.testing import COMPANY, OTHER_COMPANY, Bench, stable
 from identity.company.model import Company
-from identity.department.model import Department
+from identity.department.model import Department, DepartmentPeriod
 from identity.employee.model import Account, Employee
+from identity.headship.model import Headship
+from identity.placement.model import Placement
 from identity.post.model import Post
 from identity.role.model import Role
 
@@ -51,9 +54,33 @@ async def settle_in(service: Bench) -> None:
         )
         for p in organisation.people.values()
     ]  # fmt: skip
+    since = datetime.date(2026, 1, 1)
+    placements = [
+        _row(
+            Placement, id=uuid.uuid5(p.employee_id, "placement"), company_id=p.company_id, state="ACTIVE",
+            employee_id=p.employee_id, kind="PRINCIPAL", department_id=p.department_id, post_id=p.post_id,
+            from_date=since, reason="",
+        )
+        for p in organisation.people.values()
+    ]  # fmt: skip
+    headships = [
+        _row(
+            Headship, id=uuid.uuid5(u.department_id, "headship"), company_id=u.company_id, state="ACTIVE",
+            department_id=u.department_id, kind="HEAD", employee_id=u.head_id, from_date=since, reason="",
+        )
+        for u in organisation.departments.values()
+    ]  # fmt: skip
+    known = [
+        {"id": uuid.uuid5(u.department_id, "period"), "department_id": u.department_id, "line_number": 1,
+         "from_date": since, "name": u.name, "parent_id": u.parent_id, "state": "ACTIVE"}
+        for u in organisation.departments.values()
+    ]  # fmt: skip
     async with service.runtime.sessions() as session, session.begin():
         await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
-        for model, rows in ((Company, companies), (Department, departments), (Post, posts), (Employee, people)):
+        for model, rows in (
+            (Company, companies), (Department, departments), (Post, posts), (Employee, people),
+            (Placement, placements), (Headship, headships), (DepartmentPeriod, known),
+        ):  # fmt: skip
             await session.execute(sa.insert(model.__table__), rows)
         accounts = [{"employee_id": row["id"], "wanted": 1, "done": 1} for row in people]
         later = service.clock.now().replace(year=2099)

@@ -14,7 +14,7 @@ async def test_what_one_has_claimed_nobody_else_claims_before_the_lease_ends(hou
     await admin.CreateEmployee(employee=make.employee(username="leased"))
     realm = Realm("http://127.0.0.1:1", "none", client="none", secret="", connections=1)
     try:
-        one, other = (KeycloakStep(house.runtime.sessions, realm, house.clock) for _ in range(2))
+        one, other = (KeycloakStep(house.runtime, realm) for _ in range(2))
         claimed = {job.wanted.employee_id for job in await one.claim()}
         assert claimed
         assert await other.claim() == []

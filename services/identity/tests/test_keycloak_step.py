@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,59 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from chassis.clock import Clock
 from chassis.testing import Bench, eventually
 from identity.employee.model import Account
-from identity.keycloak import Realm, Unreachable, Wanted
-from identity.keycloak_step import AT_ONCE, LEASE, LOOK_AGAIN, TAKE_OVER_AFTER, KeycloakStep
+from identity.keycloak import Known, Look, Realm, Unreachable, Wanted
+from identity.keycloak_step import AT_ONCE, LEASE, TAKE_OVER_AFTER, KeycloakStep
 from identity.seed import ADMINISTRATOR_ID
-from identity.tests import factories as make
 from identity.tests.factories import PASSWORD
-from identity.tests.keycloak_bench import KeycloakBench, users_of
-
-# several workers share the server: each makes and removes accounts of its own
-OURS = f"t-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-"
-
-
-@pytest.fixture(scope="session")
-def keycloak() -> KeycloakBench:
-    return KeycloakBench.find()
-
-
-@pytest.fixture
-async def realm(keycloak: KeycloakBench) -> AsyncIterator[Realm]:
-    made = keycloak.realm()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def accounts(keycloak: KeycloakBench) -> AsyncIterator[KeycloakAdmin]:
-    """Keycloak's users; those of a test are removed after it."""
-    admin = keycloak.admin()
-    yield admin
-    for user in await admin.a_get_users({"search": OURS, "first": 0, "max": 500}):
-        if user["username"].startswith(OURS):
-            await admin.a_delete_user(user["id"])
-    await admin.connection.aclose()
-
-
-@pytest.fixture
-def step(house: Bench, realm: Realm) -> KeycloakStep:
-    return KeycloakStep(house.runtime.sessions, realm, house.clock)
-
-
-@pytest.fixture
-async def hire(house: Bench, admin: Any) -> Any:
-    """A new employee, whose account nobody made yet."""
-    # the administrator's own account belongs to the realm file
-    async with house.runtime.sessions() as session, session.begin():
-        await session.execute(sa.update(Account).values(due_at=house.clock.now().replace(year=2099)))
-
-    async def hired(**changes: Any) -> Any:
-        username = f"{OURS}{uuid.uuid4().hex[:12]}"
-        return await admin.CreateEmployee(
-            employee=make.employee(username=username, initial_password=PASSWORD, keep_password=True, **changes)
-        )
-
-    return hired
+from identity.tests.keycloak_bench import DiesAfterwards, KeycloakBench, users_of
 
 
 async def account_of(house: Bench, employee_id: str) -> Account:
@@ -103,7 +52,7 @@ async def test_a_disabled_employee_is_out_of_keycloak_within_ten_seconds(
     (user,) = await users_of(accounts, new.id)
     assert len(await accounts.a_get_sessions(user["id"])) == 1
     # on a clock that goes on: what fails for a moment is tried again
-    running = asyncio.create_task(KeycloakStep(house.runtime.sessions, step.accounts, Clock()).run())
+    running = asyncio.create_task(KeycloakStep(house.runtime, step.accounts, Clock()).run())
 
     await admin.DisableEmployee(id=new.id, reason="left")
 
@@ -131,11 +80,11 @@ class Swamped:
     def __init__(self, realm: Realm) -> None:
         self.realm, self.waiting = realm, 0
 
-    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str:
+    async def bring_in_step(self, wanted: Wanted, known: Known) -> Look:
         if wanted.enabled:
             self.waiting += 1
             await asyncio.Event().wait()
-        return await self.realm.bring_in_step(wanted, known_id)
+        return await self.realm.bring_in_step(wanted, known)
 
 
 async def closed(accounts: KeycloakAdmin, employee_id: str) -> None:
@@ -150,7 +99,7 @@ async def test_closing_an_account_does_not_wait_for_the_accounts_of_others(
     await step.once()
     others = [await hire() for _ in range(AT_ONCE + 1)]
     swamped = Swamped(realm)
-    running = asyncio.create_task(KeycloakStep(house.runtime.sessions, swamped, house.clock).run())
+    running = asyncio.create_task(KeycloakStep(house.runtime, swamped).run())
 
     async def busy() -> None:
         assert swamped.waiting == AT_ONCE < len(others)
@@ -204,24 +153,13 @@ async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
         await running
 
 
-class DiesAfterwards:
-    """The process ends right after Keycloak answered, before anything was recorded."""
-
-    def __init__(self, realm: Realm) -> None:
-        self.realm = realm
-
-    async def bring_in_step(self, wanted: Wanted, known_id: str | None) -> str:
-        await self.realm.bring_in_step(wanted, known_id)
-        raise asyncio.CancelledError
-
-
 async def test_a_crash_between_making_and_recording_leaves_one_account(
     house: Bench, hire: Any, realm: Realm, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
 ) -> None:
     new = await hire()
 
     with pytest.raises(asyncio.CancelledError):
-        await KeycloakStep(house.runtime.sessions, DiesAfterwards(realm), house.clock).once()
+        await KeycloakStep(house.runtime, DiesAfterwards(realm)).once()
     assert await step.once() == 0  # the dead one's lease is still on
     house.clock.advance(seconds=LEASE.total_seconds() + 1)
     assert await step.once() == 1
@@ -236,7 +174,7 @@ async def test_two_at_work_make_every_account_once(
     house: Bench, hire: Any, realm: Realm, accounts: KeycloakAdmin
 ) -> None:
     new = [await hire() for _ in range(6)]
-    steps = [KeycloakStep(house.runtime.sessions, realm, house.clock) for _ in range(2)]
+    steps = [KeycloakStep(house.runtime, realm) for _ in range(2)]
 
     worked = 0
     while done := sum(await asyncio.gather(*(step.once() for step in steps))):
@@ -253,7 +191,7 @@ async def test_a_keycloak_that_is_down_blocks_nobody(
     new = await hire()
 
     with pytest.raises(Unreachable):
-        await KeycloakStep(house.runtime.sessions, nobody, house.clock).once()
+        await KeycloakStep(house.runtime, nobody).once()
     assert (await admin.GetEmployee(id=new.id)).account_state == new.PENDING
     assert await step.once() == 1
 
@@ -268,7 +206,7 @@ async def test_a_wrong_secret_is_nobodys_account_problem(
     new = await hire()
 
     with pytest.raises(Unreachable):
-        await KeycloakStep(house.runtime.sessions, stranger, house.clock).once()
+        await KeycloakStep(house.runtime, stranger).once()
 
     assert (await admin.GetEmployee(id=new.id)).account_state == new.PENDING
     await stranger.close()
@@ -292,37 +230,6 @@ async def test_a_name_that_belongs_to_a_stranger_is_shown_and_tried_again(
     assert await step.once() == 1
     shown = await admin.GetEmployee(id=new.id)
     assert (shown.account_state, shown.account_problem) == (new.IN_STEP, "")
-
-
-async def test_what_was_changed_in_keycloak_by_hand_is_mended_hours_later(
-    house: Bench, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
-) -> None:
-    new = await hire(name="张伟")
-    await step.once()
-    (user,) = await users_of(accounts, new.id)
-    await accounts.a_update_user(user["id"], {**user, "enabled": False, "firstName": "Mallory"})
-
-    house.clock.advance(seconds=LOOK_AGAIN.total_seconds() + 1)
-    assert await step.once() == 1
-
-    (mended,) = await users_of(accounts, new.id)
-    assert (mended["enabled"], mended["firstName"]) == (True, "张伟")
-    assert mended["attributes"] == user["attributes"]
-
-
-async def test_an_account_that_was_deleted_by_hand_is_made_again(
-    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin
-) -> None:
-    new = await hire()
-    await step.once()
-    (user,) = await users_of(accounts, new.id)
-    await accounts.a_delete_user(user["id"])
-
-    await admin.UpdateEmployee(employee={"id": new.id, "name": "张大伟"})
-    await step.once()
-
-    (again,) = await users_of(accounts, new.id)
-    assert (again["firstName"], (await account_of(house, new.id)).keycloak_id) == ("张大伟", again["id"])
 
 
 async def test_a_reset_password_must_be_changed_and_ends_the_session(

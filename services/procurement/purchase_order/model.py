@@ -22,6 +22,7 @@ class PurchaseOrder(Searchable, Document, Base):
     """What we ordered: one supplier, one currency, one delivery place."""
 
     __tablename__ = "purchase_order"
+    __day__ = "order_date"
     __message__ = pb.PurchaseOrder
     __transitions__ = rules.TRANSITIONS
     __series__ = "purchase_order"

@@ -19,10 +19,12 @@ class PurchaseRequisition(Searchable, Document, Base):
     """What somebody wants bought."""
 
     __tablename__ = "purchase_requisition"
+    __day__ = "submit_time"
     __message__ = pb.PurchaseRequisition
     __transitions__ = rules.TRANSITIONS
     __series__ = "purchase_requisition"
     __search__ = ("number", "title", "purpose")
+    __hides__ = True
 
     company_id: Mapped[uuid.UUID] = mapped_column(index=True)
     number: Mapped[str | None]
@@ -51,6 +53,8 @@ class PurchaseRequisition(Searchable, Document, Base):
     case_id: Mapped[str] = mapped_column(default="")
     # version of the case that was seen last: events come in any order
     case_version: Mapped[int] = mapped_column(default=0)
+    # the last changes of an approver that were asked for: they come more than once
+    amendment_id: Mapped[str] = mapped_column(default="", server_default="")
     outcome_note: Mapped[str] = mapped_column(default="")
     ordered_percent: Mapped[Decimal] = decimal_of(5, 2, default=0)
     lines: Mapped[list[PurchaseRequisitionLine]] = lines_of("PurchaseRequisitionLine")
@@ -94,3 +98,7 @@ class PurchaseRequisitionLine(Part, Base):
     last_unit_price: Mapped[Decimal | None] = decimal_of(18, 6)
     last_price_date: Mapped[datetime.date | None]
     last_supplier_id: Mapped[uuid.UUID | None]
+    asked_quantity: Mapped[Decimal | None] = decimal_of(18, 6)
+    cut_reason: Mapped[str] = mapped_column(default="", server_default="")
+    cut_by_id: Mapped[uuid.UUID | None]
+    refused: Mapped[bool] = mapped_column(default=False, server_default=sa.false())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf import empty_pb2
 
-from chassis import canonical
+from chassis import amending, canonical, ids, seeing
 from chassis.call import Call, Refused, same_version
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
@@ -95,7 +96,7 @@ class PurchaseRequisitions:
         requisition.case_id, requisition.case_version = "", 0
         requisition.waiting_on_ids, requisition.waiting_since_time, requisition.outcome_note = [], None, ""
         requisition.content_hash = hash_of(requisition, call)
-        approval = approval_request(requisition, catalog)
+        approval = approval_request(requisition, catalog, call)
         approval.choices.extend(request.choices)
         await choices.check(approval, call)
         if not requisition.number:
@@ -158,7 +159,7 @@ class PurchaseRequisitions:
     ) -> common_pb2.ApprovalPreview:
         requisition = await _load(request.id, call)
         market = await _market(requisition, call)
-        approval = approval_request(requisition, market.catalog)
+        approval = approval_request(requisition, market.catalog, call)
         approval.content_hash = hash_of(requisition, call)
         return await lookups.who_would_be_asked(approval, call)
 
@@ -173,6 +174,9 @@ class PurchaseRequisitions:
         )
         orders = sa.select(PurchaseOrder).where(PurchaseOrder.id.in_(made)).order_by(PurchaseOrder.created_at)
         links = [link_to("procurement.purchase_order", order, "result") for order in await call.db.scalars(orders)]
+        if call.hides(requisition, "amount"):
+            for link in links:
+                link.ClearField("amount")
         return pb.ListLinksPurchaseRequisitionResponse(links=links)
 
 
@@ -194,7 +198,7 @@ def hash_of(requisition: PurchaseRequisition, call: Call) -> str:
     return canonical.content_hash(call.reply(requisition))
 
 
-def approval_request(requisition: PurchaseRequisition, catalog: Catalog) -> common_pb2.ApprovalRequest:
+def approval_request(requisition: PurchaseRequisition, catalog: Catalog, call: Call) -> common_pb2.ApprovalRequest:
     """What approval needs to know. The amount is in the company's currency, so that limits compare like with like."""
     approval = common_pb2.ApprovalRequest(
         document_type=TYPE,
@@ -208,9 +212,51 @@ def approval_request(requisition: PurchaseRequisition, catalog: Catalog) -> comm
         currency=requisition.base_currency,
         content_hash=requisition.content_hash,
         submission=requisition.submission,
+        basis=seeing.basis(call.reply(requisition)),
     )
     approval.facts.update(rules.facts(requisition, catalog))
     return approval
+
+
+async def amend(amendment: common_pb2.Amendment, call: Call) -> None:
+    """Change what waits for agreement as an approver said, by the rules of an edit, and ask with it from now on; or say
+    why it stays as it is. Raises nothing: the answer is an event.
+    """
+    requisition = await call.load(PurchaseRequisition, amendment.document_id)
+    if requisition.amendment_id == amendment.id:
+        return
+    try:
+        answer = await _amended(requisition, amendment, call)
+    except Refused as refusal:
+        # nothing of it: the rows as they were
+        call.forget()
+        requisition = await call.load(PurchaseRequisition, amendment.document_id)
+        answer = amending.answer(amendment.id, refusal)
+    requisition.amendment_id = amendment.id
+    call.announce(pb.PurchaseRequisitionChangeAnswered, requisition, answer=answer)
+
+
+async def _amended(
+    requisition: PurchaseRequisition, amendment: common_pb2.Amendment, call: Call
+) -> common_pb2.AmendmentAnswer:
+    waiting = requisition.state == "SUBMITTED" and requisition.submission == amendment.submission
+    if not waiting or requisition.content_hash != amendment.content_hash:
+        raise Refused("AMENDMENT_TOO_LATE")
+    author_id = ids.parse(amendment.author_id)
+
+    def cut(line: PurchaseRequisitionLine, quantity: Decimal | None, reason: str) -> None:
+        rules.cut(line, quantity, reason, author_id)
+
+    rate = rules.rate_of(requisition)
+    differences = amending.amend(requisition, amendment.changes, cut)
+    if all(line.refused for line in requisition.lines):
+        raise Refused("AMENDMENT_NOTHING_LEFT")
+    catalog = await _complete(requisition, call, rate)
+    written = {change.path for change in amendment.changes}
+    refuse(rules.missing_after(requisition, catalog, written, today=call.today()))
+    requisition.content_hash = hash_of(requisition, call)
+    approval = approval_request(requisition, catalog, call)
+    return common_pb2.AmendmentAnswer(amendment_id=amendment.id, approval=approval, differences=differences)
 
 
 def _visible(call: Call) -> sa.ColumnElement[bool]:
@@ -279,5 +325,6 @@ def _copy_line(old: PurchaseRequisitionLine) -> PurchaseRequisitionLine:
     """The same wish at today's price; what has no price of its own keeps its estimate."""
     line = PurchaseRequisitionLine(**{name: getattr(old, name) for name in COPIED_LINE})
     line.line_number, line.state, line.order_number = old.line_number, "OPEN", ""
+    line.quantity = old.asked_quantity or old.quantity
     line.unit_price = None if old.kind == "ITEM" else old.unit_price
     return line

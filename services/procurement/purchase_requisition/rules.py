@@ -1,5 +1,7 @@
 """What somebody wants bought: from a draft that only its owner sees to lines that all stand in orders.
 
+A line that an approver refused stays, counts for nothing and is not ordered.
+
 Amounts: net = round(quantity x price, 2), tax = round(net x rate, 2), with tax = net + tax; the document's amounts are
 sums of rounded lines, HALF_UP. What was submitted changes only after it came back.
 """
@@ -7,6 +9,7 @@ sums of rounded lines, HALF_UP. What was submitted changes only after it came ba
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -58,11 +61,32 @@ def fill(requisition: PurchaseRequisition, catalog: Catalog) -> None:
 def price(requisition: PurchaseRequisition) -> None:
     """Compute the amounts of the lines and their sums. A line without a price counts as zero."""
     for line in requisition.lines:
-        amounts = money.line_amounts(line.quantity, line.unit_price or ZERO, line.tax_rate or ZERO)
+        counted = ZERO if line.refused else line.quantity
+        amounts = money.line_amounts(counted, line.unit_price or ZERO, line.tax_rate or ZERO)
         line.net_amount, line.tax_amount, line.amount, line.unit_price_with_tax = amounts
     requisition.net_amount = money.quantize(sum((line.net_amount for line in requisition.lines), ZERO))
     requisition.amount = money.quantize(sum((line.amount for line in requisition.lines), ZERO))
     convert(requisition)
+
+
+def cut(line: PurchaseRequisitionLine, quantity: Decimal | None, reason: str, by: UUID | None) -> None:
+    """An approver agrees to less of a line, or to none of it."""
+    line.asked_quantity = line.asked_quantity or line.quantity
+    line.cut_reason, line.cut_by_id = reason, by
+    if quantity is None:
+        line.refused, line.state = True, "DROPPED"
+    else:
+        line.quantity = quantity
+
+
+def restore(requisition: PurchaseRequisition) -> None:
+    """It comes back to its owner: with what the owner asked for, since a cut was part of a decision that fell."""
+    for line in requisition.lines:
+        line.quantity = line.asked_quantity or line.quantity
+        line.asked_quantity, line.cut_reason, line.cut_by_id = None, "", None
+        if line.refused:
+            line.refused, line.state = False, "OPEN"
+    price(requisition)
 
 
 class Rate(NamedTuple):
@@ -180,13 +204,26 @@ def missing(requisition: PurchaseRequisition, catalog: Catalog, *, today: dateti
     return found
 
 
+def missing_after(
+    requisition: PurchaseRequisition, catalog: Catalog, written: Collection[str], *, today: datetime.date
+) -> list[Violation]:
+    """What an approver's change leaves wrong. Days that passed since it was sent are none of it, unless they were
+    written (paths such as `lines.need_date`).
+    """
+    return [
+        (path, reason, facts)
+        for path, reason, facts in missing(requisition, catalog, today=today)
+        if reason != "PURCHASE_REQUISITION_NEED_DATE_PAST" or re.sub(r"\[\d+\]", "", path) in written
+    ]
+
+
 def _past(path: str, date: datetime.date, today: datetime.date) -> Violation:
     return path, "PURCHASE_REQUISITION_NEED_DATE_PAST", {"date": date, "today": today}
 
 
 def facts(requisition: PurchaseRequisition, catalog: Catalog) -> dict[str, Any]:
-    """Typed values that the conditions of a flow may use beside the amount."""
-    lines = requisition.lines
+    """Typed values that the conditions of a flow may use beside the amount. A line that was refused is none."""
+    lines = [line for line in requisition.lines if not line.refused]
     named = {line.category_id for line in lines}
     codes = {category.code for category in catalog.categories.values() if category.id in named}
     return {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from chassis import canonical
 from chassis.clients import Clients
-from chassis.testing import refused, stable
+from chassis.organisation import Former
+from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import flow_definitions_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
 from procurement.purchase_requisition.rpc import TYPE as REQUISITION
@@ -337,3 +339,21 @@ async def test_statements_do_not_grow_with_lines(shop: Shop, service: Any) -> No
         assert ten == thousand, counts
         # one line is of one kind, so it makes either an order or a task
         assert one == ten or name == "approve", counts
+
+
+async def test_a_requisition_that_was_submitted_shows_the_department_of_its_day(shop: Shop) -> None:
+    submitted = await shop.submitted()
+    draft = await shop.draft()
+    today, organisation = shop.service.organisation.today(COMPANY), shop.service.base_organisation
+    unit = organisation.departments[stable("workshop")]
+    renamed = dataclasses.replace(unit, name="总装车间", former=(Former(today, unit.name, unit.parent_id),))
+    shop.service.base_organisation = dataclasses.replace(
+        organisation, departments={**organisation.departments, unit.department_id: renamed}
+    )
+    shop.service.default_rights()
+
+    names = {
+        row.id: row.department_name for row in (await shop.requester.ListPurchaseRequisitions()).purchase_requisitions
+    }
+    assert names == {submitted.id: "Workshop", draft.id: "总装车间"}
+    assert (await shop.requester.GetPurchaseRequisition(id=submitted.id)).department_name == "Workshop"

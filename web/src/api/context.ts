@@ -13,12 +13,25 @@ export function withCompany(to: string): string {
 /** The page for whose account is closed: signing in again would not help. */
 export const CLOSED = "/account-closed";
 let closed = false;
+const HASH = "behind-sign-in";
 
 /** Nobody is signed in here any more. `why` is the refusal's own word. */
 export function goToSignIn(why = ""): void {
   if (context.leaving || closed || location.pathname === CLOSED) return;
   closed = why === "disabled" || why === "employee";
   if (closed) return location.assign(CLOSED);
+  // what is behind the # stays in this tab: no server, and so no log, ever sees it
+  if (location.hash) sessionStorage.setItem(HASH, location.hash);
   const next = `${location.pathname}${location.search}`;
   location.assign(`/auth/login?next=${encodeURIComponent(next)}&locale=${context.locale}`);
+}
+
+/** What stood behind the # of this page, also where somebody had to sign in meanwhile. */
+export function hashOfPage(): string {
+  return (location.hash || sessionStorage.getItem(HASH) || "#").slice(1);
+}
+
+/** It was used. */
+export function forgetHash(): void {
+  sessionStorage.removeItem(HASH);
 }

@@ -27,6 +27,9 @@ const FOLLOWERS: Record<string, string[]> = {
   "identity.grant": ["identity.duty_conflict", "identity.employee"],
   "identity.role": ["identity.duty_conflict", "identity.employee"],
   "identity.employee": ["identity.duty_conflict"],
+  "identity.placement": ["identity.department"],
+  "identity.headship": ["identity.department"],
+  "identity.reorganisation": ["identity.department"],
 };
 
 /** What changed since the pages were last refreshed: records by their document; `undefined` among them: any record of it. */

@@ -28,11 +28,13 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.task": { list: TaskInbox, detail: TaskInbox },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
+  "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
   "identity.calendar_day": { list: lazy(() => import("@/pages/CalendarDays")) },
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },
   "identity.employee": { detail: lazy(() => import("@/pages/EmployeePage")) },
-  "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")) },
+  "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")), detail: lazy(() => import("@/pages/DepartmentPage")) },
+  "identity.reorganisation": { detail: lazy(() => import("@/pages/ReorganisationPage")) },
   "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
@@ -42,6 +44,7 @@ const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
 const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
 const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
+const LinkPage = lazy(() => import("@/pages/LinkPage"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
 /** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
@@ -52,6 +55,7 @@ export function Pages() {
         <Route path="/" element={<Portal />} />
         <Route path="/approval/statistics" element={<ApprovalStatistics />} />
         <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
+        <Route path="/approval/link" element={<LinkPage />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
         <Route path="/platform/traces" element={<Traces />} />

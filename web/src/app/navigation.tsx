@@ -1,8 +1,8 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined,
+  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  RetweetOutlined, ExportOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -27,10 +27,14 @@ const ICONS: Record<string, ReactNode> = {
   "identity.department": <ApartmentOutlined />,
   "identity.post": <IdcardOutlined />,
   "identity.employee": <TeamOutlined />,
+  "identity.placement": <EnvironmentOutlined />,
+  "identity.headship": <CrownOutlined />,
+  "identity.reorganisation": <ForkOutlined />,
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
   "identity.delegation": <RetweetOutlined />,
   "identity.departure": <ExportOutlined />,
+  "identity.account_finding": <DisconnectOutlined />,
   "identity.access_review": <FileDoneOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
   "identity.calendar_day": <CalendarOutlined />,

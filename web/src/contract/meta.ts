@@ -18,6 +18,10 @@ export interface Field {
   column?: boolean;
   total?: boolean;
   sensitive?: boolean;
+  /** Part of what an approver agrees to. */
+  agreed?: boolean;
+  /** Computed from other fields: hidden where they are. */
+  tells?: boolean;
   format?: string;
   maxLength?: number;
   maxItems?: number;
@@ -59,6 +63,10 @@ export interface DocumentMeta {
   fields: Field[];
   /** The message with the facts that its requests for approval carry. */
   facts?: string | null;
+  /** Path of the quantity that an approver may lower, `lines.quantity`. */
+  cut?: string | null;
+  /** A flow can say who sees and changes which of its fields. */
+  hides?: boolean;
   methods: Record<string, Method>;
 }
 
@@ -148,8 +156,12 @@ function isBareId({ name, references }: Field): boolean {
   return /Ids?$/.test(name) && !references;
 }
 
+/** What the department of a document was called on its day stands beside the reference, and is shown in its place. */
+export const NAME_OF_DAY: Record<string, string> = { departmentId: "departmentName" };
+
 export function shownFields(fields: Field[]): Field[] {
-  return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field));
+  const said = new Set(fields.map(({ name }) => NAME_OF_DAY[name]));
+  return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field) && !(field.computed && said.has(field.name)));
 }
 
 export function writableFields(fields: Field[], creating: boolean): Field[] {

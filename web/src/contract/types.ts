@@ -32,6 +32,29 @@ export interface HandledField {
   text?: Words;
 }
 
+/** One value that an approver changes with the decision. */
+export interface FieldChange {
+  path: string;
+  lineId?: string;
+  value: string;
+  reason?: string;
+}
+
+export interface FieldDifference {
+  path: string;
+  lineId: string;
+  lineNumber: number;
+  lineTitle: string;
+  before: string;
+  after: string;
+  reason: string;
+}
+
+export interface FieldRight {
+  path: string;
+  right: "HIDDEN" | "READ" | "WRITE" | "REQUIRED";
+}
+
 export interface ApprovalPreview {
   flowName: string;
   flowVersion: number;
@@ -61,6 +84,13 @@ export interface Task extends Row {
   choosesNext: boolean;
   returnTargets: { nodeId: string; nodeName: string }[];
   formFields: FormField[];
+  fieldRights: FieldRight[];
+  cuts: boolean;
+  changing: boolean;
+  findings: { field: string; reason: string; facts: Record<string, string> }[];
+  /** Agreed to an earlier version. */
+  again: boolean;
+  changedSince: FieldDifference[];
   nodeKind: string;
   endReason: string;
   endFacts: Record<string, string>;
@@ -77,6 +107,8 @@ export interface Task extends Row {
   urgeTime: string | null;
   dueTime: string | null;
   bySystem: boolean;
+  /** By when the case is to be done, while somebody watches over it. */
+  superviseDueDate: string;
 }
 
 /** The turns of a flow, or of one of its nodes, within a period. */
@@ -114,6 +146,9 @@ export interface Opinion extends Row {
   targetName: string;
   straightBack: boolean;
   handled?: { fields?: HandledField[] } | null;
+  changes: FieldDifference[];
+  /** The author saw an earlier version of the document. */
+  earlier: boolean;
   onBehalfOfId: string;
   employeeIds: string[];
   reason: string;
@@ -312,7 +347,85 @@ export interface RoleTemplate {
   roleId: string;
 }
 
+/** An account that was changed in Keycloak by others. */
+export interface AccountFinding extends Row {
+  username: string;
+  name: string;
+  kind: string;
+}
+
 export interface AccessReview extends Row {
   title: string;
   dueDate: string;
+}
+
+/** Something that stands against a reorganisation (`blocking`), or that is only said; `aboutLine` 0: the whole. */
+export interface ReorganisationFinding {
+  lineNumber: number;
+  blocking: boolean;
+  aboutLine: number;
+  whatKey: string;
+  whatFacts: Record<string, string>;
+}
+
+export interface ReorganisationPreview {
+  units: { departmentId: string; code: string; name: string; parentId: string; headName: string; peopleCount: number; change: string }[];
+  findings: ReorganisationFinding[];
+}
+
+export interface ChartUnit {
+  departmentId: string;
+  code: string;
+  name: string;
+  parentId: string;
+  headId: string;
+  headName: string;
+  actingId: string;
+  actingName: string;
+  peopleCount: number;
+  nameNow: string;
+}
+
+/** The organisation of a company as of a day. */
+export interface OrganisationChart {
+  chartDate: string;
+  units: ChartUnit[];
+  people: (Record<string, unknown> & { employeeId: string; kind: string; departmentId: string })[];
+  peopleCapped: boolean;
+}
+
+/** How one rule of a version of a flow fares. */
+export interface RuleStatistics {
+  flowDefinitionId: string;
+  flowVersion: number;
+  nodeId: string;
+  nodeName: string;
+  ruleName: string;
+  agreedCount: number;
+  refusedCount: number;
+  undecidedCount: number;
+  sampledCount: number;
+  answeredCount: number;
+  otherwiseCount: number;
+  errorPercent: string;
+  errorFromPercent: string;
+  errorToPercent: string;
+}
+
+/** What earlier cases say about one. */
+export interface CaseAdvice {
+  lookedAt: number;
+  similarBy: string[];
+  similarCount: number;
+  thin: boolean;
+  approvedCount: number;
+  rejectedCount: number;
+  returnedCount: number;
+  medianHours: string;
+  medianAmount: string;
+  lowerAmount: string;
+  upperAmount: string;
+  ofMedianPercent: string;
+  deviation: string;
+  cases: { caseId: string; documentNumber: string; title: string; amount: string; state: string; decideTime: string; hours: string }[];
 }

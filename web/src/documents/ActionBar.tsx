@@ -13,7 +13,7 @@ import { FieldValue } from "./FieldValue";
 import { withoutErrors, type Values } from "./formValues";
 
 /** The step that is most often next comes first and is the primary one. */
-const LIKELY = ["submit", "release", "confirm", "publish", "qualify", "reinstate", "activate", "enable", "retry"];
+const LIKELY = ["submit", "release", "confirm", "publish", "approve", "qualify", "reinstate", "activate", "enable", "retry"];
 const SHOWN_BUTTONS = 4;
 
 export interface OfferedAction {

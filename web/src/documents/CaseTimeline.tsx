@@ -8,7 +8,9 @@ import { enumLabel, methodOf, textOf } from "@/contract/meta";
 import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions } from "./ActionBar";
+import { CopyLink } from "./CopyLink";
 import { DueTime } from "./DueTime";
+import { FieldDifferences } from "./FieldDifferences";
 import { HandledValues } from "./Handled";
 import { Reference, References } from "./Reference";
 import { voteText } from "./vote";
@@ -48,6 +50,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
     <section className="card" aria-label={t("timeline.title")}>
       <h2>{t("timeline.title")} <span className="count">{data.flowName}</span></h2>
       {data.state === "SUSPENDED" && <Alert type="warning" showIcon className="note" title={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
+      {data.changing === true && <Alert type="info" showIcon className="note" title={meta.refusals.CASE_CHANGING?.message} />}
       {data.state === "PARKED" && <Alert type="error" showIcon className="note" title={t("timeline.parked")} description={refusalText(meta.refusals[data.parkReason]?.message ?? data.parkReason, data.parkFacts)} />}
       <ol className="timeline">
         {data.opinions.toSorted((a, b) => a.createTime.localeCompare(b.createTime)).map((opinion) => (
@@ -62,6 +65,8 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             {opinion.nodeName && <small>{opinion.nodeName}</small>}
             {opinion.targetName && <p><span aria-hidden="true">→</span> {opinion.targetName}{opinion.straightBack && <span className="vote">{t("timeline.straightBack")}</span>}</p>}
             {opinion.handled?.fields && <HandledValues fields={opinion.handled.fields} />}
+            {opinion.changes.length > 0 && <FieldDifferences document={meta.documents[data.documentType]} changes={opinion.changes} />}
+            {opinion.earlier && <small className="earlier">{t("timeline.earlier")}</small>}
             {opinion.reason && <p className="quiet">{textOf(meta, opinion.reason, opinion.reasonFacts)}</p>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
           </Moment>
@@ -71,6 +76,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             <p><Reference document="identity.employee" id={task.assigneeId} plain /> {task.delegateId && <span className="delegated">{t("timeline.or")} <Reference document="identity.employee" id={task.delegateId} plain /></span>} <strong>{task.nodeKind === "handle" ? t("timeline.handling") : t("timeline.deciding")}</strong>{several(task) && <span className="vote">{voteText(t, task.vote, task.votePercent)}</span>}{task.veto && <span className="vote">{t("timeline.veto")}</span>}<span>{t("timeline.since", { time: lasting(task.openTime) })}</span><DueTime due={task.dueTime} /></p>
             <small>{[task.nodeName, textOf(meta, task.reason, task.reasonFacts)].filter(Boolean).join(" · ")}</small>
             {task.allowedActions?.includes("remove_signer") && <Button size="small" onClick={() => setTurn({ row: task, action: "remove_signer" })}>{methodOf(tasks, "remove_signer")?.label}</Button>}
+            {tools && <CopyLink document={tasks} id={task.id} />}
           </Moment>
         ))}
         {data.delays.map(({ nodeId, nodeName, dueTime }) => (

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { totalOf, type ListSummary, type useListPages } from "@/api/documents";
 import { AppLink, inItsCompany, routeOf, useGo } from "@/app/links";
 import { decimalText } from "@/contract/format";
-import type { DocumentMeta, Field, Row } from "@/contract/meta";
+import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
 import { isTyping } from "./FilterBar";
 import { TableScroll } from "./TableScroll";
@@ -56,7 +56,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
     render: (_: unknown, row: Row) => {
       const cell = cells[field.name]?.(row);
       if (cell !== undefined) return cell;
-      const value = <FieldValue field={field} value={row[field.name]} plain />;
+      const value = <FieldValue field={field} value={row[field.name]} said={row[NAME_OF_DAY[field.name] ?? ""]} plain />;
       return field === first ? <AppLink to={route(row)}>{row[field.name] ? value : t("list.unnamed")}</AppLink> : value;
     },
   }));

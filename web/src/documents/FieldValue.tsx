@@ -6,8 +6,8 @@ import { useMeta } from "@/contract/useMeta";
 import { Reference, References } from "./Reference";
 import { hasMeaning, StateTag } from "./StateTag";
 
-/** One value as people read it. */
-export function FieldValue({ field, value, plain = false }: { field: Field; value: unknown; plain?: boolean }) {
+/** One value as people read it; `said`: what a record was called on the day of the document. */
+export function FieldValue({ field, value, plain = false, said }: { field: Field; value: unknown; plain?: boolean; said?: unknown }) {
   const meta = useMeta();
   const { t } = useTranslation();
   if (value === undefined || value === null || value === "") return null;
@@ -22,7 +22,7 @@ export function FieldValue({ field, value, plain = false }: { field: Field; valu
     case "enum":
       return hasMeaning(field.enum) ? <StateTag enumName={field.enum} value={value} /> : <span>{enumLabel(meta, field.enum, value)}</span>;
     case "reference":
-      return <Reference document={field.references!} id={String(value)} plain={plain} />;
+      return <Reference document={field.references!} id={String(value)} plain={plain} said={typeof said === "string" ? said : ""} />;
     case "decimal":
       return <span className="figure">{decimalText(field, String(value))}</span>;
     case "time":

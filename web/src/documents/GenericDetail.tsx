@@ -8,7 +8,7 @@ import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
 import { decimalText } from "@/contract/format";
-import { fieldOf, membersOf, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { fieldOf, membersOf, NAME_OF_DAY, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionBar } from "./ActionBar";
 import { CaseTimeline } from "./CaseTimeline";
@@ -126,7 +126,7 @@ export function FactsCard({ fields, row, title }: { fields: Field[]; row: Record
         {shown.map((field) => (
           <div key={field.name} className={field.format === "MULTILINE" || field.type === "struct" ? "long" : undefined}>
             <dt>{field.label}</dt>
-            <dd><FieldValue field={field} value={row[field.name]} /></dd>
+            <dd><FieldValue field={field} value={row[field.name]} said={row[NAME_OF_DAY[field.name] ?? ""]} /></dd>
           </div>
         ))}
       </dl>

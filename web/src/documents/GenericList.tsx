@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, type ListSummary } from "@/api/documents";
 import { useCan } from "@/api/me";
 import { AppLink, useGo } from "@/app/links";
-import type { DocumentMeta, Field, Row } from "@/contract/meta";
+import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { DocumentTable, type Cells } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
 import { FilterBar } from "./FilterBar";
@@ -65,7 +65,7 @@ export default function GenericList({ document, cells, tools, title }: Props) {
 /** What the columns, the row's name and its actions need. */
 function fieldsFor(document: DocumentMeta, columns: Field[]): string[] {
   const known = new Set(document.fields.map(({ name }) => name));
-  const needed = ["id", "etag", "companyId", "state", "allowedActions", ...document.titleFields, ...columns.map(({ name }) => name)];
+  const needed = ["id", "etag", "companyId", "state", "allowedActions", ...document.titleFields, ...columns.flatMap(({ name }) => [name, NAME_OF_DAY[name] ?? name])];
   return [...new Set(needed)].filter((name) => known.has(name));
 }
 

@@ -2,14 +2,14 @@ import { useReference, nameOf, titleOf } from "@/api/references";
 import { useMeta } from "@/contract/useMeta";
 import { AppLink, routeOf } from "@/app/links";
 
-/** The name behind an id, as a link where the record has a page. */
-export function Reference({ document: key, id, plain = false }: { document: string; id: string; plain?: boolean }) {
+/** The name behind an id, as a link where the record has a page; `said`: its name of another day. */
+export function Reference({ document: key, id, plain = false, said = "" }: { document: string; id: string; plain?: boolean; said?: string }) {
   const meta = useMeta();
   const document = meta.documents[key];
   const row = useReference(key, id);
   if (!id) return null;
-  if (row === undefined) return <span className="loading-name">…</span>;
-  const name = row && document ? nameOf(document, row) : "—";
+  if (row === undefined && !said) return <span className="loading-name">…</span>;
+  const name = said || (row && document ? nameOf(document, row) : "—");
   if (plain || !row || !document || document.hidden) return <span title={row ? titleOf(document, row) : id}>{name}</span>;
   return <AppLink to={routeOf(document, id)}>{name}</AppLink>;
 }

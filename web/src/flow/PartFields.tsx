@@ -2,7 +2,9 @@ import { ArrowDownOutlined, ArrowUpOutlined, DeleteOutlined, PlusOutlined } from
 import { Button, Form } from "antd";
 import { useId, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
+import { ConditionForm } from "./ConditionForm";
 import { PartInput, SentenceInput } from "./PartInput";
+import { RightsForm } from "./RightsForm";
 import { RulesForm } from "./RulesForm";
 import { isValues, listMembers, tidied, type Part, type Values } from "./kinds";
 import type { FlowNode } from "./tree";
@@ -35,6 +37,10 @@ function PartField({ part, value, node, onChange }: FieldProps) {
       return <RulesForm node={node} label={part.label(t)} onChange={onChange} />;
     case "sentence":
       return <SentenceForm part={part} value={value} node={node} onChange={onChange} />;
+    case "rights":
+      return <RightsForm part={part} value={value} onChange={onChange} />;
+    case "condition":
+      return <ConditionForm label={part.label(t)} value={typeof value === "string" ? value : ""} onChange={(text) => onChange(text || undefined)} />;
     case "list":
       return <ListForm part={part} value={value} node={node} onChange={onChange} />;
     default:

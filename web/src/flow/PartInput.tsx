@@ -1,4 +1,5 @@
-import { AutoComplete, Checkbox, Input, InputNumber, Select } from "antd";
+import { AutoComplete, Checkbox, DatePicker, Input, InputNumber, Select } from "antd";
+import dayjs, { type Dayjs } from "dayjs";
 import { Fragment, useContext } from "react";
 import { useTranslation } from "react-i18next";
 import { LOCALES } from "@/app/i18n";
@@ -48,6 +49,8 @@ export function PartInput({ part, value, onChange, id }: Props) {
       return <CodePicker id={id} label={label} document={part.document!} empty={part.empty?.(t)} value={text} onChange={onChange} />;
     case "text":
       return <Input id={id} aria-label={label} maxLength={part.most ?? 60} value={text} onChange={({ target }) => onChange(target.value || undefined)} />;
+    case "day":
+      return <DatePicker id={id} aria-label={label} placeholder={part.empty?.(t)} format="YYYY-MM-DD" value={text ? dayjs(text) : null} onChange={(day: Dayjs | null) => onChange(day?.format("YYYY-MM-DD"))} />;
     case "label":
       return <LabelInput id={id} label={label} empty={part.empty?.(t)} value={value} onChange={onChange} />;
     case "fact":

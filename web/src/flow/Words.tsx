@@ -1,10 +1,12 @@
-import { Fragment, type ReactNode } from "react";
+import { Fragment, useContext, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { group } from "@/contract/decimal";
+import { useMeta } from "@/contract/useMeta";
+import { pathField, pathLabel } from "@/documents/paths";
 import { Reference, References } from "@/documents/Reference";
 import { isGroup, readCondition, type Comparison, type Group, type Literal } from "./condition";
-import { fieldNamed, operatorText, useConditionFields, useNamed, type ConditionField } from "./fields";
-import { choiceText, isValues, kindOf, listMembers, piecesOf, ruleKindOf, textIn, type Part, type Sentence, type Values } from "./kinds";
+import { DocumentTypeContext, fieldNamed, operatorText, useConditionFields, useNamed, type ConditionField } from "./fields";
+import { choiceText, isValues, kindOf, listMembers, piecesOf, rightText, ruleKindOf, textIn, type Part, type Sentence, type Values } from "./kinds";
 import type { FlowNode, FlowRule } from "./tree";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
@@ -22,6 +24,7 @@ export function PartText({ part, value }: { part: Part; value: unknown }) {
   const fields = useConditionFields();
   if (part.input === "choice") return <>{choiceText(t, part, value)}</>;
   if (part.input === "rules") return <RulesText rules={Array.isArray(value) ? (value as FlowRule[]) : []} />;
+  if (part.input === "rights") return <RightsText value={value} />;
   if (part.input === "list") return <ListText part={part} value={value} />;
   if (part.input === "label") return <>{isValues(value) ? [...new Set(Object.values(value))].join(" / ") : textIn(value, "")}</>;
   if (value === undefined || value === null || value === "") return <>{part.empty?.(t) ?? "…"}</>;
@@ -36,11 +39,25 @@ export function PartText({ part, value }: { part: Part; value: unknown }) {
       return <References document="identity.employee" ids={Array.isArray(value) ? (value as string[]) : []} plain />;
     case "code":
       return <Named document={part.document!} value={text} />;
+    case "condition":
+      return <ConditionWords text={text} />;
     case "fact":
       return <>{fieldNamed(fields, `facts.${text}`).label}</>;
     default:
       return <>{text}{part.suffix}</>;
   }
+}
+
+function RightsText({ value }: { value: unknown }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const document = meta.documents[useContext(DocumentTypeContext)];
+  if (!isValues(value)) return <>—</>;
+  const label = (path: string) => {
+    const known = document && pathField(meta, document, path);
+    return known ? pathLabel(known) : path;
+  };
+  return <>{Object.entries(value).map(([path, right]) => `${label(path)}: ${rightText(t, String(right))}`).join(t("flow.semicolon"))}</>;
 }
 
 function SentenceText({ of, values }: { of: Sentence; values: Values }) {

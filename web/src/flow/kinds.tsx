@@ -23,7 +23,7 @@ export interface Part {
   key: string;
   label: (t: TFunction) => string;
   /** Of these, `label` is a text of the flow, and `sentence` and `list` are values that consist of others. */
-  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "rules" | "sentence" | "list";
+  input: "choice" | "number" | "employee" | "employees" | "department" | "code" | "fact" | "text" | "label" | "day" | "condition" | "rules" | "sentence" | "list" | "rights";
   /** Of a choice: value and word; the first is meant where nothing is said. */
   options?: (t: TFunction) => [unknown, string][];
   /** Of a code: the document whose codes these are. Of a fact: what its value names. */
@@ -86,6 +86,15 @@ const decision: Part[] = [
   { key: "initiator", label: (t) => t("flow.initiator"), input: "choice", options: (t) => [["skip", t("flow.initiatorSkip")], ["head", t("flow.initiatorHead")]] },
   { key: "claim", label: (t) => t("flow.claim"), input: "choice", options: (t) => [[false, t("flow.claimNo")], [true, t("flow.claimYes")]] },
 ];
+/** What a flow says of a field to whoever is asked. */
+const RIGHTS = ["read", "hidden", "write", "required"];
+const readRights: Part = { key: "rights", label: (t) => t("flow.rights"), input: "rights", most: 2 };
+const rights: Part = { ...readRights, most: RIGHTS.length };
+const cuts: Part = { key: "cuts", label: (t) => t("flow.cuts"), input: "choice", options: (t) => [[false, t("flow.cutsNo")], [true, t("flow.cutsYes")]] };
+const changed: Part = {
+  key: "changed", label: (t) => t("flow.changed"), input: "choice",
+  options: (t) => [["ask", t("flow.changedAsk")], ["always", t("flow.changedAlways")], ["tell", t("flow.changedTell")]],
+};
 const sameApprover: Part = {
   key: "same_approver", label: (t) => t("flow.sameApprover"), input: "choice",
   options: (t) => [["ask", t("flow.sameAsk")], ["skip_next", t("flow.sameSkipNext")], ["skip_all", t("flow.sameSkipAll")]],
@@ -134,6 +143,29 @@ const fields: Part = {
   },
 };
 
+/** Rules that decide instead of people, how many cases go to people all the same, and until when. */
+const automatic: Part[] = [
+  {
+    key: "automatic", label: (t) => t("flow.automatic"), input: "list", most: 20, add: (t) => t("flow.automaticAdd"), between: (t) => t("flow.semicolon"),
+    make: (t, members) => ({ name: t("flow.automaticNew", { number: members.length + 1 }), when: "amount <= 500", then: "approve" }),
+    of: {
+      sentence: (t, marks) => t("flow.automaticSentence", marks),
+      parts: [
+        { key: "name", label: (t) => t("flow.automaticName"), input: "text", note: (t) => t("flow.automaticNote") },
+        { key: "when", label: (t) => t("flow.automaticWhen"), input: "condition" },
+        { key: "then", label: (t) => t("flow.automaticThen"), input: "choice", options: (t) => [["approve", t("flow.automaticAgrees")], ["reject", t("flow.automaticRefuses")]] },
+        { key: "text", label: (t) => t("flow.automaticText"), input: "text", most: 500, empty: () => "—" },
+      ],
+    },
+  },
+  { key: "automatic_sample_percent", label: (t) => t("flow.automaticSample"), input: "number", least: 0, most: 100, suffix: "%", empty: () => "10%", note: (t) => t("flow.automaticSampleNote"), shown: hasRules },
+  { key: "automatic_until", label: (t) => t("flow.automaticUntil"), input: "day", empty: (t) => t("flow.automaticAlways"), shown: hasRules },
+];
+
+function hasRules({ automatic: rules }: Values): boolean {
+  return Array.isArray(rules) && rules.length > 0;
+}
+
 /** A node without what its other values leave no place for: another person, a vote where one takes it on. */
 function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
   return { ...node, ...(node.when_empty === "person" ? { employee_id } : {}), ...(node.claim === true ? { vote: "any" } : {}) };
@@ -142,7 +174,7 @@ function tidyAsked({ employee_id, ...node }: FlowNode): FlowNode {
 export const NODE_KINDS: Record<string, NodeKind> = {
   approve: {
     label: (t) => t("flow.approve"), icon: <AuditOutlined />,
-    parts: [...decision, sameApprover, timeout],
+    parts: [...decision, sameApprover, timeout, ...automatic, rights, cuts, changed],
     make: (t) => ({ id: newId(), kind: "approve", name: t("flow.approve"), approvers: [{ kind: "department_head" }] }),
     tidy: (node) => {
       const { percent, approvers = [], ...rest } = tidyAsked(node);
@@ -150,21 +182,22 @@ export const NODE_KINDS: Record<string, NodeKind> = {
         ...rest,
         ...(rest.vote === "ratio" ? { percent: percent ?? 50, approvers } : { approvers: approvers.map((rule) => ({ ...rule, veto: undefined })) }),
         ...("timeout" in rest ? { timeout: tidied(timeout.of!.parts, rest.timeout) } : {}),
+        ...(hasRules(rest) ? {} : { automatic: undefined, automatic_sample_percent: undefined, automatic_until: undefined }),
       };
     },
-    how: (t, { vote, percent, claim }) => (claim === true ? t("flow.claimYes") : voteText(t, vote, percent)),
+    how: (t, { vote, percent, claim, automatic: rules }) => (claim === true ? t("flow.claimYes") : voteText(t, vote, percent)) + (Array.isArray(rules) && rules.length > 0 ? t("flow.comma") + t("flow.automaticCount", { count: rules.length }) : ""),
   },
   handle: {
     label: (t) => t("flow.handle"), icon: <FormOutlined />,
     // no share decides whether something is done
-    parts: [...decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t: TFunction) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)), fields],
+    parts: [...decision.filter(({ key }) => key !== "percent").map((part) => (part.key === "vote" ? { ...part, options: (t: TFunction) => part.options!(t).filter(([vote]) => vote !== "ratio") } : part)), fields, readRights],
     tidy: (node) => ({ ...tidyAsked(node), ...("fields" in node ? { fields: tidied(fields.of!.parts, node.fields) } : {}) }),
     how: (t, node, language) => (Array.isArray(node.fields) && node.fields.length > 0 ? t("flow.fillsIn", { fields: listMembers(fields, node.fields).map(({ label }) => textIn(label, language)).join(t("list.comma")) }) : ""),
     make: (t) => ({ id: newId(), kind: "handle", name: t("flow.handle"), approvers: [{ kind: "department_head" }] }),
   },
   copy: {
     label: (t) => t("flow.copy"), icon: <SendOutlined />,
-    parts: [{ ...whoIsAsked, label: (t) => t("flow.whoIsTold") }],
+    parts: [{ ...whoIsAsked, label: (t) => t("flow.whoIsTold") }, readRights],
     make: (t) => ({ id: newId(), kind: "copy", name: t("flow.copy"), approvers: [{ kind: "department_head" }] }),
   },
   condition: {
@@ -196,6 +229,7 @@ const fact = (document: string): Part => ({ key: "field", label: (t) => t("flow.
 
 export const RULE_KINDS: Record<string, RuleKind> = {
   department_head: { sentence: (t) => t("flow.departmentHead"), parts: [], make: {} },
+  reports_to: { sentence: (t) => t("flow.ruleReportsTo"), parts: [], make: {} },
   heads_up: {
     sentence: (t, marks) => t("flow.ruleHeadsUp", marks), make: { levels: 2 },
     parts: [{ key: "levels", label: (t) => t("flow.levels"), input: "number", least: 1, most: 20 }],
@@ -253,6 +287,16 @@ export function tidied(parts: Part[], value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => tidied(parts, one));
   if (!isValues(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([name]) => parts.find(({ key }) => key === name)?.shown?.(value) ?? true));
+}
+
+/** The rights that can be given for a field; `writable`: people may type it. */
+export function rightsOffered({ most }: Part, writable: boolean): string[] {
+  return RIGHTS.slice(0, writable ? most : 2);
+}
+
+export function rightText(t: TFunction, right: string): string {
+  const words: Record<string, string> = { read: t("flow.rightRead"), hidden: t("flow.rightHidden"), write: t("flow.rightWrite"), required: t("flow.rightRequired") };
+  return words[right] ?? right;
 }
 
 /** A text of a flow in a language; it is one for every language, or one for each. */

@@ -4,6 +4,7 @@ import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
+import { useListSummary } from "@/api/documents";
 import { call } from "@/api/http";
 import { useMe } from "@/api/me";
 import { AppLink } from "@/app/links";
@@ -17,6 +18,7 @@ import { PageProblem } from "@/documents/PageProblem";
 import { Reference, References } from "@/documents/Reference";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { TableScroll } from "@/documents/TableScroll";
+import { RuleFigures } from "./RuleFigures";
 
 interface Answer {
   turns: TurnStatistics[];
@@ -123,8 +125,25 @@ export default function ApprovalStatistics() {
             </TableScroll>
             {data.peopleCount > data.people.length && <p className="quiet">{t("statistics.longest", { count: data.people.length })}</p>}
           </section>
+          <Supervised today={todayDate} />
+          <RuleFigures flow={flow} from={instant(from, false)} until={instant(until, true)} />
         </>
       )}
+    </section>
+  );
+}
+
+/** Cases that somebody watches over now, and those of them that are late; each the way to its list. */
+function Supervised({ today }: { today: string }) {
+  const { t } = useTranslation();
+  const cases = useDocumentMeta("approval.case");
+  const watched = useListSummary(cases, { filter: 'supervision = "WATCHED"' });
+  const late = useListSummary(cases, { filter: `supervision = "WATCHED" AND supervise_due_date < "${today}"` });
+  const to = `${cases.route}?f.supervision=WATCHED`;
+  return (
+    <section className="card" aria-label={t("statistics.supervised")}>
+      <h2>{t("statistics.supervised")} <span className="count"><AppLink to={to}>{watched?.totalSize ?? 0}</AppLink></span></h2>
+      <AppLink to={`${to}&f.superviseDueDate=..${dayjs(today).subtract(1, "day").format("YYYY-MM-DD")}`}>{t("statistics.supervisedLate", { count: late?.totalSize ?? 0 })}</AppLink>
     </section>
   );
 }

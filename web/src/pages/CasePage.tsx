@@ -9,6 +9,7 @@ import type { Case } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
 import { HandledValues, lastHandled } from "@/documents/Handled";
+import { Advice } from "./Advice";
 import { CaseWay } from "./flowExport/CaseWay";
 import { TaskContent } from "./TaskContent";
 
@@ -25,7 +26,7 @@ export default function CasePage({ document }: { document: DocumentMeta }) {
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
-        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Handled row={row as Case} /><Content row={row as Case} /></>}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Advice caseId={row.id} currency={String(row.currency ?? "")} /><Handled row={row as Case} /><Content row={row as Case} /></>}
       />
       {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>

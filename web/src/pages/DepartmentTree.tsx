@@ -1,19 +1,25 @@
-import { EditOutlined, PlusOutlined } from "@ant-design/icons";
-import { Button, Empty, Input, Skeleton, Tree } from "antd";
+import { EditOutlined, PlusOutlined, PrinterOutlined } from "@ant-design/icons";
+import { Button, Checkbox, DatePicker, Empty, Input, Segmented, Skeleton, Tree } from "antd";
 import { useQuery } from "@tanstack/react-query";
+import dayjs from "dayjs";
 import { useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
-import { fetchList, useDocument } from "@/api/documents";
-import { useCan } from "@/api/me";
+import { useDocument } from "@/api/documents";
+import { call, queryText } from "@/api/http";
+import { useCan, useMe } from "@/api/me";
+import { useReference } from "@/api/references";
 import { AppLink, routeOf, useGo } from "@/app/links";
-import type { DocumentMeta, Row } from "@/contract/meta";
-import { shownFields } from "@/contract/meta";
+import { membersOf, methodOf, shownFields, type DocumentMeta } from "@/contract/meta";
+import type { ChartUnit, OrganisationChart } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionBar } from "@/documents/ActionBar";
 import { FactsCard } from "@/documents/GenericDetail";
+import { LinesTable } from "@/documents/LinesTable";
 import { PageProblem } from "@/documents/PageProblem";
-import { Reference } from "@/documents/Reference";
+import type { Values } from "@/documents/formValues";
+import { OrganisationBoxes } from "./OrganisationChart";
 
 interface Node {
   key: string;
@@ -22,74 +28,82 @@ interface Node {
   children: Node[];
 }
 
-const PAGE = 200;
+const DAY = "YYYY-MM-DD";
 
-async function everyDepartment(document: DocumentMeta): Promise<Row[]> {
-  const rows: Row[] = [];
-  let token = "";
-  do {
-    const page = await fetchList(document, { pageSize: PAGE, orderBy: "code" }, token || undefined);
-    rows.push(...page.rows);
-    token = page.nextPageToken;
-  } while (token);
-  return rows;
+function useChart(document: DocumentMeta, query: { chartDate: string; departmentId?: string }, enabled = true) {
+  const method = methodOf(document, "chart")!;
+  return useQuery({
+    // a scheduled reorganisation changes a day to come as well: asked anew
+    queryKey: [document.key, "chart", context.company, undefined, query],
+    queryFn: ({ signal }) => call<OrganisationChart>("GET", method.path, { query, signal }),
+    enabled,
+    staleTime: 0,
+  });
 }
 
-function inOrder(a: Row, b: Row): number {
-  return Number(a.sortOrder) - Number(b.sortOrder) || String(a.code).localeCompare(String(b.code));
-}
-
-/** The organisation as a tree, each unit with its head; the chosen one beside it. */
+/** The organisation as of any day, as a tree or as boxes, each unit with its head; the chosen one beside it. */
 export default function DepartmentTree({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
   const go = useGo();
   const can = useCan();
+  const today = useMe().todayDate;
   const [params, setParams] = useSearchParams();
   const [search, setSearch] = useState("");
+  const [people, setPeople] = useState(false);
   const chosen = params.get("id") ?? "";
-  const { data, error, refetch } = useQuery({ queryKey: [document.key, "tree", context.company], queryFn: () => everyDepartment(document) });
-  const nodes = useMemo(() => treeOf(data ?? []), [data]);
-  const creatable = can(document.methods.create);
+  const day = params.get("day") ?? today;
+  const boxes = params.get("view") === "boxes";
+  const { data, error, refetch } = useChart(document, { chartDate: day });
+  const asOf = membersOf(useMeta(), "OrganisationChart").find(({ name }) => name === "chartDate")?.label;
+  const nodes = useMemo(() => treeOf(data?.units ?? []), [data]);
   if (error) return <PageProblem error={error} retry={() => void refetch()} />;
   const found = search.trim() ? matching(nodes, search.trim().toLowerCase()) : nodes;
-  const choose = (id: string) =>
+  const put = (name: string, value: string) =>
     setParams((before) => {
       const next = new URLSearchParams(before);
-      next.set("id", id);
+      if (value) next.set(name, value);
+      else next.delete(name);
       return next;
     }, { replace: true });
+  const choose = (id: string) => put("id", id);
+  const print = methodOf(document, "printChart")!;
   return (
     <section className="page">
       <header className="page-head">
-        <h1>{document.plural} <span className="count">{t("list.count", { count: data?.length ?? 0 })}</span></h1>
+        <h1>{document.plural} <span className="count">{t("list.count", { count: data?.units.length ?? 0 })}</span></h1>
         <div className="page-tools">
-          {creatable && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new${chosen ? `?v.parentId=${chosen}` : ""}`)}>{t("list.new", { title: document.title })}</Button>}
+          <DatePicker aria-label={asOf} value={dayjs(day)} allowClear={false} format={DAY} onChange={(next) => put("day", next && next.format(DAY) !== today ? next.format(DAY) : "")} />
+          <Segmented<string> aria-label={t("organisation.view")} value={boxes ? "boxes" : ""} onChange={(next) => put("view", next)} options={[{ value: "", label: t("organisation.tree") }, { value: "boxes", label: t("organisation.boxes") }]} />
+          <Checkbox checked={people} onChange={({ target }) => setPeople(target.checked)}>{t("organisation.withPeople")}</Checkbox>
+          <Button icon={<PrinterOutlined />} href={`${print.path}${queryText({ chartDate: day, people, company: context.company, locale: context.locale })}`} target="_blank" rel="noopener">{t("organisation.print")}</Button>
+          {can(document.methods.create) && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new${chosen ? `?v.parentId=${chosen}` : ""}`)}>{t("list.new", { title: document.title })}</Button>}
         </div>
       </header>
-      <div className="tree-page">
+      {day !== today && <p className="quiet lead" role="status">{t(day > today ? "organisation.ahead" : "organisation.past", { day })} <Button type="link" size="small" onClick={() => put("day", "")}>{t("organisation.today")}</Button></p>}
+      <div className={boxes ? undefined : "tree-page"}>
         <div className="card">
-          <Input allowClear value={search} onChange={({ target }) => setSearch(target.value)} placeholder={t("list.search")} aria-label={t("list.search")} />
+          {!boxes && <Input allowClear value={search} onChange={({ target }) => setSearch(target.value)} placeholder={t("list.search")} aria-label={t("list.search")} />}
           {!data && <Skeleton active title={false} />}
           {data && found.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("list.nothingFound")} />}
-          {data && found.length > 0 && (
+          {data && boxes && <OrganisationBoxes units={data.units} chosen={chosen} onChoose={choose} label={document.plural} />}
+          {data && !boxes && found.length > 0 && (
             <Tree<Node>
-              key={search} treeData={found} defaultExpandAll blockNode showLine selectedKeys={chosen ? [chosen] : []} onSelect={(keys) => keys[0] && choose(String(keys[0]))} aria-label={document.plural}
+              key={`${search} ${day}`} treeData={found} defaultExpandAll blockNode showLine selectedKeys={chosen ? [chosen] : []} onSelect={(keys) => keys[0] && choose(String(keys[0]))} aria-label={document.plural}
             />
           )}
         </div>
-        <div>{chosen ? <Chosen key={chosen} document={document} id={chosen} /> : <p className="quiet">{t("tree.choose")}</p>}</div>
+        <div>{chosen ? <Chosen key={`${chosen} ${day}`} document={document} id={chosen} day={day} unit={data?.units.find(({ departmentId }) => departmentId === chosen)} /> : <p className="quiet">{t("tree.choose")}</p>}</div>
       </div>
     </section>
   );
 }
 
-function treeOf(rows: Row[]): Node[] {
-  const known = new Set(rows.map(({ id }) => id));
+/** The units come in their order, each after the one above it. */
+function treeOf(units: ChartUnit[]): Node[] {
   const below = (parent: string): Node[] =>
-    rows
-      .filter((row) => (parent ? row.parentId === parent : !row.parentId || !known.has(String(row.parentId))))
-      .toSorted(inOrder)
-      .map((row) => ({ key: row.id, text: `${String(row.code)} ${String(row.name)}`.toLowerCase(), title: <Title row={row} />, children: below(row.id) }));
+    units
+      .filter(({ parentId }) => parentId === parent)
+      .map((unit) => ({ key: unit.departmentId, text: `${unit.code} ${unit.name}`.toLowerCase(), title: <Title unit={unit} />, children: below(unit.departmentId) }));
   return below("");
 }
 
@@ -101,30 +115,56 @@ function matching(nodes: Node[], wanted: string): Node[] {
   });
 }
 
-function Title({ row }: { row: Row }) {
+function Title({ unit }: { unit: ChartUnit }) {
+  const { t } = useTranslation();
+  const head = unit.actingName ? t("organisation.acting", { name: unit.actingName }) : unit.headName;
   return (
-    <span className={row.state === "INACTIVE" ? "tree-title struck" : "tree-title"}>
-      {String(row.name)} <small>{String(row.code)}</small>
-      {typeof row.headId === "string" && row.headId && <small className="tree-head"><Reference document="identity.employee" id={row.headId} plain /></small>}
+    <span className="tree-title">
+      {unit.name} <small>{unit.code}</small>
+      {head && <small className="tree-head">{head}</small>}
+      <small className="quiet">{unit.peopleCount}</small>
     </span>
   );
 }
 
-function Chosen({ document, id }: { document: DocumentMeta; id: string }) {
+/** What the chosen unit is today, or was on another day; and its people of that day. */
+function Chosen({ document, id, day, unit }: { document: DocumentMeta; id: string; day: string; unit: ChartUnit | undefined }) {
   const { t } = useTranslation();
-  const { data, error } = useDocument(document, id);
+  const today = useMe().todayDate;
+  const now = day === today;
+  // of another day only what the chart says: a department to come has no record yet
+  const known = useReference(document.key, now ? "" : id);
+  const { data, error } = useDocument(document, now ? id : undefined);
   if (error) return <PageProblem error={error} />;
-  if (!data) return <Skeleton active />;
+  if (now && !data) return <Skeleton active />;
   return (
     <>
       <header className="page-head">
-        <h2>{String(data.name)}</h2>
+        <h2>{unit?.name ?? String((data ?? known)?.name ?? "")}{unit?.nameNow && <small className="quiet"> {t("organisation.nameNow", { name: unit.nameNow })}</small>}</h2>
         <div className="page-tools">
-          <AppLink to={routeOf(document, id)} className="quiet-link"><EditOutlined aria-hidden="true" /> {t("tree.open")}</AppLink>
-          <ActionBar document={document} row={data} />
+          {(data ?? known) && <AppLink to={routeOf(document, id)} className="quiet-link"><EditOutlined aria-hidden="true" /> {t("tree.open")}</AppLink>}
+          {data && <ActionBar document={document} row={data} />}
         </div>
       </header>
-      <FactsCard fields={shownFields(document.fields)} row={data} />
+      {data && <FactsCard fields={shownFields(document.fields).filter(({ type }) => type !== "message")} row={data} />}
+      <People document={document} id={id} day={day} />
     </>
+  );
+}
+
+function People({ document, id, day }: { document: DocumentMeta; id: string; day: string }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const employees = useDocumentMeta("identity.employee");
+  const { data } = useChart(document, { chartDate: day, departmentId: id });
+  if (!data) return <Skeleton active title={false} />;
+  const fields = membersOf(meta, "OrganisationChart.Person").filter(({ name, references }) => !references && !/Ids?$/.test(name));
+  const cells = { name: (row: Values) => <AppLink to={routeOf(employees, String(row.employeeId))}>{String(row.name)}</AppLink> };
+  const title = t("organisation.peopleTitle");
+  return (
+    <section className="card" aria-label={title}>
+      <h2>{title} <span className="count">{t("list.count", { count: data.people.length })}</span></h2>
+      {data.people.length === 0 ? <p className="quiet">{t("list.empty")}</p> : <LinesTable label={title} fields={fields} rows={data.people.map((one) => ({ ...one, id: `${one.employeeId} ${one.kind}` }))} cells={cells} />}
+    </section>
   );
 }

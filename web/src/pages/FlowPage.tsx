@@ -10,6 +10,7 @@ import { PublishDialog } from "@/flow/PublishDialog";
 import { Versions, useVersions } from "@/flow/Versions";
 import { DocumentTypeContext } from "@/flow/fields";
 import { FlowDownload } from "./flowExport/FlowDownload";
+import { RuleFigures } from "./RuleFigures";
 import { CompareFlowDialog, MigrateFlowDialog } from "./FlowVersionsWork";
 
 /** A flow: its draft as it is drawn, what was published before, and what a new version means for approvals. */
@@ -51,6 +52,7 @@ function Drawn({ document, row }: { document: DocumentMeta; row: Row }) {
         <h2>{fieldOf(document, "tree")?.label}</h2>
         {content.tree && <FlowTree tree={content.tree} />}
       </section>
+      {Boolean(row.automated) && <RuleFigures flow={row.id} off={Boolean(row.automaticOff)} />}
       {versions.length > 0 && (
         <section className="card" aria-label={t("flow.versions")}>
           <h2>{t("flow.versions")}</h2>

@@ -73,6 +73,8 @@ function reasonOf(t: TFunction, kind: string): string {
     "approval.undecided": t("operations.undecided"),
     "approval.timer": t("operations.timer"),
     "approval.parked": t("operations.unstaffed"),
+    "identity.reorganisation": t("operations.reorganisation"),
+    "approval.publication": t("operations.publication"),
     "procurement.undecided": t("operations.waiting"),
     "procurement.unconfirmed": t("operations.unconfirmed"),
   };

@@ -9,12 +9,13 @@ import { AppLink, routeOf, useGo } from "@/app/links";
 import { NoticeList, useNotices } from "@/app/NoticeBell";
 import { group } from "@/contract/decimal";
 import { ago } from "@/contract/format";
-import { fieldOf } from "@/contract/meta";
-import type { AccessReview, Requisition, Task } from "@/contract/types";
-import { useDocumentMeta } from "@/contract/useMeta";
+import { enumLabel, fieldOf } from "@/contract/meta";
+import type { AccessReview, AccountFinding, Requisition, Task } from "@/contract/types";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { References } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
 import { TaskCard } from "./TaskCard";
+import { WaitingPublications } from "./WaitingPublications";
 
 const SHOWN = 8;
 
@@ -22,6 +23,7 @@ const SHOWN = 8;
 export default function Portal() {
   const { t } = useTranslation();
   const me = useMe();
+  const meta = useMeta();
   const go = useGo();
   const can = useCan();
   const tasks = useDocumentMeta("approval.task");
@@ -30,6 +32,8 @@ export default function Portal() {
   const mine = useList<Requisition>(requisitions, { filter: `owner_id = "${me.employee.id}"`, orderBy: "update_time desc", pageSize: SHOWN, summarize: true }, can(requisitions.methods.list));
   const reviews = useDocumentMeta("identity.access_review");
   const toReview = useList<AccessReview>(reviews, { extra: { waitingForMe: true }, orderBy: "due_date", pageSize: SHOWN, summarize: true }, can(reviews.methods.list));
+  const findings = useDocumentMeta("identity.account_finding");
+  const toDecide = useList<AccountFinding>(findings, { filter: `state = "OPEN"`, orderBy: "create_time desc", pageSize: SHOWN, summarize: true }, can(findings.methods.adopt) || can(findings.methods.hire));
   const notices = useNotices();
   return (
     <div className="page">
@@ -41,6 +45,7 @@ export default function Portal() {
       </header>
       <div className="portal">
         <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={open.error}>
+          <WaitingPublications />
           {open.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.nothingToDo")} />}
           <ul className="task-list">
             {open.data?.rows.map((task) => <li key={task.id}><TaskCard task={task} /></li>)}
@@ -50,6 +55,13 @@ export default function Portal() {
           <Panel title={reviews.plural} count={toReview.data?.totalSize} to={`${reviews.route}?waitingForMe=true`} loading={toReview.isLoading} error={toReview.error}>
             <ul className="request-list">
               {toReview.data?.rows.map(({ id, title, dueDate }) => <li key={id}><AppLink to={routeOf(reviews, id)}>{title}</AppLink> <small>{t("portal.due", { date: dueDate })}</small></li>)}
+            </ul>
+          </Panel>
+        )}
+        {Boolean(toDecide.data?.totalSize) && (
+          <Panel title={findings.plural} count={toDecide.data?.totalSize} to={`${findings.route}?f.state=OPEN`} loading={toDecide.isLoading} error={toDecide.error}>
+            <ul className="request-list">
+              {toDecide.data?.rows.map(({ id, username, name, kind, createTime }) => <li key={id}><AppLink to={routeOf(findings, id)}>{name || username}</AppLink> <small>{enumLabel(meta, fieldOf(findings, "kind")?.enum, kind)} {ago(createTime)}</small></li>)}
             </ul>
           </Panel>
         )}

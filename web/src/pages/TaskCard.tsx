@@ -18,7 +18,7 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
   return (
     <AppLink to={inItsCompany(`${routeOf(document, task.id)}${query}`, task)} className={here ? "task-card here" : "task-card"}>
       <span className="task-title">{task.title || task.documentNumber}</span>
-      <span className="figure">{group(task.amount || "0", 2)} {task.currency}</span>
+      {task.amount && <span className="figure">{group(task.amount, 2)} {task.currency}</span>}
       <small>
         <Reference document="identity.employee" id={task.requesterId} plain /> · {task.documentNumber || meta.documents[task.documentType]?.title}
       </small>
@@ -26,6 +26,8 @@ export function TaskCard({ task, here = false, query = "" }: { task: Task; here?
         {task.state === "OPEN" ? ago(task.openTime) : <StateTag enumName={fieldOf(document, "state")?.enum} value={task.state} />}
         {task.delegateId && <Delegated task={task} short />}
         {task.state === "OPEN" && <DueTime due={task.dueTime} />}
+        {task.again && task.state === "OPEN" && <span className="urged">{t("approval.again")}</span>}
+        {task.superviseDueDate && task.state === "OPEN" && <strong className="urged">{t("approval.supervised", { day: task.superviseDueDate })}</strong>}
         {task.urgeTime && task.state === "OPEN" && <span className="urged">{t("approval.urged")}</span>}
       </small>
     </AppLink>

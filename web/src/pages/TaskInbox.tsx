@@ -2,7 +2,7 @@ import { Button, Checkbox, Empty, Grid, Segmented, Select, Skeleton } from "antd
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
-import { fetchDocument, useListPages, useListSummary } from "@/api/documents";
+import { fetchDocument, useList, useListPages, useListSummary } from "@/api/documents";
 import { useMe } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
 import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
@@ -16,8 +16,10 @@ import { SelectionBar } from "@/documents/SelectionBar";
 import { CaseCard } from "./CaseCard";
 import { TaskCard } from "./TaskCard";
 import { TaskPage } from "./TaskPage";
+import { WaitingPublications } from "./WaitingPublications";
 
 const PAGE = 100;
+const NONE: Task[] = [];
 const OPEN = `state = "OPEN"`;
 /** Waits for me; answered; requested by me; to know; delegated to me; delegated by me. */
 const TABS = ["open", "done", "requested", "copied", "for", "by"] as const;
@@ -29,7 +31,7 @@ const OF_EACH = ["contentHash", "nextIds"];
 const CARDS = {
   tasks: [
     "id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "documentType", "documentId", "amount", "currency", "requesterId", "assigneeId", "delegateId", "decidedById",
-    "openTime", "dueTime", "urgeTime", "contentHash",
+    "openTime", "dueTime", "urgeTime", "contentHash", "again", "superviseDueDate",
   ],
   cases: ["id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "amount", "currency", "flowName", "waitingOnIds", "waitingSinceTime", "decideTime", "updateTime"],
 };
@@ -79,7 +81,12 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   // While a view is looked up, the rows of the one before stand in for it; the same view goes on showing them.
   const waiting = shown.isLoading || (shown.isPlaceholderData && settled !== tab);
   const rows = waiting ? [] : (shown.data?.pages.flatMap((page) => page.rows) ?? []);
-  const tasks = requested ? [] : (rows as Task[]);
+  // what somebody watches over comes first, however long the list is
+  const supervised = { filter: `${state.filter} AND supervise_due_date != ""`, orderBy: which.orderBy, search: state.search, extra: state.extra, fields: CARDS.tasks, pageSize: PAGE };
+  const firstOf = tab === "open" && !state.orderBy;
+  const watched = useList<Task>(document, supervised, firstOf).data?.rows ?? NONE;
+  const ahead = new Set(watched.map(({ id: key }) => key));
+  const tasks = requested || waiting ? [] : firstOf ? [...watched, ...(rows as Task[]).filter(({ id: key }) => !ahead.has(key))] : (rows as Task[]);
   // What was decided leaves the list, and stays chosen until its result was read.
   const picked = chosen.map((one) => tasks.find(({ id: key }) => key === one.id) ?? one);
   const first = !id && wide && tasks[0] ? tasks[0].id : undefined;
@@ -121,6 +128,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
       {picked.length > 0 && (
         <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
       )}
+      {tab === "open" && <WaitingPublications />}
       {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
       {waiting && <Skeleton active title={false} />}
       {shown.data && !waiting && rows.length === 0 && (

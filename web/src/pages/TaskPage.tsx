@@ -13,7 +13,9 @@ import { fieldOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contra
 import type { Requisition, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
-import { CaseTimeline } from "@/documents/CaseTimeline";
+import { CaseTimeline, refusalText } from "@/documents/CaseTimeline";
+import { FieldDifferences } from "@/documents/FieldDifferences";
+import { CopyLink } from "@/documents/CopyLink";
 import { DueTime } from "@/documents/DueTime";
 import { isTyping } from "@/documents/FilterBar";
 import { HandledForm } from "@/documents/Handled";
@@ -21,6 +23,9 @@ import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
 import { ReferencesPicker } from "@/documents/ReferencePicker";
 import { StateTag } from "@/documents/StateTag";
+import { ChangesForm } from "./ChangesForm";
+import { lacksReason, linesToCut, refusesAll, type Changes } from "./changes";
+import { Advice } from "./Advice";
 import { ReturnChoice, TO_REQUESTER } from "./ReturnChoice";
 import { Delegated } from "./Delegated";
 import { TaskContent } from "./TaskContent";
@@ -41,7 +46,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const [answering, setAnswering] = useState(false);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
-  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId } = task.data;
+  const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId, superviseDueDate } = task.data;
   return (
     <article className="page task-page">
       <header className="task-head">
@@ -50,17 +55,24 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
           {about ? <AppLink to={routeOf(about, task.data.documentId)}>{about.title} {documentNumber}</AppLink> : documentNumber}
         </p>
         <h1>{title || documentNumber}</h1>
-        <p className="task-amount"><span className="figure">{group(amount || "0", 2)}</span> <small>{currency}</small></p>
+        {amount && <p className="task-amount"><span className="figure">{group(amount, 2)}</span> <small>{currency}</small></p>}
         <p className="task-why">
           {state === "OPEN" ? <span className="why">{t("approval.why", { reason: textOf(meta, reason, reasonFacts) })}</span> : <StateTag enumName={fieldOf(document, "state")?.enum} value={state} />}
           <small>{ago(openTime)}{state === "OPEN" && <DueTime due={dueTime} />}</small>
+          {state === "OPEN" && superviseDueDate && <strong className="urged">{t("approval.supervised", { day: superviseDueDate })}</strong>}
+          {state === "OPEN" && <CopyLink document={document} id={id} />}
           <Delegated task={task.data} />
         </p>
         {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
       </header>
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
-      {record.data && about && <ChangedNote task={task.data} record={record.data} />}
+      {record.data && about && !task.data.changing && <ChangedNote task={task.data} record={record.data} />}
+      {task.data.findings.length > 0 && <Findings task={task.data} />}
+      {task.data.again && task.data.changedSince.length > 0 && (
+        <Alert type="info" showIcon className="note" title={t("approval.changedSince")} description={<FieldDifferences document={about} changes={task.data.changedSince} />} />
+      )}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
+      {state === "OPEN" && <Advice caseId={caseId} currency={currency} />}
       <CaseTimeline caseId={caseId} tools={false} />
       {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
     </article>
@@ -70,8 +82,18 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
 /** What was submitted is not what stands there now. */
 function ChangedNote({ task, record }: { task: Task; record: Row }) {
   const { t } = useTranslation();
-  if (task.state !== "OPEN" || !record.contentHash || record.contentHash === task.contentHash) return null;
+  // where the step hides something, whoever may read all of it in an own right is shown another hash than the turn's
+  const hides = task.fieldRights.some(({ right }) => right === "HIDDEN");
+  if (task.state !== "OPEN" || hides || !record.contentHash || record.contentHash === task.contentHash) return null;
   return <Alert type="warning" showIcon className="note" title={t("approval.changed")} />;
+}
+
+/** Why the document's service made none of the changes with which the person agreed. */
+function Findings({ task }: { task: Task }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const said = task.findings.map(({ reason, facts }) => [meta.refusals[reason]?.message ?? reason, meta.refusals[reason]?.remedy ?? ""].map((sentence) => refusalText(sentence, facts)).join(" "));
+  return <Alert type="error" showIcon className="note" title={t("approval.notChanged")} description={<ul>{said.map((sentence, index) => <li key={index}>{sentence}</li>)}</ul>} />;
 }
 
 interface BarProps {
@@ -177,6 +199,7 @@ interface SheetProps {
 /** The last tap: an opinion where one is wanted, and the decision about exactly what was shown. */
 function DecisionSheet({ document, task, record, decision, label, onClose, onDone, onAnswering }: SheetProps) {
   const { t } = useTranslation();
+  const meta = useMeta();
   const client = useQueryClient();
   const decide = useAction(document, true);
   const [text, setText] = useState("");
@@ -196,6 +219,13 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const torn = decide.error instanceof Unreachable;
   const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? (torn ? t("approval.torn") : sentenceOf(decide.error).title)) : "";
   const said = decision === "handle" ? { values } : decision === "return" && returnTo.nodeId ? returnTo : {};
+  const about = meta.documents[task.documentType];
+  const [changes, setChanges] = useState<Changes>({});
+  const changing = decision === "approve" && about !== undefined && (task.cuts || task.fieldRights.some(({ right }) => right === "WRITE" || right === "REQUIRED"));
+  const lines = changing ? linesToCut(task, about, record) : undefined;
+  const refusing = refusesAll(lines, changes);
+  const listed = Object.values(changes);
+  const lacksWhy = lacksReason(lines, changes);
   const lacks = decision === "handle" && task.formFields.some(({ key, required: needed }) => needed && !values[key]?.trim());
   const submit = () => {
     const onSuccess = () => {
@@ -205,16 +235,21 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
     };
     onAnswering(true);
     const onError = (problem: Error) => onAnswering(problem instanceof Unreachable);
-    decide.mutate({ action: decision, id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess, onError });
+    // no line is left: that is a refusal of the whole, with the reasons of the lines
+    const reasons = [text, ...listed.map(({ reason }) => reason ?? "")].filter(Boolean).join("\n");
+    if (refusing) return decide.mutate({ action: "reject", id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text: reasons } }, { onSuccess, onError });
+    decide.mutate({ action: decision, id: task.id, body: { ...(listed.length > 0 ? { changes: listed } : {}), contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess, onError });
   };
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
     <Modal
-      open title={label} onCancel={onClose} onOk={submit} okText={label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
-      okButtonProps={{ danger: decision === "reject", disabled: (required && text.trim() === "") || (choosing && nextIds.length === 0) || lacks || changed, autoFocus: decision === "approve" && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
+      open title={label} onCancel={onClose} onOk={submit} okText={refusing ? methodOf(document, "reject")?.label : listed.length > 0 ? t("approval.agreeWithChanges") : label} cancelText={t("action.cancel")} confirmLoading={decide.isPending} className="decision-sheet"
+      okButtonProps={{ danger: decision === "reject" || refusing, disabled: lacksWhy || (required && text.trim() === "") || (choosing && nextIds.length === 0) || lacks || changed, autoFocus: decision === "approve" && !choosing, size: "large" }} cancelButtonProps={{ size: "large" }}
     >
-      <p className="consequence">{t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount || "0", 2), currency: task.currency })}</p>
+      <p className="consequence">{task.amount ? t("approval.about", { title: task.title || task.documentNumber, amount: group(task.amount, 2), currency: task.currency }) : task.title || task.documentNumber}</p>
       <Form layout="vertical" component="div">
+        {changing && <ChangesForm task={task} about={about} record={record} changes={changes} onChange={setChanges} />}
+        {refusing && <Alert type="warning" showIcon className="note" title={t("approval.nothingLeft")} />}
         {decision === "handle" && <HandledForm fields={task.formFields} values={values} errors={violations} onChange={(key, value) => setValues({ ...values, [key]: value })} />}
         {decision === "return" && task.returnTargets.length > 0 && <ReturnChoice document={document} task={task} value={returnTo} onChange={setReturnTo} error={nodeProblem} />}
         {choosing && (

@@ -30,7 +30,7 @@ BUILT_IN = {
 def everything() -> list[Record]:
     return [
         *records.companies(), *records.calendar(), *records.posts(), *records.departments(), *records.employees(),
-        *records.roles(),
+        *records.roles(), *records.placements(), *records.headships(), *records.reorganisations(),
         *records.grants(BUILT_IN), *records.units(), *records.categories(), *records.items(), *records.suppliers(),
         *records.supplier_items(), *records.limits(), *records.flows(),
         *records.duties(BUILT_IN),

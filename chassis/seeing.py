@@ -1,0 +1,160 @@
+"""What somebody sees of a document who only takes part in its approval, and what a decision about it is bound to.
+
+A path names a field of a document (`need_date`) or of its lines (`lines.quantity`); `lines` alone is all of them. What
+is hidden hides with it what is computed from it or tells of it (`tells` of the contract). Where nothing is hidden, a
+decision is bound to the document's content hash; else to a hash of the fields that were shown, so that nobody can guess
+at a hidden value until the hash agrees.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.struct_pb2 import Struct
+
+from chassis import canonical, contract
+from heyi.common.v1 import common_pb2
+
+
+def leaves(descriptor: Any) -> dict[str, FieldDescriptor]:
+    """The fields of a document and of its lines, by their paths."""
+    found: dict[str, FieldDescriptor] = {}
+    for field in contract.fields(descriptor):
+        found[field.name] = field
+        if (part := _part(field)) is not None:
+            found.update({f"{field.name}.{inner.name}": inner for inner in contract.fields(part)})
+    return found
+
+
+def _part(field: FieldDescriptor) -> Descriptor | None:
+    """The message of lines."""
+    inner = field.message_type
+    ours = inner is not None and inner.full_name.startswith("heyi.") and not inner.GetOptions().map_entry
+    return inner if ours and contract.repeated(field) else None
+
+
+@functools.cache
+def hideable(document_type: str) -> frozenset[str]:
+    """Paths that a flow can hide: what an approver agrees to, and what follows from it."""
+    document = contract.load().documents.get(document_type)
+    if document is None or not document.amount:
+        return frozenset()
+    specs = {path: contract.spec_of(field) for path, field in leaves(document.message.DESCRIPTOR).items()}
+    return frozenset(path for path, spec in specs.items() if spec.hashed or spec.tells)
+
+
+@functools.cache
+def writable(document_type: str) -> frozenset[str]:
+    """Paths that a flow can let an approver fill in: what is agreed to, and typed by people."""
+    document = contract.load().documents.get(document_type)
+    if document is None or not document.amount:
+        return frozenset()
+    owned = {contract.OUTPUT_ONLY, contract.IMMUTABLE}
+    return frozenset(
+        path
+        for path, field in leaves(document.message.DESCRIPTOR).items()
+        if contract.spec_of(field).hashed
+        and not owned & contract.behaviours_of(field)
+        and field.message_type is None
+        and not contract.repeated(field)
+    )
+
+
+def spread(document_type: str, hidden: Iterable[str]) -> frozenset[str]:
+    """The paths that are hidden where these are; `facts.x` of a request for approval, `title` and its amount too."""
+    document = contract.load().documents[document_type]
+    told = {path: set(contract.spec_of(field).tells) for path, field in leaves(document.message.DESCRIPTOR).items()}
+    told |= {
+        f"facts.{field.name}": set(contract.spec_of(field).tells)
+        for field in (document.facts.fields if document.facts is not None else ())
+    }
+    found = set(hidden)
+    while True:
+        more = {path for path, tells in told.items() if tells & found or path.split(".")[0] in found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def conceal(message: Any, hidden: Collection[str], *, whole: bool = True) -> None:
+    """Take hidden fields out of a document's message. `whole`: its lines are in it."""
+    if "content_hash" in message.DESCRIPTOR.fields_by_name:
+        said = basis(message) if whole else {}
+        message.content_hash = shown_hash(said, hidden, "") if said else ""
+    for path in hidden:
+        name, _, inner = path.partition(".")
+        field = message.DESCRIPTOR.fields_by_name.get(name)
+        if field is None:
+            continue
+        value = getattr(message, name)
+        if not inner:
+            message.ClearField(name)
+        elif isinstance(value, Struct):
+            if inner in value:
+                del value[inner]
+        elif contract.repeated(field):
+            for line in value:
+                line.ClearField(inner)
+
+
+def basis(message: Any) -> dict[str, common_pb2.FieldBasis]:
+    """What each field says that an approver agrees to, as hashes by its path. Fields that say nothing are left out."""
+    found: dict[str, common_pb2.FieldBasis] = {}
+    for field, value in message.ListFields():
+        if not contract.spec_of(field).hashed:
+            continue
+        if (part := _part(field)) is None:
+            found[field.name] = _basis(
+                [canonical.plain(field, v) for v in (value if contract.repeated(field) else [value])]
+            )
+            continue
+        found[field.name] = _basis([len(value)])
+        lines = [canonical.content(line) for line in value]
+        for inner in contract.fields(part):
+            said = [line.get(inner.name) for line in lines]
+            if any(one is not None for one in said):
+                found[f"{field.name}.{inner.name}"] = _basis(said)
+    return found
+
+
+def _basis(values: list[Any]) -> common_pb2.FieldBasis:
+    return common_pb2.FieldBasis(hash=_hash(values), complete=None not in values)
+
+
+def shown_hash(said: Mapping[str, common_pb2.FieldBasis], hidden: Collection[str], whole: str) -> str:
+    """What a decision is bound to by somebody from whom these paths are hidden; `whole` where none are."""
+    if not hidden:
+        return whole
+    return _hash({path: one.hash for path, one in said.items() if path not in hidden})
+
+
+def changed(
+    before: Mapping[str, common_pb2.FieldBasis], after: Mapping[str, common_pb2.FieldBasis], hidden: Collection[str]
+) -> set[str]:
+    """The paths that say something else, of those that somebody sees."""
+    nothing = common_pb2.FieldBasis()
+    paths = {*before, *after} - set(hidden)
+    return {path for path in paths if before.get(path, nothing).hash != after.get(path, nothing).hash}
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+Told = tuple[tuple[str, ...], int]
+
+
+def sight_of(case: Any) -> dict[str, Told]:
+    """What an approval says that its readers may not see, by employee: the paths, and a number that grows with time."""
+    first = case.submission << 20
+    told: dict[str, Told] = {str(who): ((), first) for who in case.participant_ids}
+    for reader in case.readers:
+        hidden = spread(case.document_type, reader.hidden) if reader.hidden else frozenset()
+        told[reader.employee_id] = (tuple(sorted(hidden)), first + reader.number)
+    return told

@@ -1,0 +1,99 @@
+"""Periods of days, both ends included: what follows what when one is put in, taken out, or the day comes.
+
+A chain is what one employee or department has one after another: nothing in it meets anything else. Whatever begins
+on a day ends what lasted until then, and goes on until the next one begins, however far ahead that was prepared.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chassis.errors import Refused
+
+if TYPE_CHECKING:
+    from chassis import contract
+    from chassis.call import Call
+
+DAY = datetime.timedelta(days=1)
+LIVE = ("PLANNED", "ACTIVE")
+TRANSITIONS = {
+    ("PLANNED", "update"): "PLANNED",
+    ("PLANNED", "cancel"): "CANCELLED",
+    ("ACTIVE", "update"): "ACTIVE",
+}
+
+
+@dataclass
+class Span:
+    """Days without anything else: what a period was before a change."""
+
+    from_date: datetime.date
+    until_date: datetime.date | None
+
+
+def holds(period: Any, day: datetime.date) -> bool:
+    """Whether a day lies within."""
+    return bool(period.from_date <= day and (period.until_date is None or day <= period.until_date))
+
+
+def meet(one: Any, other: Any) -> bool:
+    """Whether two have a day in common."""
+    return (other.until_date is None or one.from_date <= other.until_date) and (
+        one.until_date is None or other.from_date <= one.until_date
+    )
+
+
+def state_on(period: Any, today: datetime.date) -> str:
+    """The state that the day gives to what nobody cancelled."""
+    if period.until_date is not None and period.until_date < today:
+        return "ENDED"
+    return "PLANNED" if today < period.from_date else "ACTIVE"
+
+
+def insert(chain: Collection[Any], new: Any) -> list[Any]:
+    """Make room for `new` among the others, none of which begins on its first day; those that changed.
+
+    What lasted until then ends the day before; `new` ends before the next one begins, or earlier where it says so.
+    """
+    changed = [
+        other
+        for other in chain
+        if other.from_date < new.from_date and (other.until_date is None or new.from_date <= other.until_date)
+    ]
+    for other in changed:
+        other.until_date = new.from_date - DAY
+    following = min((other.from_date for other in chain if other.from_date > new.from_date), default=None)
+    if following is not None and (new.until_date is None or following <= new.until_date):
+        new.until_date = following - DAY
+    return changed
+
+
+def remove(chain: Collection[Any], gone: Any) -> list[Any]:
+    """Whatever ended for `gone` goes on in its place; those that changed."""
+    changed = [other for other in chain if other.until_date == gone.from_date - DAY]
+    for other in changed:
+        other.until_date = gone.until_date
+    return changed
+
+
+def check(period: Any, refusal: str) -> None:
+    """Refuse a last day before the first."""
+    if period.until_date is not None and period.until_date < period.from_date:
+        days: dict[str, Any] = {"from": period.from_date, "until": period.until_date}
+        raise Refused(refusal, field="until_date", **days)
+
+
+def changeable(period: Any, before: Span, today: datetime.date, *, refusal: str, others: bool) -> None:
+    """What has begun before today is history: only its last day may still move. `others`: whether more was changed."""
+    if before.from_date < today and (others or period.from_date != before.from_date):
+        facts: dict[str, Any] = {"from": before.from_date}
+        raise Refused(refusal, **facts)
+
+
+def tell(call: Call, kind: type[contract.Message], row: Any) -> None:
+    """Announce a change of a row, once in a call, with the state of the day."""
+    if not any(said.row is row for said in call.announcements):
+        call.announce(kind, row, parts=False)

@@ -1,0 +1,47 @@
+"""Where an employee stands for a time (任职): the principal place, posts held beside it, dotted lines."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis.db import Document, Searchable
+from heyi.identity.v1 import placements_pb2 as pb
+from identity import periods
+from identity.base import Base
+
+
+class Placement(Searchable, Document, Base):
+    __tablename__ = "placement"
+    __message__ = pb.Placement
+    __transitions__ = periods.TRANSITIONS
+    __search__ = ("reason",)
+
+    company_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
+    state: Mapped[str] = mapped_column(default="PLANNED", index=True)
+    employee_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("employee.id"), index=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    department_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("department.id"), index=True)
+    post_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("post.id"), index=True)
+    reports_to_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("employee.id"), index=True)
+    from_date: Mapped[datetime.date] = mapped_column(index=True)
+    until_date: Mapped[datetime.date | None] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(default="")
+
+    __table_args__ = (
+        sa.CheckConstraint("until_date >= from_date", name="dates_in_order"),
+        # checked at the commit: one that ends and one that begins are saved in any order
+        pg.ExcludeConstraint(
+            (sa.column("employee_id"), "="),
+            (sa.func.daterange(sa.column("from_date"), sa.column("until_date"), "[]"), "&&"),
+            name="ex_placement_principal",
+            using="gist",
+            where=sa.text("kind = 'PRINCIPAL' AND state <> 'CANCELLED'"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+    )

@@ -1,0 +1,92 @@
+import { Checkbox, Form, Input } from "antd";
+import { useId } from "react";
+import { useTranslation } from "react-i18next";
+import { decimalText } from "@/contract/format";
+import { isZero } from "@/contract/decimal";
+import type { DocumentMeta, Row } from "@/contract/meta";
+import type { FieldChange, Task } from "@/contract/types";
+import { useMeta } from "@/contract/useMeta";
+import { FieldInput } from "@/documents/FieldInput";
+import { pathField, pathLabel, type PathField } from "@/documents/paths";
+import type { Values } from "@/documents/formValues";
+import { linesToCut, type Changes } from "./changes";
+
+interface Props {
+  task: Task;
+  about: DocumentMeta;
+  record: Row;
+  changes: Changes;
+  onChange: (changes: Changes) => void;
+}
+
+/** What an approver changes with the decision, as far as the step lets: fields to fill in, less of a line, no line. */
+export function ChangesForm({ task, about, record, changes, onChange }: Props) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const written = task.fieldRights.filter(({ right }) => right === "WRITE" || right === "REQUIRED");
+  const put = (change: FieldChange) => onChange({ ...changes, [`${change.path}/${change.lineId ?? ""}`]: change });
+  const fields = written.map(({ path, right }) => ({ required: right === "REQUIRED", known: pathField(meta, about, path) })).filter(({ known }) => known !== undefined);
+  const lines = linesToCut(task, about, record);
+  const value = (path: string, lineId: string | undefined, now: unknown) => changes[`${path}/${lineId ?? ""}`]?.value ?? (now === null || now === undefined ? "" : String(now));
+  return (
+    <>
+      {fields.flatMap(({ known, required }) => rowsOf(known!, record).map(([row, label]) => (
+        <WrittenField key={`${known!.path}/${row.id ?? ""}`} known={known!} label={label} required={required} value={value(known!.path, known!.part && String(row.id), row[known!.field.name])} onChange={(text) => put({ path: known!.path, ...(known!.part ? { lineId: String(row.id) } : {}), value: text })} />
+      )))}
+      {lines && (
+        <fieldset className="cut-lines">
+          <legend>{t("approval.cutLines")}</legend>
+          {lines.rows.map((line) => <CutLine key={line.id} line={line} lines={lines} changes={changes} onChange={onChange} />)}
+        </fieldset>
+      )}
+    </>
+  );
+}
+
+/** Of a field of lines one for each line. */
+function rowsOf(known: PathField, record: Row): [Values, string][] {
+  if (!known.part) return [[record as Values, known.field.label]];
+  const lines = (record[known.part.name] ?? []) as Values[];
+  return lines.map((line, index) => [line, `${index + 1}. ${String(line.description ?? "")} ${pathLabel({ ...known, part: undefined })}`]);
+}
+
+function WrittenField({ known, label, required, value, onChange }: { known: PathField; label: string; required: boolean; value: string; onChange: (text: string) => void }) {
+  const id = useId();
+  return (
+    <Form.Item label={label} htmlFor={id} required={required}>
+      <FieldInput id={id} field={{ ...known.field, label, required }} value={value} invalid={false} onChange={(next) => onChange(String(next ?? ""))} />
+    </Form.Item>
+  );
+}
+
+function CutLine({ line, lines, changes, onChange }: { line: Row; lines: NonNullable<ReturnType<typeof linesToCut>>; changes: Changes; onChange: (changes: Changes) => void }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const id = useId();
+  const known = pathField(meta, lines.document, lines.cut)!;
+  const cutKey = `${lines.cut}/${line.id}`;
+  const refuseKey = `${lines.part}/${line.id}`;
+  const refused = changes[refuseKey];
+  const cut = changes[cutKey];
+  const change = refused ?? cut;
+  const name = String(line.description ?? line.lineNumber);
+  const now = String(line[known.field.name] ?? "");
+  const set = (next: FieldChange | undefined) => {
+    const others = Object.fromEntries(Object.entries(changes).filter(([key]) => key !== cutKey && key !== refuseKey));
+    onChange(next ? { ...others, [`${next.path}/${line.id}`]: next } : others);
+  };
+  const reason = change?.reason ?? "";
+  return (
+    <div className="cut-line" role="group" aria-label={name}>
+      <p><strong>{name}</strong> <small>{t("approval.askedFor", { quantity: decimalText(known.field, now) })}</small></p>
+      <span className="cut-inputs">
+        <FieldInput
+          id={id} field={{ ...known.field, label: `${name} ${known.field.label}`, required: false }} value={cut?.value ?? now} invalid={false} disabled={refused !== undefined}
+          onChange={(next) => set(String(next ?? "") === now || isZero(String(next ?? "0") || "0") ? undefined : { path: lines.cut, lineId: line.id, value: String(next), reason })}
+        />
+        <Checkbox checked={refused !== undefined} onChange={({ target }) => set(target.checked ? { path: lines.part, lineId: line.id, value: "", reason } : undefined)}>{t("approval.refuseLine")}</Checkbox>
+      </span>
+      {change && <Input value={reason} maxLength={200} required aria-required aria-label={`${name} ${t("approval.cutReason")}`} placeholder={t("approval.cutReason")} onChange={({ target }) => set({ ...change, reason: target.value })} />}
+    </div>
+  );
+}
