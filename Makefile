@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= up
 
-.PHONY: help up down status logs reset demo test e2e bench chaos soak mutants matrix reconcile attack sbom lint format gen lock
+.PHONY: help up down status logs reset demo test e2e pictures bench voters chaos soak mutants matrix reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +35,16 @@ test: ## every test, the browser stories included, against an instance of its ow
 e2e: ## only the stories, against the instance "test" (left running for the next round)
 	@$(PYTHON) -m infra.local.check e2e $(ARGS)
 
+pictures: ## take the pictures of the user guide anew, from the demo, in both languages
+	@$(PYTHON) -m infra.local.check pictures $(ARGS)
+
 bench: ## measure: make bench ARGS="flagship list --json FILE"
 	@$(PYTHON) -m infra.local.check prepare
 	@.venv/bin/python -m bench $(ARGS)
+
+voters: ## fifty people press at the same moment, 200 times; ends with how often the case advanced
+	@$(PYTHON) -m infra.local.check prepare
+	@HEYI_VOTERS_ROUNDS=$(or $(ARGS),200) .venv/bin/python -m pytest -q services/approval/tests/test_voters.py
 
 chaos: ## break the suite and count what is missing, 8 minutes (ARGS=short: 2 minutes; ARGS="--seed N": once more)
 	@$(PYTHON) -m infra.local.check prepare

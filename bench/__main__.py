@@ -20,6 +20,7 @@ SCENARIOS = {
     "flagship": "flagship",
     "list": "listing",
     "approval": "approval",
+    "todo": "todo",
     "footprint": "footprint",
     "lag": "lag",
     "gateway": "hop",

@@ -72,6 +72,23 @@ async def fill(instance: Instance, scale: int, like: str, ordered: str) -> dict[
         await approval.close()
 
 
+async def fill_cases(instance: Instance, running: int, like: str, *more: str) -> None:
+    """Bring the approval service alone to so many running cases of one open turn each, as `like` is one; `more` are
+    statements that are played where the rows were made.
+    """
+    approval = await asyncpg.connect(instance.env()["HEYI_APPROVAL_OWNER_DATABASE_URL"])
+    try:
+        await approval.execute(KEY)
+        if await _numbered(approval, "approval_case", "document_number", 2 * running, _people()):
+            async with approval.transaction():
+                await _cases(approval, like)
+                for statement in more:
+                    await approval.execute(statement, timeout=300)
+            await approval.execute("VACUUM ANALYZE", timeout=300)
+    finally:
+        await approval.close()
+
+
 def _people() -> tuple[list[str], list[str], list[str]]:
     """Requesters, their departments, and heads, of the company in Shanghai; the newcomer asks for nothing."""
     company = id_of("identity.company", "SH")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from infra.local.instance import DEMO_PASSWORD, Instance
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 CHROMIUM = os.environ.get("HEYI_CHROMIUM") or "/usr/bin/chromium"
+FIREFOX = os.environ.get("HEYI_FIREFOX") or "/usr/bin/firefox-esr"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -71,19 +74,53 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
+@pytest.fixture(scope="session")
+async def firefox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], Awaitable[Browser]]]:
+    """`await firefox()`: Debian's Firefox, started when a story first asks for it."""
+    async with contextlib.AsyncExitStack() as stack:
+        started: list[Browser] = []
+
+        async def start() -> Browser:
+            if not started:
+                playwright = await stack.enter_async_context(async_playwright())
+                program = tmp_path_factory.mktemp("firefox") / "firefox"
+                program.write_text(
+                    f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "firefox.py"}" "$@"\n'
+                )
+                program.chmod(0o700)
+                launched = await playwright.firefox.launch(
+                    channel="moz-firefox", executable_path=program, env={**os.environ, "HEYI_FIREFOX": FIREFOX},
+                    firefox_user_prefs={"network.proxy.allow_hijacking_localhost": True},
+                )  # fmt: skip
+                started.append(await stack.enter_async_context(launched))
+            return started[0]
+
+        yield start
+
+
 class Window:
     """A browser window of one person. What goes wrong behind the page fails the story."""
 
-    def __init__(self, page: Page, context: BrowserContext, base: str, locale: str) -> None:
-        self.page, self.context, self.base, self.locale = page, context, base, locale
+    def __init__(self, page: Page, context: BrowserContext, base: str, locale: str, engine: str = "chromium") -> None:
+        self.page, self.context, self.base, self.locale, self.engine = page, context, base, locale, engine
         self.screen = Screen(page, base, locale)
         self.faults: list[str] = []
         # answers that a story provokes on purpose, by status
         self.expected: set[int] = set()
+        # the line is cut on purpose
+        self.torn = False
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("pageerror", self._page_error)
+
+    def _page_error(self, error: object) -> None:
+        # Playwright puts a style into Firefox's page for each picture, which the page's policy refuses; a style of our
+        # own that were refused so would be seen in Chromium
+        if not (self.engine == "firefox" and "(style-src-elem)" in str(error)):
+            self.faults.append(f"page error: {error}")
 
     def _console(self, message: ConsoleMessage) -> None:
+        if self.torn and "net::ERR_" in message.text:
+            return
         if message.type == "error" and not any(f"status of {status}" in message.text for status in self.expected):
             self.faults.append(f"console: {message.text[:300]} at {message.location.get('url', '')}")
 
@@ -126,30 +163,38 @@ def remembered() -> dict[str, list[Any]]:
 
 @pytest.fixture
 async def window(
-    browser: Browser, instance: Instance, people: dict[str, str], remembered: dict[str, list[Any]],
-    request: pytest.FixtureRequest,
+    browser: Browser, firefox: Callable[[], Awaitable[Browser]], instance: Instance, people: dict[str, str],
+    remembered: dict[str, list[Any]], request: pytest.FixtureRequest,
 ) -> AsyncIterator[Any]:  # fmt: skip
-    """`await window("requester", locale="en", size=PHONE, dark=True)`: a window in which somebody is signed in."""
+    """`await window("requester", locale="en", size=PHONE, dark=True)`: a window in which somebody is signed in;
+    `engine="firefox"` for the other browser, `proxy` for the address of a line that it is behind.
+    """
     opened: list[Window] = []
     failed = request.session.testsfailed
 
     async def open_window(
         who: str | None, *, locale: str = "zh-CN", size: tuple[int, int] = DESKTOP, dark: bool = False,
         bypass_csp: bool = False, password: str = DEMO_PASSWORD, new_device: bool = False,
+        engine: str = "chromium", proxy: str = "",
     ) -> Window:  # fmt: skip
-        context = await browser.new_context(
+        chromium = engine == "chromium"
+        context = await (browser if chromium else await firefox()).new_context(
             locale=locale, viewport={"width": size[0], "height": size[1]}, bypass_csp=bypass_csp,
-            color_scheme="dark" if dark else "light", has_touch=size == PHONE,
+            color_scheme="dark" if dark else "light", has_touch=chromium and size == PHONE,
+            proxy={"server": proxy} if proxy else None,
         )  # fmt: skip
         context.set_default_timeout(10_000)
         if not new_device:  # a language was chosen on it before: else the person's own is taken
             await context.add_init_script(f"if (origin !== 'null') localStorage['heyi.locale'] ??= '{locale}'")
-        made = Window(await context.new_page(), context, instance.url, locale)
+        made = Window(await context.new_page(), context, instance.url, locale, engine)
         opened.append(made)
         username = people.get(who, who) if who is not None else None
-        if username is not None and not (username in remembered and await made.come_back(remembered[username])):
+        if username is not None and not (
+            chromium and username in remembered and await made.come_back(remembered[username])
+        ):
             await made.sign_in(username, password)
-            remembered[username] = await context.cookies()
+            if chromium:
+                remembered[username] = await context.cookies()
         return made
 
     yield open_window

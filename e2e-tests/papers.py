@@ -21,14 +21,16 @@ def title_of(about: str) -> str:
     return f"{about} {uuid.uuid4().hex[:6]}"
 
 
-async def written(door: OpenDoor, title: str, *lines: Mapping[str, str], by: str = "requester") -> dict[str, Any]:
-    """A draft of the demo's items (`item`, `quantity`) or in words, as in the demo's story."""
+async def written(
+    door: OpenDoor, title: str, *lines: Mapping[str, str], by: str = "requester", needed_in: int = 30
+) -> dict[str, Any]:
+    """A draft of the demo's items (`item`, `quantity`) or in words, as in the demo's story, needed in so many days."""
     session = await door(by)
     body = {
         "title": title,
         "purpose": "按排产计划补足安全库存。",
         "currency": "CNY",
-        "need_date": day_in(30),
+        "need_date": day_in(needed_in),
         "delivery_place": PLACE,
         "urgency": "NORMAL",
         "lines": [line_of(line) for line in lines],

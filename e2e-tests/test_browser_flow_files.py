@@ -1,4 +1,4 @@
-"""Flows leave as files and come in again; others can read our BPMN; the way of a case as a picture."""
+"""Flows leave as files and come in again; the way of a case as a picture."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from flows import FLOWS
 from papers import approve, submit, title_of, written
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 from screen import REQUISITION, spaced
 from test_browser_votes import case_of
 
-from conftest import PHONE, SCREENSHOTS
+from conftest import PHONE
 
 FLOW, CASE = "approval.flow_definition", "approval.case"
-BPMN_JS = Path(__file__).parent.parent / "web" / "node_modules" / "bpmn-js" / "dist"
 HEAD = {"kind": "department_head"}
 CASHIERS = {"kind": "group", "name": "出纳", "role": "buyer"}
 PAID = [
@@ -45,13 +44,6 @@ EVERY: dict[str, Any] = {
         {"id": "t", "kind": "trigger", "name": "通知总账", "topic": "payment.done"},
     ],
 }  # fmt: skip
-READ = """async (xml) => {
-  const viewer = new BpmnJS({ container: "#canvas" });
-  const { warnings } = await viewer.importXML(xml);
-  viewer.get("canvas").zoom("fit-viewport");
-  const drawn = viewer.get("elementRegistry").filter((one) => one.type !== "bpmn:Process" && one.type !== "label");
-  return { warnings: warnings.map(String), drawn: drawn.length };
-}"""
 
 
 async def drafted(door: Any, tree: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -59,30 +51,6 @@ async def drafted(door: Any, tree: dict[str, Any], **more: Any) -> dict[str, Any
     body = {"code": code, "name": "可以带走的流程", "document_type": REQUISITION, "tree": tree, **more}
     made: dict[str, Any] = await (await door("admin")).call("POST", FLOWS, body)
     return made
-
-
-async def test_browser_flow_files_bpmn_is_read_by_others(browser: Browser, window: Any, door: Any) -> None:
-    """The demo's flow and one with every kind, as bpmn-js reads and draws them: without a warning."""
-    admin = await door("admin")
-    demo = next(one for one in (await admin.get(FLOWS, filter='code = "PR"'))["flowDefinitions"])
-    flows = {"demo": (demo["id"], demo["publishedVersion"]), "every": ((await drafted(door, EVERY))["id"], 0)}
-    reader = await window("admin")
-    context = await browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
-    for name, (flow_id, version) in flows.items():
-        address = f"{reader.base}{FLOWS}/{flow_id}:download?format=BPMN&version={version}&company={demo['companyId']}"
-        answer = await reader.context.request.get(address)
-        assert answer.status == 200
-        page = await context.new_page()
-        await page.set_content('<div id="canvas" style="height: 860px"></div>')
-        for style in ("diagram-js.css", "bpmn-js.css"):
-            await page.add_style_tag(path=BPMN_JS / "assets" / style)
-        await page.add_script_tag(path=BPMN_JS / "bpmn-viewer.production.min.js")
-        read = await page.evaluate(READ, await answer.text())
-        assert read["warnings"] == []
-        xml = await answer.text()
-        assert read["drawn"] == xml.count("<bpmndi:BPMNShape ") + xml.count("<bpmndi:BPMNEdge ")
-        await page.screenshot(path=SCREENSHOTS / f"flow-bpmn-{name}.png")
-    await context.close()
 
 
 @pytest.mark.parametrize(("locale", "size"), [("zh-CN", (1280, 800)), ("en", PHONE)], ids=["desk", "phone"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from typing import Any
 
 from axe import violations
@@ -12,6 +14,39 @@ from screen import spaced
 from conftest import PHONE
 
 TASK, CASE = "approval.task", "approval.case"
+
+
+async def keeps_views(desk: Any) -> None:
+    """The largest of what was decided, kept under a name, opened first, renamed, and deleted again."""
+    screen, page, t = desk.screen, desk.page, desk.screen.t
+    name, other = f"大额 {uuid.uuid4().hex[:4]}", f"金额最大 {uuid.uuid4().hex[:4]}"
+
+    async def choose(entry: str, *, of: str) -> None:
+        await page.get_by_role("button", name=t("views.of", name=of), exact=True).click()
+        await page.get_by_role("menuitem", name=entry).click()
+
+    await desk.go("/approval/tasks?tab=done")
+    await screen.choose(page.get_by_label(t("list.order")), "", t("list.falling", label=screen.label(TASK, "amount")))
+    await expect(page.get_by_role("main").locator(".task-card").first).to_be_visible()
+    await choose(t("views.saveAs"), of=t("views.standard"))
+    await screen.dialog().get_by_label(t("views.name")).fill(name)
+    await desk.picture("todo-view")
+    await screen.dialog().get_by_label(t("views.name")).press("Enter")
+    await choose(t("views.makeDefault"), of=name)
+    await desk.go("/approval/tasks")
+    await expect(page).to_have_url(re.compile(r"tab=done.*view="))
+    await choose(t("views.rename"), of=name)
+    await screen.dialog().get_by_label(t("views.name")).fill(other)
+    await screen.dialog().get_by_role("button", name=spaced(t("action.save"))).click()
+    await page.get_by_role("button", name=t("views.of", name=other), exact=True).click()
+    assert await violations(page) == []
+    await desk.picture("todo-views")
+    await page.get_by_role("menuitem", name=t("views.delete")).click()
+    await screen.dialog().get_by_role("button", name=spaced(t("views.delete"))).click()
+    await expect(page.get_by_role("button", name=t("views.of", name=t("views.standard")), exact=True)).to_be_visible()
+    await desk.go("/approval/tasks")
+    await expect(page.get_by_role("button", name=t("views.of", name=t("views.standard")), exact=True)).to_be_visible()
+    await expect(page).not_to_have_url(re.compile("tab=done"))
 
 
 async def test_browser_todo_agrees_to_two_at_once_and_the_requester_urges(window: Any, door: Any) -> None:
@@ -39,6 +74,8 @@ async def test_browser_todo_agrees_to_two_at_once_and_the_requester_urges(window
     await expect(results.get_by_role("row").filter(has_text=screen.t("selection.done"))).to_have_count(2)
     await results.get_by_role("button", name=spaced(screen.t("action.close"))).last.click()
     await expect(page.locator(".choosable")).to_have_count(0)
+
+    await keeps_views(desk)
 
     phone = await window("requester", locale="en", size=PHONE)
     mine = phone.screen

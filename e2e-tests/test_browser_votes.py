@@ -100,50 +100,6 @@ async def more(each: Any, action: str) -> None:
     await each.page.get_by_role("menuitem", name=each.screen.action(TASK, action)).click()
 
 
-async def test_browser_votes_pass_on_and_ask_others_first(window: Any, door: Any, demo: Any) -> None:
-    """A turn is passed on; who has it now asks a colleague first and takes that back; both names stay."""
-    requisition = await paper(door)
-    await publish(door, requisition, node([demo("identity.employee", "majianguo")]))
-    await submit(door, requisition)
-    first = await window("first approver", size=PHONE)
-    second = await window("second approver", locale="en")
-    screen = first.screen
-    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).tap()
-    await expect(decide(screen, "approve")).to_be_enabled()
-    await screen.button(screen.t("action.more")).click()
-    await first.picture("task-more")
-    await first.page.get_by_role("menuitem", name=screen.action(TASK, "transfer")).click()
-    await screen.choose(screen.dialog().get_by_label(screen.asked(TASK, "transfer", "employeeId")), "苏慧敏", "苏慧敏")
-    await screen.dialog().get_by_label(screen.asked(TASK, "transfer", "text")).fill("出差，请代为审批。")
-    await first.picture("task-transfer")
-    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "transfer"))).click()
-
-    screen = second.screen
-    await screen.panel(screen.t("portal.todo")).get_by_role("link", name=requisition["title"]).click()
-    timeline = screen.panel(screen.t("timeline.title"))
-    passed = timeline.get_by_role("listitem").filter(has_text="出差，请代为审批。")
-    await expect(passed).to_contain_text("马建国")
-    await expect(passed).to_contain_text("苏慧敏")
-    await expect(decide(screen, "approve")).to_be_enabled()
-    await more(second, "addSigner")
-    await screen.choose(
-        screen.dialog().get_by_label(screen.asked(TASK, "addSigner", "position")), "",
-        screen.option(TASK, "addSigner", "position", "BEFORE"),
-    )  # fmt: skip
-    await screen.choose(
-        screen.dialog().get_by_label(screen.asked(TASK, "addSigner", "employeeIds")), "马建国", "马建国"
-    )
-    await second.picture("task-add-signer")
-    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "addSigner"))).click()
-    await second.go(f"/approval/cases/{await case_of(door, requisition)}")
-    waits = timeline.get_by_role("listitem").filter(has_text=screen.t("timeline.deciding"))
-    await expect(waits).to_contain_text("马建国")
-    await second.picture("case-signers")
-    await waits.get_by_role("button", name=screen.action(TASK, "removeSigner")).click()
-    await screen.dialog().get_by_role("button", name=spaced(screen.action(TASK, "removeSigner"))).click()
-    await expect(waits).to_contain_text("苏慧敏")
-
-
 async def case_of(door: Any, requisition: dict[str, Any]) -> str:
     admin = await door("admin")
     cases = await admin.get("/v1/approval/cases", filter=f'document_id = "{requisition["id"]}"')

@@ -54,8 +54,8 @@ def debian_packages(report: Report, *, browser: bool = False) -> None:
         missing.append("python3-venv")
     if shutil.which("dpkg-query"):
         missing += [package for package in _PRINTING if not _is_installed(package)]
-    if browser and not chromium():
-        missing.append("chromium")
+    if browser:
+        missing += [package for package, found in (("chromium", chromium()), ("firefox-esr", firefox())) if not found]
     if browser and not SLAPD.exists():
         missing.append("slapd")
     if not missing:
@@ -98,6 +98,11 @@ def java() -> Path:
 def chromium() -> str | None:
     """Return the browser that the stories are played in."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def firefox() -> str | None:
+    """Return the other browser, that approvals on a phone are played in too."""
+    return shutil.which("firefox-esr")
 
 
 def python_packages(report: Report) -> None:

@@ -151,34 +151,6 @@ def crowd(service, size: int) -> list[str]:
     return keys
 
 
-@pytest.mark.parametrize("vote", [{"vote": "all"}, {"vote": "any"}, {"vote": "ratio", "percent": 50}], ids=str)
-async def test_fifty_who_press_at_once_advance_the_case_exactly_once(office, vote):
-    keys = crowd(office.service, 50)
-    await office.flow(sequence(approve("a", VOTERS, **vote), approve("b", "boss")))
-    case = await office.submit()
-    tasks = {task.assignee_id: task.id for task in case.tasks}
-
-    async def press(key: str) -> str:
-        while True:
-            try:
-                await office.service.as_(key).ApproveTask(id=tasks[str(stable(key))], content_hash=HASH)
-            except Refused as refusal:
-                if refusal.reason in ("BUSY", "SERVICE_UNAVAILABLE"):
-                    continue
-                return refusal.reason
-            return "done"
-
-    answers = await asyncio.gather(*(press(key) for key in keys))
-
-    case = await office.case()
-    assert waiting(case) == ids_of("boss")
-    assert [task.node_id for task in case.tasks].count("b") == 1
-    needed = {"all": 50, "any": 1, "ratio": 25}[vote["vote"]]
-    assert (answers.count("done"), answers.count("TASK_NOT_OPEN")) == (needed, 50 - needed)
-    agreed = [o for o in case.opinions if o.Kind.Name(o.kind) == "APPROVE"]
-    assert len(agreed) == answers.count("done")
-
-
 SHARE = {"vote": "ratio", "percent": 60}
 
 
@@ -426,26 +398,50 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_turns(o
     assert counts == STATEMENTS, "\n".join(deciding)
 
 
-async def test_a_step_late_in_a_long_case_costs_what_an_early_one_does(office):
-    """2,000 turns that are done lie behind the case; going on reads none of them."""
-    await office.flow(sequence(approve("a", "head"), approve("b", "boss"), approve("c", "buyer")))
-    case = await office.submit()
-    with office.service.statements() as early:
-        await office.decide("head")
-    row = (await office.todo("boss"))[0]
-    async with office.service.runtime.engine.begin() as connection:
-        await connection.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
-        await connection.execute(
-            sa.text(
-                "INSERT INTO node_visit (id, case_id, node_id, number, state, agreed_ids, stuck_reason, open_time) "
-                "SELECT gen_random_uuid(), :case, 'old', n, 'DONE', '{}', '', now() FROM generate_series(1, 2000) n"
-            ),
-            {"case": ids.parse(case.id)},
-        )
-    assert row.node_id == "b"
+LONG = """
+WITH visits AS (
+  INSERT INTO node_visit (id, case_id, node_id, number, state, agreed_ids, stuck_reason, open_time)
+  SELECT gen_random_uuid(), :case, 'old', n, 'DONE', '{}', '', now() FROM generate_series(1, :steps) n RETURNING id),
+turns AS (
+  INSERT INTO task SELECT (jsonb_populate_record(t, jsonb_build_object(
+    'id', gen_random_uuid(), 'visit_id', v.id, 'node_id', 'old'))).*
+  FROM visits v, task t WHERE t.case_id = :case AND t.state = 'APPROVED' RETURNING id)
+INSERT INTO opinion SELECT (jsonb_populate_record(o, jsonb_build_object(
+  'id', gen_random_uuid(), 'task_id', turns.id))).*
+FROM turns, opinion o WHERE o.case_id = :case AND o.kind = 'APPROVE'
+"""
 
-    with office.service.statements() as late:
-        await office.decide("boss")
 
-    assert len(late) == len(early)
-    assert waiting(await office.case()) == ids_of("buyer")
+async def test_a_step_costs_the_same_after_two_thousand_steps_as_after_two(office):
+    """Turns that are done, their nodes and opinions lie behind the case; nothing that is done with it reads them."""
+    tree = [approve("a", "head", vote="sequential"), approve("b", "boss"), approve("c", "buyer")]
+    await office.flow(sequence(*tree))
+
+    async def steps(document, behind):
+        """How many statements each act takes with so many steps behind it."""
+        case = await office.submit(document)
+        counts = {}
+
+        async def act(name, key, action, **fields):
+            turns = (await office.service.as_(key).ListTasks(filter=f'state = "OPEN" AND case_id = "{case.id}"')).tasks
+            with office.service.statements() as seen:
+                await getattr(office.service.as_(key), f"{action}Task")(**{"id": turns[0].id, **fields})
+            counts[name] = len(seen)
+
+        said = {"content_hash": HASH, "text": "x"}
+        await act("first", "head", "Approve", **said)
+        async with office.service.runtime.engine.begin() as connection:
+            await connection.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+            await connection.execute(sa.text(LONG), {"case": ids.parse(case.id), "steps": behind})
+        await act("read", "boss", "Get")
+        await act("add signer", "boss", "AddSigner", position=1, employee_ids=[str(stable("colleague"))], text="x")
+        await act("signer", "colleague", "Approve", **said)
+        await act("pass on", "boss", "Transfer", employee_id=str(stable("finance_head")), text="x")
+        await act("back", "finance_head", "Return", node_id="a", **said)
+        await act("again", "head", "Approve", **said)
+        await act("go on", "boss", "Approve", **said)
+        await act("last", "buyer", "Approve", **said)
+        assert state(await office.case(document)) == "APPROVED"
+        return counts
+
+    assert await steps("long", 2000) == await steps("short", 2)

@@ -54,9 +54,19 @@ function settle(verb: string, url: string, options: CallOptions): void {
   if (verb !== "GET") answered(verb, url, options.body === undefined ? undefined : JSON.stringify(options.body));
 }
 
-async function refusal(response: Response): Promise<ApiError> {
+/** The whole answer. A line that is cut in the middle of it leaves the outcome as unknown as one that brings none. */
+async function bodyOf(response: Response, options: CallOptions): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (problem) {
+    if (options.signal?.aborted) throw problem;
+    throw new Unreachable(String(problem));
+  }
+}
+
+async function refusal(response: Response, options: CallOptions): Promise<ApiError> {
   const type = response.headers.get("Content-Type") ?? "";
-  const error = new ApiError(response.status, type.includes("json") ? await response.json() : {});
+  const error = new ApiError(response.status, type.includes("json") ? ((await bodyOf(response, options)) as ConstructorParameters<typeof ApiError>[1]) : {});
   if (error.http === 401) goToSignIn(error.facts.why);
   return error;
 }
@@ -65,18 +75,19 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   const url = `${path}${queryText(options.query)}`;
   const response = await send(verb, url, options);
   if (!response.ok) {
-    const error = await refusal(response);
+    const error = await refusal(response, options);
     if (response.status < 500 && error.reason !== "IN_PROGRESS") settle(verb, url, options);
     throw error;
   }
+  const answer = response.status === 204 ? {} : await bodyOf(response, options);
   settle(verb, url, options);
-  return response.status === 204 ? ({} as T) : await response.json();
+  return answer as T;
 }
 
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */
 export async function download(path: string, query: Query, onBytes: (bytes: number) => void): Promise<void> {
   const response = await send("GET", `${path}${queryText(query)}`, {});
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await refusal(response, {});
   const parts: BlobPart[] = [];
   let bytes = 0;
   const reader = response.body!.getReader();

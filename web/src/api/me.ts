@@ -60,30 +60,38 @@ export function useHolds(permission: string): boolean {
 }
 
 /** What the person arranged: columns, language, light or dark. An arrangement never made is empty. */
-export function usePreference<T extends object>(key: string): [Partial<T>, (value: T) => void] {
+export function usePreference<T extends object>(key: string): [Partial<T>, (changes: Partial<T>) => void] {
   const client = useQueryClient();
   const queryKey = ["identity.preference", key];
-  const { data } = useQuery({
+  const query = {
     queryKey,
-    queryFn: async () => {
+    queryFn: async (): Promise<Partial<T>> => {
       try {
-        return (await call<{ value?: T }>("GET", `/v1/identity/preferences/${encodeURIComponent(key)}`)).value ?? {};
+        return (await call<{ value?: Partial<T> }>("GET", `/v1/identity/preferences/${encodeURIComponent(key)}`)).value ?? {};
       } catch (error) {
         if (error instanceof ApiError && error.missing) return {};
         throw error;
       }
     },
     staleTime: Infinity,
-  });
+  };
+  const { data } = useQuery(query);
   const { mutate } = useMutation({
-    mutationFn: (value: T) => call("POST", `/v1/identity/preferences/${encodeURIComponent(key)}:set`, { body: { value } }),
+    mutationFn: async (changes: Partial<T>) => {
+      // what is not known yet is read first, so that nothing kept before is lost
+      const value = { ...(await client.ensureQueryData(query)), ...changes };
+      client.setQueryData(queryKey, value);
+      await call("POST", `/v1/identity/preferences/${encodeURIComponent(key)}:set`, { body: { value } });
+    },
+    // it was not kept: show what is
+    onError: () => client.invalidateQueries({ queryKey }),
   });
   const set = useCallback(
-    (value: T) => {
-      client.setQueryData(["identity.preference", key], value);
-      mutate(value);
+    (changes: Partial<T>) => {
+      client.setQueryData<Partial<T>>(["identity.preference", key], (before) => before && { ...before, ...changes });
+      mutate(changes);
     },
     [client, key, mutate],
   );
-  return [(data ?? {}) as Partial<T>, set];
+  return [data ?? {}, set];
 }

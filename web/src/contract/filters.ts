@@ -3,7 +3,7 @@
  * Values: `A,B` (any of), `from..until` (range), plain text (contains).
  */
 import type { DocumentMeta, Field } from "./meta";
-import { fieldOf } from "./meta";
+import { DOCUMENT_TYPE, fieldOf } from "./meta";
 
 export type FilterValues = Record<string, string>;
 export const FILTER_PREFIX = "f.";
@@ -50,7 +50,7 @@ function condition(field: Field, value: string): string {
     if (until) parts.push(`${name} ${field.type === "time" ? "<" : "<="} ${literal(until, true)}`);
     return parts.join(" AND ");
   }
-  if (field.type === "enum" || field.type === "reference") {
+  if (field.type === "enum" || field.type === "reference" || field.name === DOCUMENT_TYPE) {
     const members = value.split(",").map((one) => `${name} = ${quote(one)}`);
     return members.length > 1 ? `(${members.join(" OR ")})` : members[0];
   }

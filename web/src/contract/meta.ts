@@ -121,6 +121,14 @@ export function membersOf(meta: Meta, name: string | undefined): Field[] {
   return (name ? (meta.messages[name] ?? meta.documents[name]) : undefined)?.fields ?? [];
 }
 
+/** A field that names a type of document by its key. */
+export const DOCUMENT_TYPE = "documentType";
+
+/** Documents that are submitted and agreed to. */
+export function submittedTypes(meta: Meta): DocumentMeta[] {
+  return Object.values(meta.documents).filter(({ fields }) => fields.some(({ name }) => name === "submission") && fields.some(({ name }) => name === "number"));
+}
+
 /** Values a person can choose; the unspecified one is never among them. */
 export function enumValues(meta: Meta, name: string | undefined): EnumValue[] {
   return (name ? (meta.enums[name] ?? []) : []).filter((value) => !value.name.endsWith("UNSPECIFIED"));

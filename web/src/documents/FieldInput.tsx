@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fromPercent, tidyNumber, toPercent, trim } from "@/contract/decimal";
 import { isRate } from "@/contract/format";
-import { enumValues, type Field, type Row } from "@/contract/meta";
+import { DOCUMENT_TYPE, enumValues, submittedTypes, type Field, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencePicker, ReferencesPicker } from "./ReferencePicker";
 
@@ -32,10 +32,8 @@ export function FieldInput(props: FieldInputProps) {
   if (field.references) {
     return <ReferencePicker id={id} document={field.references} value={value as string | undefined} onChange={onChange} disabled={disabled} status={status} />;
   }
-  if (field.name === "documentTypes") {
-    // what is submitted is what is approved
-    const types = Object.values(meta.documents).filter(({ fields }) => fields.some(({ name }) => name === "submission") && fields.some(({ name }) => name === "number"));
-    const options = types.map((one) => ({ value: one.key, label: one.title }));
+  if (field.name === `${DOCUMENT_TYPE}s`) {
+    const options = submittedTypes(meta).map((one) => ({ value: one.key, label: one.title }));
     return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(keys) => onChange(keys)} className="wide-input" />;
   }
   if (field.repeated && field.type !== "message") {

@@ -1,13 +1,10 @@
 import { CheckOutlined } from "@ant-design/icons";
 import { useTranslation } from "react-i18next";
 import { decimalText, timeText } from "@/contract/format";
-import { enumLabel, type Field } from "@/contract/meta";
+import { DOCUMENT_TYPE, enumLabel, type Field } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { Reference, References } from "./Reference";
 import { hasMeaning, StateTag } from "./StateTag";
-
-/** A field that names a type of document by its key. */
-const DOCUMENT_TYPE = "documentType";
 
 /** One value as people read it; `said`: what a record was called on the day of the document. */
 export function FieldValue({ field, value, plain = false, said }: { field: Field; value: unknown; plain?: boolean; said?: unknown }) {

@@ -1,23 +1,32 @@
 import { FilterOutlined, PlusOutlined, SearchOutlined } from "@ant-design/icons";
 import { Button, DatePicker, Dropdown, Input, Popover, Select, Switch, Tag, type InputRef } from "antd";
 import dayjs from "dayjs";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useReferenceTitles } from "@/api/references";
 import { isRange, splitRange } from "@/contract/filters";
 import { tidyNumber } from "@/contract/decimal";
-import { enumLabel, enumValues, fieldOf, type DocumentMeta, type Field } from "@/contract/meta";
+import { DOCUMENT_TYPE, enumLabel, enumValues, fieldOf, submittedTypes, type DocumentMeta, type Field } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencesPicker } from "./ReferencePicker";
 import { extraSwitches, type ListState } from "./listState";
 
 const PAUSE_MS = 300;
 
+interface BarProps {
+  document: DocumentMeta;
+  state: ListState;
+  /** Only these fields and switches, where a page answers the others itself. */
+  only?: readonly string[];
+  children?: ReactNode;
+}
+
 /** Search, and one chip for each filter that is set. What can be filtered comes from the contract. */
-export function FilterBar({ document, state }: { document: DocumentMeta; state: ListState }) {
+export function FilterBar({ document, state, only, children }: BarProps) {
   const { t } = useTranslation();
   const [adding, setAdding] = useState<string>();
-  const fields = document.fields.filter((field) => field.filter && field.type !== "struct" && field.type !== "message");
+  const offered = ({ name }: Field) => only?.includes(name) ?? true;
+  const fields = document.fields.filter((field) => field.filter && field.type !== "struct" && field.type !== "message" && offered(field));
   const set = Object.keys(state.filters);
   const shown = adding && !set.includes(adding) ? [...set, adding] : set;
   const choices = fields.filter(({ name }) => !shown.includes(name)).map(({ name, label }) => ({ key: name, label, onClick: () => setAdding(name) }));
@@ -34,7 +43,7 @@ export function FilterBar({ document, state }: { document: DocumentMeta; state: 
           />
         );
       })}
-      {extraSwitches(document).map(({ name, label }) => (
+      {extraSwitches(document).filter(offered).map(({ name, label }) => (
         <label key={name} className="filter-switch">
           <Switch size="small" checked={state.extra[name] === true} onChange={(on) => state.setExtra(name, on)} />
           {fieldOf(document, name)?.label ?? label}
@@ -45,6 +54,7 @@ export function FilterBar({ document, state }: { document: DocumentMeta; state: 
           <Button type="dashed" icon={<PlusOutlined />}>{t("list.addFilter")}</Button>
         </Dropdown>
       )}
+      {children}
       {state.filtered && <Button type="link" onClick={state.clear}>{t("list.clearFilters")}</Button>}
     </div>
   );
@@ -122,6 +132,7 @@ function useFilterText(field: Field, value: string): string {
   if (!value) return "";
   if (field.references) return ids.map((id) => titles.get(id) ?? "…").join(t("list.comma"));
   if (field.type === "enum") return value.split(",").map((name) => enumLabel(meta, field.enum, name)).join(t("list.comma"));
+  if (field.name === DOCUMENT_TYPE) return value.split(",").map((key) => meta.documents[key]?.title ?? key).join(t("list.comma"));
   if (field.type === "bool") return value === "true" ? t("value.yes") : t("value.no");
   if (isRange(field)) {
     const [from, until] = splitRange(value);
@@ -135,8 +146,8 @@ function FilterEditor({ field, value, onChange }: { field: Field; value: string;
   const { t } = useTranslation();
   const members = value ? value.split(",") : [];
   if (field.references) return <ReferencesPicker label={field.label} document={field.references} value={members} onChange={(ids) => onChange(ids.join(","))} />;
-  if (field.type === "enum") {
-    const options = enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label }));
+  if (field.type === "enum" || field.name === DOCUMENT_TYPE) {
+    const options = field.type === "enum" ? enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label })) : submittedTypes(meta).map(({ key, title }) => ({ value: key, label: title }));
     return <Select mode="multiple" aria-label={field.label} value={members} options={options} onChange={(names: string[]) => onChange(names.join(","))} defaultOpen className="wide-input" />;
   }
   if (field.type === "bool") {

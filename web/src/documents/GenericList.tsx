@@ -10,6 +10,7 @@ import { DocumentTable, type Cells } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
 import { FilterBar } from "./FilterBar";
 import { useColumns, useListState } from "./listState";
+import { SavedViews } from "./SavedViews";
 import { SelectionBar } from "./SelectionBar";
 
 interface Props {
@@ -42,6 +43,7 @@ export default function GenericList({ document, cells, tools, title }: Props) {
       <header className="page-head">
         <h1>{title ?? document.plural} <ListCount summary={summary} /></h1>
         <div className="page-tools">
+          <SavedViews document={document} />
           <ColumnChoice columns={columns} choices={choices} choose={choose} />
           <ExportButton document={document} state={state} columns={columns} />
           {tools}

@@ -5,6 +5,7 @@ import { usePreference } from "@/api/me";
 import type { Query } from "@/api/http";
 import { filterText, FILTER_PREFIX, readFilters, type FilterValues } from "@/contract/filters";
 import { shownFields, type DocumentMeta, type Field } from "@/contract/meta";
+import type { SavedView } from "./savedViews";
 
 export interface ListState {
   search: string;
@@ -58,8 +59,8 @@ export function useListState(document: DocumentMeta, fixed?: string): ListState 
       clear: () =>
         setParams(
           (before) => {
-            const company = before.get("company");
-            return new URLSearchParams(company ? { company } : {});
+            const said = new Set(["q", "sort", ...Object.keys(extra)]);
+            return new URLSearchParams([...before].filter(([name]) => !said.has(name) && !name.startsWith(FILTER_PREFIX)));
           },
           { replace: true },
         ),
@@ -67,9 +68,20 @@ export function useListState(document: DocumentMeta, fixed?: string): ListState 
   }, [document, fixed, params, change, setParams]);
 }
 
+/** What a person arranged for a list. */
+export interface ListPreference {
+  columns: string[];
+  views: SavedView[];
+  defaultView: string;
+}
+
+export function preferenceOf(document: DocumentMeta): string {
+  return `list.${document.key}`;
+}
+
 /** The columns of a list: as chosen by the person, else as the contract proposes. */
 export function useColumns(document: DocumentMeta): { columns: Field[]; choices: Field[]; choose: (names: string[]) => void } {
-  const [kept, keep] = usePreference<{ columns: string[] }>(`list.${document.key}`);
+  const [kept, keep] = usePreference<ListPreference>(preferenceOf(document));
   return useMemo(() => {
     const choices = shownFields(document.fields).filter(({ type, inputOnly }) => type !== "message" && type !== "struct" && type !== "map" && !inputOnly);
     const chosen = kept.columns?.map((name) => choices.find((field) => field.name === name)).filter((field) => field !== undefined);

@@ -79,7 +79,7 @@ export default function DepartmentTree({ document }: { document: DocumentMeta })
           {can(document.methods.create) && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new${chosen ? `?v.parentId=${chosen}` : ""}`)}>{t("list.new", { title: document.title })}</Button>}
         </div>
       </header>
-      {day !== today && <p className="quiet lead" role="status">{t(day > today ? "organisation.ahead" : "organisation.past", { day })} <Button type="link" size="small" onClick={() => put("day", "")}>{t("organisation.today")}</Button></p>}
+      {day !== today && <p className="quiet lead" role="status">{day > today ? t("organisation.ahead", { day }) : t("organisation.past", { day })} <Button type="link" size="small" onClick={() => put("day", "")}>{t("organisation.today")}</Button></p>}
       <div className={boxes ? undefined : "tree-page"}>
         <div className="card">
           {!boxes && <Input allowClear value={search} onChange={({ target }) => setSearch(target.value)} placeholder={t("list.search")} aria-label={t("list.search")} />}

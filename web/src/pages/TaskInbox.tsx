@@ -1,15 +1,17 @@
-import { Button, Checkbox, Empty, Grid, Segmented, Skeleton } from "antd";
+import { Button, Checkbox, Empty, Grid, Segmented, Select, Skeleton } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { fetchDocument, useList, useListPages, useListSummary } from "@/api/documents";
 import { useMe } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
-import type { DocumentMeta, Row } from "@/contract/meta";
+import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
-import { SearchBox } from "@/documents/FilterBar";
+import { FilterBar } from "@/documents/FilterBar";
+import { useListState } from "@/documents/listState";
 import { PageProblem } from "@/documents/PageProblem";
+import { SavedViews } from "@/documents/SavedViews";
 import { SelectionBar } from "@/documents/SelectionBar";
 import { CaseCard } from "./CaseCard";
 import { TaskCard } from "./TaskCard";
@@ -25,6 +27,21 @@ const TABS = ["open", "done", "requested", "copied", "for", "by"] as const;
 const AT_ONCE = ["approve", "reject"];
 /** What a decision says beside those words: it stands with each task, or is asked for on its own page. */
 const OF_EACH = ["contentHash", "nextIds"];
+/** What a card shows, or a decision about several at once sends: the rest of a turn is read with its page. */
+const CARDS = {
+  tasks: [
+    "id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "documentType", "documentId", "amount", "currency", "requesterId", "assigneeId", "delegateId", "decidedById",
+    "openTime", "dueTime", "urgeTime", "contentHash", "again", "superviseDueDate",
+  ],
+  cases: ["id", "etag", "companyId", "state", "allowedActions", "title", "documentNumber", "amount", "currency", "flowName", "waitingOnIds", "waitingSinceTime", "decideTime", "updateTime"],
+};
+/** What narrows a view further; the view itself says the rest. */
+const NARROWS = {
+  tasks: ["documentType", "requesterId", "openTime", "dueTime", "companyId", "overdue"],
+  decided: ["documentType", "requesterId", "state", "openTime", "doneTime", "companyId"],
+  cases: ["documentType", "state", "amount", "companyId"],
+} as const;
+const ORDERS = { tasks: ["openTime", "dueTime", "amount"], decided: ["doneTime", "openTime", "amount"], cases: ["createTime", "amount"] } as const;
 
 /** The server answers with turns that are mine or delegated to me. */
 function asked(tab: (typeof TABS)[number], me: string): { filter: string; orderBy: string } {
@@ -47,12 +64,15 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const cases = useDocumentMeta("approval.case");
   const wide = Grid.useBreakpoint().lg ?? true;
   const { id } = useParams();
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
   const [chosen, setChosen] = useState<Task[]>([]);
   const tab = TABS.find((known) => known === params.get("tab")) ?? "open";
-  const search = params.get("q") ?? "";
   const requested = tab === "requested";
-  const shown = useListPages(requested ? cases : document, { ...asked(tab, me.employee.id), search, pageSize: PAGE });
+  const listed = requested ? cases : document;
+  const kind = requested ? "cases" : tab === "done" ? "decided" : "tasks";
+  const which = asked(tab, me.employee.id);
+  const state = useListState(listed, which.filter);
+  const shown = useListPages(listed, { filter: state.filter, orderBy: state.orderBy || which.orderBy, search: state.search, extra: state.extra, fields: CARDS[requested ? "cases" : "tasks"], pageSize: PAGE });
   const open = useListSummary(document, { filter: OPEN });
   const [settled, settle] = useState(tab);
   useEffect(() => {
@@ -62,42 +82,49 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const waiting = shown.isLoading || (shown.isPlaceholderData && settled !== tab);
   const rows = waiting ? [] : (shown.data?.pages.flatMap((page) => page.rows) ?? []);
   // what somebody watches over comes first, however long the list is
-  const watched = useList<Task>(document, { filter: `${OPEN} AND supervise_due_date != ""`, orderBy: "due_time,open_time", search, pageSize: PAGE }, tab === "open").data?.rows ?? NONE;
+  const supervised = { filter: `${state.filter} AND supervise_due_date != ""`, orderBy: which.orderBy, search: state.search, extra: state.extra, fields: CARDS.tasks, pageSize: PAGE };
+  const firstOf = tab === "open" && !state.orderBy;
+  const watched = useList<Task>(document, supervised, firstOf).data?.rows ?? NONE;
   const ahead = new Set(watched.map(({ id: key }) => key));
-  const tasks = requested || waiting ? [] : tab === "open" ? [...watched, ...(rows as Task[]).filter(({ id: key }) => !ahead.has(key))] : (rows as Task[]);
+  const tasks = requested || waiting ? [] : firstOf ? [...watched, ...(rows as Task[]).filter(({ id: key }) => !ahead.has(key))] : (rows as Task[]);
   // What was decided leaves the list, and stays chosen until its result was read.
   const picked = chosen.map((one) => tasks.find(({ id: key }) => key === one.id) ?? one);
   const first = !id && wide && tasks[0] ? tasks[0].id : undefined;
   const current = requested ? undefined : (id ?? first);
   const waits = tab === "open" || tab === "for";
   const next = waits ? tasks.find((task) => task.id !== current) : undefined;
-  const query = new URLSearchParams([...(tab === "open" ? [] : [["tab", tab]]), ...(search ? [["q", search]] : [])]).toString();
+  const query = new URLSearchParams([...params].filter(([name]) => name !== "company")).toString();
   const here = query && `?${query}`;
   const onDecided = () => go(wide && next ? `${routeOf(document, next.id)}${here}` : `${document.route}${here}`, { replace: true });
   const labels = {
     open: t("approval.open"), done: t("approval.done"), requested: t("approval.requested"), copied: t("approval.copied"), for: t("approval.delegatedToMe"), by: t("approval.delegatedByMe"),
   };
+  const orders = ORDERS[kind].flatMap((name) => {
+    const field = fieldOf(listed, name)!;
+    return [
+      { value: field.protoName, label: t("list.rising", { label: field.label }) },
+      { value: `${field.protoName} desc`, label: t("list.falling", { label: field.label }) },
+    ];
+  });
   const list = (
     <section className="inbox-list" aria-label={t("approval.inbox")}>
       <header className="page-head">
         <h1>{t("approval.inbox")} <span className="count">{t("list.count", { count: open?.totalSize ?? 0 })}</span></h1>
+        <SavedViews document={document} />
         <Segmented
           aria-label={t("approval.which")} value={tab} options={TABS.map((value) => ({ value, label: labels[value] }))} className="wrapped"
           onChange={(value) => {
             setChosen([]);
-            go(value === "open" ? document.route : `${document.route}?tab=${value}`, { replace: true });
+            go(`${document.route}?tab=${value}`, { replace: true });
           }}
         />
-        <SearchBox
-          key={tab} value={search}
-          onChange={(text) => setParams((before) => {
-            const after = new URLSearchParams(before);
-            if (text) after.set("q", text);
-            else after.delete("q");
-            return after;
-          }, { replace: true })}
-        />
       </header>
+      <FilterBar key={tab} document={listed} state={state} only={NARROWS[kind]}>
+        <Select
+          aria-label={t("list.order")} value={state.orderBy} popupMatchSelectWidth={false} className="order-choice" options={[{ value: "", label: t("list.usualOrder") }, ...orders]}
+          onChange={(next: string) => state.setOrder(next)}
+        />
+      </FilterBar>
       {picked.length > 0 && (
         <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
       )}
@@ -105,7 +132,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
       {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
       {waiting && <Skeleton active title={false} />}
       {shown.data && !waiting && rows.length === 0 && (
-        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={search ? t("list.nothingFound") : tab === "done" ? t("approval.noneDone") : waits ? t("portal.nothingToDo") : t("approval.noneHere")} />
+        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : tab === "done" ? t("approval.noneDone") : waits ? t("portal.nothingToDo") : t("approval.noneHere")} />
       )}
       <ul className={requested ? "request-list" : "task-list"}>
         {requested && (rows as Case[]).map((row) => <li key={row.id}><CaseCard document={cases} row={row} /></li>)}

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
-import { ApiError, violationsByField } from "@/api/errors";
+import { ApiError, Unreachable, violationsByField } from "@/api/errors";
 import { AppLink, routeOf } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { group } from "@/contract/decimal";
@@ -42,6 +42,8 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const task = useDocument<Task>(document, id);
   const about = task.data ? meta.documents[task.data.documentType] : undefined;
   const record = useDocument<Requisition>(about, task.data?.documentId);
+  // the live line may tell of the own decision before its answer comes, or where that is lost: the sheet stays until it is known
+  const [answering, setAnswering] = useState(false);
   if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
   const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId, superviseDueDate } = task.data;
@@ -72,7 +74,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
       {state === "OPEN" && <Advice caseId={caseId} currency={currency} />}
       <CaseTimeline caseId={caseId} tools={false} />
-      {state === "OPEN" && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} />}
+      {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
     </article>
   );
 }
@@ -101,9 +103,11 @@ interface BarProps {
   onDecided: () => void;
   /** The turn is still open, and something else can be done with it. */
   onChanged: () => void;
+  /** Whether a decision is under way, or it is not known how it ended. */
+  onAnswering: (answering: boolean) => void;
 }
 
-function DecisionBar({ document, task, record, onDecided, onChanged }: BarProps) {
+function DecisionBar({ document, task, record, onDecided, onChanged, onAnswering }: BarProps) {
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().lg ?? true;
   const [deciding, setDeciding] = useState<Decision>();
@@ -164,8 +168,13 @@ function DecisionBar({ document, task, record, onDecided, onChanged }: BarProps)
       )}
       {deciding && record && (
         <DecisionSheet
-          document={document} task={task} record={record} decision={deciding} label={label(deciding)} onClose={() => setDeciding(undefined)}
+          document={document} task={task} record={record} decision={deciding} label={label(deciding)} onAnswering={onAnswering}
+          onClose={() => {
+            onAnswering(false);
+            setDeciding(undefined);
+          }}
           onDone={() => {
+            onAnswering(false);
             setDeciding(undefined);
             notifySuccess(t("action.done", { action: label(deciding) }));
             onDecided();
@@ -184,10 +193,11 @@ interface SheetProps {
   label: string;
   onClose: () => void;
   onDone: () => void;
+  onAnswering: (answering: boolean) => void;
 }
 
 /** The last tap: an opinion where one is wanted, and the decision about exactly what was shown. */
-function DecisionSheet({ document, task, record, decision, label, onClose, onDone }: SheetProps) {
+function DecisionSheet({ document, task, record, decision, label, onClose, onDone, onAnswering }: SheetProps) {
   const { t } = useTranslation();
   const meta = useMeta();
   const client = useQueryClient();
@@ -206,7 +216,8 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const choosing = !required && (task.choosesNext || nextProblem !== undefined);
   const nodeProblem = violations.nodeId ?? violations.node_id;
   const elsewhere = nextProblem ?? nodeProblem ?? Object.keys(violations).find((field) => field.startsWith("values."));
-  const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? sentenceOf(decide.error).title) : "";
+  const torn = decide.error instanceof Unreachable;
+  const error = decide.error && !elsewhere ? (violationsByField(decide.error).text ?? (torn ? t("approval.torn") : sentenceOf(decide.error).title)) : "";
   const said = decision === "handle" ? { values } : decision === "return" && returnTo.nodeId ? returnTo : {};
   const about = meta.documents[task.documentType];
   const [changes, setChanges] = useState<Changes>({});
@@ -222,10 +233,12 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
       void client.invalidateQueries({ refetchType: "none", predicate: ({ queryKey }) => String(queryKey[0]).startsWith("approval.") });
       onDone();
     };
+    onAnswering(true);
+    const onError = (problem: Error) => onAnswering(problem instanceof Unreachable);
     // no line is left: that is a refusal of the whole, with the reasons of the lines
     const reasons = [text, ...listed.map(({ reason }) => reason ?? "")].filter(Boolean).join("\n");
-    if (refusing) return decide.mutate({ action: "reject", id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text: reasons } }, { onSuccess });
-    decide.mutate({ action: decision, id: task.id, body: { ...(listed.length > 0 ? { changes: listed } : {}), contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess });
+    if (refusing) return decide.mutate({ action: "reject", id: task.id, body: { contentHash: record.contentHash ?? task.contentHash, text: reasons } }, { onSuccess, onError });
+    decide.mutate({ action: decision, id: task.id, body: { ...(listed.length > 0 ? { changes: listed } : {}), contentHash: record.contentHash ?? task.contentHash, text, ...(choosing ? { nextIds } : {}), ...said } }, { onSuccess, onError });
   };
   const changed = decide.error instanceof ApiError && decide.error.reason === "TASK_CONTENT_CHANGED";
   return (
