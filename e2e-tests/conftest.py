@@ -113,6 +113,8 @@ class Window:
         page.on("pageerror", self._page_error)
 
     def _page_error(self, error: object) -> None:
+        if self.torn and "dynamically imported module" in str(error):
+            return  # the story went on before all of a page had come over the slow line
         # Playwright puts a style into Firefox's page for each picture, which the page's policy refuses; a style of our
         # own that were refused so would be seen in Chromium
         if not (self.engine == "firefox" and "(style-src-elem)" in str(error)):
