@@ -13,6 +13,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree  # reads only reports that pytest wrote here
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.local import machine
@@ -43,7 +44,10 @@ def test(report: Report, arguments: Sequence[str]) -> bool:
     REPORTS.mkdir(parents=True)
     instance = Instance("test", report)
     instance.reset()  # some unit tests want a Keycloak: they start this instance's, and must not find an older run's
-    results = [_pytest(report, "unit", [*_existing(UNIT_FOLDERS), "-n", "2", *arguments])]
+    with ThreadPoolExecutor(1) as beside:
+        ready = beside.submit(instance.up, demo=False, only_infrastructure=True)
+        results = [_pytest(report, "unit", [*_existing(UNIT_FOLDERS), "-n", "2", *arguments])]
+        ready.result()
     machine.web_pages(report)
     results.append(_command(report, "web", ["npm", "run", "--silent", "test"], cwd=machine.ROOT / "web"))
     instance.reset()
