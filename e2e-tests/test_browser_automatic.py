@@ -20,7 +20,7 @@ CASES, TASKS = "/v1/approval/cases", "/v1/approval/tasks"
 
 
 async def test_browser_rule_decides_until_it_is_switched_off(window: Any, door: Any) -> None:
-    requisition = await written(door, title_of("自动"), {"item": "2002-0004", "quantity": "3"})
+    requisition = await written(door, title_of("自动"), {"item": "2002-0004", "quantity": "1237"})
     rule = {"name": "小额补货", "when": "amount <= 1000000", "then": "approve", "text": "在预算内"}
     head = {
         "id": "head", "kind": "approve", "name": "负责人", "approvers": [{"kind": "department_head"}],
@@ -61,7 +61,7 @@ async def test_browser_rule_decides_until_it_is_switched_off(window: Any, door: 
     await screen.dialog().get_by_role("button", name=spaced(stop)).click()
     await expect(figures).to_contain_text(t("rules.off"))
 
-    again = await written(door, title_of("人工"), {"item": "2002-0004", "quantity": "3"})
+    again = await written(door, title_of("人工"), {"item": "2002-0004", "quantity": "1237"})
     await submit(door, again)
     case = await eventually(lambda: case_of(again, "RUNNING"))
     admin = await door("admin")
