@@ -92,14 +92,15 @@ function RulesText({ rules }: { rules: FlowRule[] }) {
 export function NodeText({ node }: { node: FlowNode }) {
   const { t, i18n } = useTranslation();
   const kind = kindOf(node);
-  if (!kind?.parts.some(({ input }) => input === "rules")) return null;
+  const said = kind?.parts.filter(({ key }) => node[key] !== undefined) ?? [];
+  if (!kind?.parts.some(({ input }) => input === "rules")) return <>{said.map((part, at) => <Fragment key={part.key}>{at > 0 && t("flow.comma")}{part.label(t)} <PartText part={part} value={node[part.key]} /></Fragment>)}</>;
   const rules = Array.isArray(node.approvers) ? node.approvers : [];
   if (rules.length === 0) return <>{t("flow.nobodyYet")}</>;
   const how = kind.how?.(t, node, i18n.language);
   return (
     <>
       <RulesText rules={rules} />{how && t("flow.comma")}{how}
-      {kind.parts.filter(({ key, input }) => input === "sentence" && node[key] !== undefined).map((part) => <Fragment key={part.key}>{t("flow.comma")}<PartText part={part} value={node[part.key]} /></Fragment>)}
+      {said.filter(({ input }) => input === "sentence").map((part) => <Fragment key={part.key}>{t("flow.comma")}<PartText part={part} value={node[part.key]} /></Fragment>)}
     </>
   );
 }
