@@ -317,7 +317,7 @@ MUTANTS = (
         "services/approval/task/rpc.py",
         "_MINE = _OWN.with_for_update(of=[Case, Task])",
         "_MINE = _OWN",
-        "services/approval/tests/test_task_rpc.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
+        "services/approval/tests/test_voters.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
     ),
     Mutant(
         "lease of accounts",
