@@ -119,7 +119,14 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
         </section>
         <NodeDrawer
           standing={opened} problems={shown.filter(({ nodeId }) => nodeId === designer.opened)} onChange={designer.change}
-          onClose={() => designer.setOpened(undefined)} onClosed={() => designer.setWanted(designer.active)}
+          onClose={() => {
+            designer.setOpened(undefined);
+            designer.setWanted(designer.active);
+          }}
+          onClosed={() => {
+            // what the drawer took along with it
+            if (globalThis.document.activeElement === globalThis.document.body) designer.setWanted(designer.active);
+          }}
         />
         {saved && (
           <Simulation
