@@ -21,8 +21,9 @@ assert _spec.loader is not None
 stories = importlib.util.module_from_spec(_spec)
 sys.modules["stories"] = stories
 _spec.loader.exec_module(stories)
-instance, people, door, browser, remembered, window, demo = (
-    getattr(stories, name) for name in ("instance", "people", "door", "browser", "remembered", "window", "demo")
+instance, people, door, browser, firefox, remembered, window, demo = (
+    getattr(stories, name)
+    for name in ("instance", "people", "door", "browser", "firefox", "remembered", "window", "demo")
 )
 
 # Requests of nobody are rationed for each address, and the whole of 127/8 is this machine: attackers do not share one.
