@@ -315,8 +315,8 @@ MUTANTS = (
     Mutant(
         "lock of a case",
         "services/approval/task/rpc.py",
-        "_MINE = _OWN.with_for_update(of=[Case, Task])",
-        "_MINE = _OWN",
+        "_DECIDED = _FOR.with_for_update(of=[Case, Task])",
+        "_DECIDED = _FOR",
         "services/approval/tests/test_voters.py::test_fifty_who_press_at_once_advance_the_case_exactly_once",
     ),
     Mutant(
