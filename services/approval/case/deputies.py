@@ -7,16 +7,12 @@ delegation that begins or ends nor a departure needs an event that could be miss
 
 from __future__ import annotations
 
-import asyncio
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from approval.case import conduct, handing
 from approval.case.model import Case
@@ -26,7 +22,7 @@ from approval.engine import ballot, deputies
 from approval.engine.approvers import administrators
 from approval.lookups import world_of
 from approval.task.model import Task
-from chassis import faults, telemetry
+from chassis import faults, passes, telemetry
 from chassis.call import Actor, Call
 from chassis.db import fenced_to
 from chassis.organisation import Organisation
@@ -36,23 +32,13 @@ if TYPE_CHECKING:
 
 log = telemetry.logger("approval.deputies")
 
-LOOK_SECONDS, EVERY_SECONDS = 0.5, 15.0
 METHOD = "approval.case.follow_people"
 _LIVE = Task.state.in_(conduct.LIVE)
 
 
 async def follow_people(runtime: Runtime) -> None:
     """Work until cancelled."""
-    seen, looked = 0, float("-inf")
-    while True:
-        epoch = runtime.rights().organisation.epoch
-        if epoch != seen or time.monotonic() - looked > EVERY_SECONDS:
-            try:
-                await once(runtime)
-                seen, looked = epoch, time.monotonic()
-            except (DBAPIError, PoolTimeout, OSError) as error:
-                log.warning("turns do not follow for now", error=telemetry.plain(error))
-        await asyncio.sleep(LOOK_SECONDS)
+    await passes.as_people_change(runtime, once, log=log, waiting="turns do not follow for now")
 
 
 async def once(runtime: Runtime) -> int:

@@ -4,15 +4,11 @@ is what was asked for.
 
 from __future__ import annotations
 
-import asyncio
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from google.protobuf import json_format
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from approval.engine import deputies
 from approval.flow_definition.model import FlowDefinition, FlowVersion
@@ -20,7 +16,7 @@ from approval.flow_definition.rules import check_publishable
 from approval.flow_publication.model import PUBLISH, FlowPublication
 from approval.flow_publication.rules import decider_of
 from approval.notice.model import Notice
-from chassis import telemetry
+from chassis import passes, telemetry
 from chassis.call import Actor, Call, Refused
 from chassis.db import fenced_to
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
 
 log = telemetry.logger("approval.owners")
 CONTENT = ("tree", "condition", "priority")
-LOOK_SECONDS, EVERY_SECONDS = 0.5, 15.0
 METHOD = "approval.flow_definition.follow_owners"
 MOST_TOLD = 20
 
@@ -176,16 +171,7 @@ def show(version: FlowVersion, shown: pb.FlowVersion) -> None:
 
 async def follow_owners(runtime: Runtime) -> None:
     """Flows of who left go to who takes over. Work until cancelled."""
-    seen, looked = 0, float("-inf")
-    while True:
-        epoch = runtime.rights().organisation.epoch
-        if epoch != seen or time.monotonic() - looked > EVERY_SECONDS:
-            try:
-                await once(runtime)
-                seen, looked = epoch, time.monotonic()
-            except (DBAPIError, PoolTimeout, OSError) as error:
-                log.warning("owners do not follow for now", error=telemetry.plain(error))
-        await asyncio.sleep(LOOK_SECONDS)
+    await passes.as_people_change(runtime, once, log=log, waiting="owners do not follow for now")
 
 
 async def once(runtime: Runtime) -> int:
