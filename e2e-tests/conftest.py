@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from api import Session
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Error as PlaywrightError
 from screen import Screen
 
 from infra.local.instance import DEMO_PASSWORD, Instance
@@ -154,7 +155,14 @@ class Window:
         """A screenshot, to be looked at."""
         SCREENSHOTS.mkdir(exist_ok=True)
         width = (self.page.viewport_size or {"width": 0})["width"]
-        await self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.locale}-{width}.png", full_page=True)
+        path = SCREENSHOTS / f"{name}-{self.locale}-{width}.png"
+        try:
+            await self.page.screenshot(path=path, full_page=True)
+        except PlaywrightError as error:
+            # Chromium says so of a page that it is just drawing anew
+            if "Unable to capture screenshot" not in error.message:
+                raise
+            await self.page.screenshot(path=path, full_page=True)
 
 
 @pytest.fixture(scope="session")

@@ -293,6 +293,9 @@ class Realm:
             await self._admin.a_set_user_password(user["id"], wanted.password, temporary=wanted.password_temporary)
         if wanted.password is not None or not wanted.enabled:
             await self._admin.a_user_logout(user["id"])
+        if "enabled" in found.write and not wanted.enabled and (await self._admin.a_get_user(user["id"]))["enabled"]:
+            # Keycloak writes a whole account: another write that overlaps with ours, and ends later, opens it again
+            raise Unreachable("an account that was closed is open again")
         return Look(str(user["id"]), found.agreed, found.differences, from_directory)
 
     async def _leave_passwords_to_the_directory(self, keycloak_id: str) -> None:
