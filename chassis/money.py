@@ -6,8 +6,10 @@ Totals are sums of rounded lines, never roundings of a sum.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Context, Decimal
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import NamedTuple
 
 HALF_UP = ROUND_HALF_UP
@@ -33,6 +35,21 @@ class LineAmounts(NamedTuple):
 def quantize(amount: Decimal, scale: int = 2) -> Decimal:
     """Round to `scale` places."""
     return amount.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+
+
+def exact(
+    first: Decimal = Decimal(0),
+    *others: Decimal,
+    by: Callable[[Decimal, Decimal], Decimal] = operator.add,
+    scale: int | None = None,
+) -> Decimal:
+    """Numbers put together one after the other, with sixty digits, without zeros at the end; rounded where a scale is
+    said. Raises decimal.DivisionByZero and InvalidOperation as the operation does.
+    """
+    with localcontext(_EXACT):
+        found = functools.reduce(by, others, first)
+        found = found if scale is None else quantize(found, scale)
+        return found.normalize() + 0 if found else Decimal(0)
 
 
 def line_amounts(quantity: Decimal, unit_price_net: Decimal, tax_rate: Decimal) -> LineAmounts:
