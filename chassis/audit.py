@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import NO_VALUE
 
-from chassis import contract, ids, mapping
+from chassis import contract, custom_fields, ids, mapping
 from chassis.crypto import Encrypted
 from chassis.db import Document, Part
 from chassis.together import Piece
@@ -129,8 +129,20 @@ def _differences(row: Any, prefix: str) -> list[dict[str, Any]]:
         before = None if before is NO_VALUE else before
         if before == after or (not persistent and after in (None, "", [])):
             continue
+        if name == custom_fields.COLUMN:
+            changes += _values(before or {}, after or {})
+            continue
         changes.append({"field": prefix + name, "before": _plain(before, hidden), "after": _plain(after, hidden)})
     return changes
+
+
+def _values(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """Fields that were added, each for itself."""
+    return [
+        {"field": f"{custom_fields.PREFIX}{key}", "before": before.get(key), "after": after.get(key)}
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    ]
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import contract, ids, mapping, policy, query, seeing, statements
+from chassis import contract, custom_fields, ids, mapping, policy, query, seeing, statements
 from chassis.db import tables_of
 from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
@@ -97,6 +97,8 @@ class Call:
     copies: list[tuple[Any, dict[str, Any]]] | None = None
     # timers that run from the commit on (`timers.start`)
     timers: list[dict[str, Any]] = field(default_factory=list)
+    # documents that values of custom fields name: path, type, id; looked up when the call is saved
+    named: list[tuple[str, str, str]] = field(default_factory=list)
 
     # ---- who, when, where
 
@@ -193,7 +195,7 @@ class Call:
         within, ways = self._scope(model) if scope else ([], list(ways))
         conditions = [*where, *within]
         blind = self.blind_to(model, own)
-        if (condition := query.where(plan, request.filter)) is not None:
+        if (condition := query.where(plan, request.filter, self._custom_term(model))) is not None:
             conditions.append(condition)
             if blind is not None:
                 conditions.append(sa.not_(statements.hides(blind, query.names_in(request.filter))))
@@ -203,7 +205,8 @@ class Call:
             conditions.append(sa.or_(condition, *also))
         default = default_order or contract.load().document_of(model.__message__).default_order
         wanted = frozenset(self.fields.split(",")) if self.fields else None
-        order, rows_of = statements.rows_of(model, wanted, request.order_by, default)
+        custom = custom_fields.orders(self, model, request.order_by)
+        order, rows_of = statements.rows_of(model, wanted, request.order_by, default, custom)
         if blind is not None:
             await self._refuse_hidden_order(model, blind, order)
             rows_of = rows_of.add_columns(blind.label(HIDDEN))
@@ -226,7 +229,11 @@ class Call:
         write = plan.writer(wanted, in_order=True)
         present = (
             self._presenter(model, wanted)
-            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") or blind is not None
+            if wanted is None
+            or wanted & COMPUTED
+            or hasattr(model, "__present__")
+            or blind is not None
+            or custom_fields.unseen(self, custom_fields.fields_of(self, model))
             else None
         )
         for row in rows[:size]:
@@ -236,6 +243,9 @@ class Call:
         if len(rows) > size:
             reply.next_page_token = query.token_of(order, rows[size - 1], hashed)
         return reply
+
+    def _custom_term(self, model: Any) -> query.Term:
+        return lambda name, operator, raw: custom_fields.condition(self, model, name, operator, raw)
 
     async def _rows(self, statement: Any) -> Sequence[Any]:
         """Columns by their names: asked past the session, which has nothing to keep of them."""
@@ -348,7 +358,7 @@ class Call:
     async def create(self, model: type[Row], message: Any) -> Row:
         """A new document out of a request's message; the caller owns it. Raises Refused with the fields at fault."""
         plan = mapping.plan_for(model)
-        values = mapping.read_new(plan, message)
+        values = self.values_of(model, message)
         parts = {k: values.pop(k) for k in [f.attribute for f in plan.fields.values() if f.part] if k in values}
         row = model(**values)
         for known in plan.fields.values():
@@ -358,6 +368,13 @@ class Call:
             row.owner_id = self.actor.employee_id  # type: ignore[attr-defined]
             row.department_id = self.own_department()  # type: ignore[attr-defined]
         return self.add(row)
+
+    def values_of(self, model: Any, message: Any) -> dict[str, Any]:
+        """Attribute values of a message that makes a document. Raises Refused with every field at fault."""
+        values = mapping.read_new(mapping.plan_for(model), message)
+        if custom_fields.takes_fields(model):
+            values[custom_fields.COLUMN] = custom_fields.taken(self, model, values.get(custom_fields.COLUMN))
+        return values
 
     def own_department(self) -> uuid.UUID:
         """The caller's department, whose their documents are. Refuses whoever has none, as the administrator does."""
@@ -383,6 +400,9 @@ class Call:
         """Put the fields that a request names into a row; lines are replaced as a whole, matched by their ids."""
         plan = mapping.plan_for(type(row))
         values = mapping.read_update(plan, row, message, mask.paths if mask is not None else ())
+        if custom_fields.COLUMN in values and custom_fields.takes_fields(type(row)):
+            sent = values[custom_fields.COLUMN]
+            values[custom_fields.COLUMN] = custom_fields.taken(self, type(row), sent, row.custom_fields)
         by_attribute = {f.attribute: f for f in plan.fields.values()}
         for attribute, value in values.items():
             if by_attribute[attribute].part is not None:
@@ -404,6 +424,7 @@ class Call:
         self.announcements.clear()
         self.readers.clear()
         self.numbers.clear()
+        self.named.clear()
 
     async def delete(self, row: Any) -> empty_pb2.Empty:
         """Remove a draft."""
@@ -481,6 +502,10 @@ class Call:
         hook = getattr(model, "__present__", None)
         shown = frozenset(model.__message__.DESCRIPTOR.fields_by_name) if wanted is None else wanted
         names_department = "department_name" in shown
+        # of the fields that were added, those that the caller's roles do not show
+        unseen = (
+            custom_fields.unseen(self, custom_fields.fields_of(self, model)) if custom_fields.COLUMN in shown else ()
+        )
         organisation, day = self.organisation, getattr(model, "__day__", "")
 
         def reaches_row(action: str, row: Any) -> bool:
@@ -501,6 +526,8 @@ class Call:
             return known[key]
 
         def present(row: Any, message: Any, *, whole: bool = False) -> Any:
+            if unseen:
+                custom_fields.without(message, unseen)
             if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
                 seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:

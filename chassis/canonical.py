@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from chassis import contract
+from chassis import contract, custom_fields, typed_fields
 
 
 def content_hash(message: Message) -> str:
@@ -28,11 +28,20 @@ def content(message: Message) -> dict[str, Any]:
     """The hashed fields of a message with their values; of lines, their own hashed fields, in order."""
     result: dict[str, Any] = {}
     for field, value in message.ListFields():
-        if contract.spec_of(field).hashed:
+        if field.name == custom_fields.COLUMN:
+            # whoever agrees agrees to what was added too
+            if added := custom(value):
+                result[field.name] = added
+        elif contract.spec_of(field).hashed:
             values = list(value) if contract.repeated(field) else [value]
             said = [plain(field, each) for each in values]
             result[field.name] = said if contract.repeated(field) else said[0]
     return result
+
+
+def custom(values: Message) -> dict[str, Any]:
+    """Values of custom fields as canonical JSON holds them, by their keys."""
+    return dict(json.loads(typed_fields.canonical(json.loads(values.json or "{}"))))  # type: ignore[attr-defined]
 
 
 def plain(field: FieldDescriptor, value: Any) -> Any:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 from chassis import ids, telemetry
+from heyi.platform.v1 import custom_fields_pb2
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -70,6 +71,7 @@ def service_base(service: str, *, timers: bool = False) -> type[DeclarativeBase]
 
     Base.metadata.info["service"] = service
     Base.metadata.info["tables"] = Tables(Base.metadata, timers=timers)
+    Base.metadata.info["custom_field"] = _custom_field(Base)
     return Base
 
 
@@ -105,6 +107,37 @@ class Document:
     @classmethod
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.__table__.c.version, "eager_defaults": False}  # type: ignore[attr-defined]
+
+
+def _custom_field(base: Any) -> Any:
+    """The model of the fields that administrators add to a service's documents (`custom_fields`)."""
+
+    class CustomField(Document, base):  # type: ignore[misc]
+        __tablename__ = "custom_field"
+        __message__ = custom_fields_pb2.CustomField
+        __transitions__: ClassVar = {
+            ("ACTIVE", "update"): "ACTIVE",
+            ("ACTIVE", "move"): "ACTIVE",
+            ("ACTIVE", "retire"): "RETIRED",
+            ("ACTIVE", "delete"): "ACTIVE",
+            ("RETIRED", "move"): "RETIRED",
+            ("RETIRED", "restore"): "ACTIVE",
+            ("RETIRED", "delete"): "RETIRED",
+        }
+        __table_args__ = (sa.UniqueConstraint("document_type", "key"),)
+
+        document_type: Mapped[str]
+        key: Mapped[str]
+        field: Mapped[dict[str, Any]] = mapped_column(pg.JSONB(none_as_null=True))
+        position: Mapped[int]
+        only_company_id: Mapped[uuid.UUID | None]
+        read_roles: Mapped[list[str]]
+        write_roles: Mapped[list[str]]
+        list_column: Mapped[bool]
+        printed: Mapped[bool]
+        state: Mapped[str] = mapped_column(default="ACTIVE")
+
+    return CustomField
 
 
 class Searchable:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from google.api import field_behavior_pb2
 from google.protobuf import json_format, message_factory, struct_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from sqlalchemy.dialects import postgresql as pg
 
-from chassis import contract, ids, text
+from chassis import contract, custom_fields, ids, text
 from chassis.errors import Refused
 from heyi.options.v1 import options_pb2
 
@@ -118,6 +119,11 @@ class Plan:
 def plan_for(model: Any) -> Plan:
     """The plan of a model, compiled at its first use."""
     return _compile(model)
+
+
+def snapshot_of(row: Any) -> Any:
+    """A document with its lines as its message, whoever asks: what is agreed to, announced and kept."""
+    return plan_for(type(row)).to_message(row)
 
 
 @functools.cache
@@ -391,6 +397,8 @@ def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: An
         return read_time, _timestamp
     is_map = bool(field.message_type.GetOptions().map_entry)
     made: Any = message_factory.GetMessageClass(field.message_type)
+    if field.message_type.full_name == "heyi.common.v1.CustomFields":
+        return functools.partial(_custom_values, name), lambda value: {"json": custom_fields.text_of(value)}
     if is_map:
         return (lambda m, p, v: dict(getattr(m, name))), None
     if contract.repeated(field):
@@ -407,6 +415,20 @@ def _message_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: An
         return json_format.MessageToDict(part, preserving_proto_field_name=True)
 
     return read_json, lambda value: json_format.ParseDict(value, made())
+
+
+def _custom_values(name: str, message: Any, path: str, violations: Violations) -> dict[str, Any] | None:
+    """Values of custom fields as they were sent; `custom_fields.taken` checks them."""
+    if not message.HasField(name):
+        return None
+    try:
+        values = orjson.loads(getattr(message, name).json or "{}")
+    except orjson.JSONDecodeError:
+        values = None
+    if not isinstance(values, dict):
+        violations.append((path, "FIELD_TYPE", {"expected": "object"}))
+        return None
+    return values
 
 
 def _check_struct(message: Any, path: str, violations: Violations) -> None:

@@ -19,6 +19,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chassis import custom_fields
 from chassis import stream as wire
 from chassis.db import address_of, tables_of
 from chassis.service import Service
@@ -27,6 +28,7 @@ from chassis.stream import ensure_consumer, ensure_stream
 from chassis.tls import Tls
 
 LOCK = 4_806_711
+VALUE_INDEX = "_custom_fields"
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
 
 
@@ -50,7 +52,7 @@ async def migrate_database(service: Service, engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         await connection.run_sync(lambda sync: alembic.command.upgrade(_config(service, sync), "head"))
-        for statement in _fences(service):
+        for statement in [*_fences(service), *_value_indexes(service)]:
             await connection.execute(sa.text(statement))
         if service.seed is not None:
             await service.seed(connection)
@@ -59,7 +61,7 @@ async def migrate_database(service: Service, engine: AsyncEngine) -> None:
 def differences(service: Service, connection: sa.Connection) -> list[Any]:
     """What the scripts leave different from the models; empty where they agree."""
     context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "target_metadata": service.base.metadata}
+        connection, opts={"compare_type": True, "target_metadata": service.base.metadata, "include_object": numbered}
     )
     return list(compare_metadata(context, service.base.metadata))
 
@@ -108,6 +110,21 @@ def _fences(service: Service) -> list[str]:
             f"CREATE POLICY reports ON {table.name} FOR SELECT TO {service.name}_ro USING (true)",
         ]
     return statements
+
+
+def _value_indexes(service: Service) -> list[str]:
+    """What a filter asks of added fields to be equal is found by an index; rows without any value are not in it."""
+    column = custom_fields.COLUMN
+    return [
+        f"CREATE INDEX IF NOT EXISTS ix_{table}{VALUE_INDEX} ON {table} USING gin ({column} jsonb_path_ops)"
+        f" WHERE {column} IS NOT NULL"
+        for table in (mapper.local_table.name for mapper in custom_fields.mappers(service.base))
+    ]
+
+
+def numbered(_thing: Any, name: str | None, kind: str, *_more: Any) -> bool:
+    """Whether the numbered scripts make something: not the indexes that follow from the models alone."""
+    return kind != "index" or not str(name).endswith(VALUE_INDEX)
 
 
 def _versions(service: Service) -> Path:

@@ -16,6 +16,7 @@ import itertools
 import json
 import re
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from sqlalchemy.dialects import postgresql as pg
 
 from chassis import text
+from chassis.custom_fields import PREFIX, column_of
 from chassis.errors import Refused
 from chassis.mapping import FieldPlan, Plan
 
@@ -42,12 +44,16 @@ class Token:
     position: int
 
 
-def where(plan: Plan, filter_text: str) -> sa.ColumnElement[bool] | None:
+# what a term of a filter means about a field that was added: name, operator, value
+Term = Callable[[str, str, str], Any]
+
+
+def where(plan: Plan, filter_text: str, custom: Term) -> sa.ColumnElement[bool] | None:
     """The condition that a filter means; None for an empty one. Raises Refused with the position at fault."""
     tokens = _tokens(filter_text)
     if not tokens:
         return None
-    parser = _Parser(plan, tokens, len(filter_text))
+    parser = _Parser(plan, tokens, len(filter_text), custom)
     condition = parser.any_of(0)
     if parser.at < len(tokens):
         parser.refuse("AND, OR")
@@ -76,7 +82,8 @@ def _tokens(filter_text: str) -> list[Token]:
 class _Parser:
     """Recursive descent over the tokens of one filter."""
 
-    def __init__(self, plan: Plan, tokens: list[Token], length: int) -> None:
+    def __init__(self, plan: Plan, tokens: list[Token], length: int, custom: Term) -> None:
+        self.custom = custom
         self.plan, self.tokens, self.length, self.at, self.terms = plan, tokens, length, 0, 0
 
     def refuse(self, expected: str) -> None:
@@ -139,9 +146,8 @@ class _Parser:
         return self.compare(name, operator, raw)
 
     def compare(self, name: str, operator: str, raw: str) -> sa.ColumnElement[bool]:
-        if name.startswith("custom_fields.values."):
-            column = self.plan.model.custom_fields["values"][name.split(".", 2)[2]].astext
-            return _compare(column, operator, raw, "")
+        if name.startswith(PREFIX):
+            return self.custom(name, operator, raw)  # type: ignore[no-any-return]
         field = self.plan.fields.get(name)
         if field is None or not _filterable(field):
             allowed = ", ".join(n for n, f in self.plan.fields.items() if _filterable(f))
@@ -226,12 +232,18 @@ class Order:
     nullable: bool
 
 
-def order_of(plan: Plan, order_by: str, default: str) -> list[Order]:
-    """The keys of an order, the id last so that it is total. Raises Refused for a field that is not offered."""
+def order_of(plan: Plan, order_by: str, default: str, custom: Iterable[tuple[str, bool]] = ()) -> list[Order]:
+    """The keys of an order, the id last so that it is total. Raises Refused for a field that is not offered. `custom`:
+    the fields in it that were added, and whether they are numbers.
+    """
     keys: list[Order] = []
+    added = {name: column_of(plan.model, name, number) for name, number in custom}
     allowed = {n: f for n, f in plan.fields.items() if f.spec.sort}
     for part in (order_by or default or "create_time desc").split(","):
         words = part.split()
+        if words and words[0] in added and (len(words) == 1 or words[1:] in (["asc"], ["desc"])):
+            keys.append(Order(added[words[0]], words[-1] == "desc", words[0], True))
+            continue
         known = words and (words[0] in allowed or (not order_by and words[0] in plan.fields))
         if not known or len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
             raise Refused("ORDER_FIELD", name=part.strip(), allowed=", ".join(allowed))

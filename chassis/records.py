@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import contract, ids, query, sweep
+from chassis import contract, custom_fields, ids, query, sweep
 from chassis.call import Call
 from chassis.db import tables_of
 from chassis.errors import Refused
@@ -58,7 +58,8 @@ class Records:
         if model is None:
             raise Refused("DOCUMENT_NOT_FOUND", document_type=request.document_type, id=request.document_id)
         document = await self._readable(model, request.document_id, call)
-        hidden = frozenset(document.hidden or ())
+        unseen = custom_fields.unseen(call, custom_fields.fields_of(call, model))
+        hidden = frozenset(document.hidden or ()) | {f"{custom_fields.PREFIX}{key}" for key in unseen}
         lines = {r.mapper.local_table.name: r.key for r in sa.inspect(model).relationships} if hidden else {}
         tables = tables_of(service.base.metadata)
         change, entry = tables.audit_change, tables.audit_entry

@@ -29,6 +29,7 @@ from chassis import (
     audit,
     authn,
     contract,
+    custom_fields,
     faults,
     ids,
     mapping,
@@ -104,6 +105,7 @@ class Runtime:
         read_only = self.engine.execution_options(postgresql_readonly=True)
         self.read_sessions = async_sessionmaker(read_only, expire_on_commit=False, autoflush=False)
         self.tables = tables_of(self.service.base.metadata)
+        self.custom = custom_fields.Known(self.service.base.metadata.info["custom_field"])
         self.under_way: set[asyncio.Task[Any]] = set()
 
     # ---- a call from outside
@@ -242,6 +244,8 @@ class Runtime:
                     faults.point("before_commit")
             faults.point("after_commit")
             self.hand_over(call.outgoing)
+            if any(row.subject.startswith(custom_fields.SUBJECTS) for row in call.outgoing):
+                await custom_fields.reload(self)
             return Reply(message)
 
         return await self._retrying(attempt)  # type: ignore[no-any-return]
@@ -292,6 +296,8 @@ class Runtime:
         One statement writes all of it: the handler's rows, audit entry and changes, outbox rows, readers, stored reply.
         Where several events share a transaction, what no handler reads is put into `later`, to be saved after them.
         """
+        if call.named:
+            await custom_fields.look_up(call)
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)

@@ -17,7 +17,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 
-from chassis import canonical, contract
+from chassis import canonical, contract, custom_fields
 from heyi.common.v1 import common_pb2
 
 
@@ -36,6 +36,17 @@ def _part(field: FieldDescriptor) -> Descriptor | None:
     inner = field.message_type
     ours = inner is not None and inner.full_name.startswith("heyi.") and not inner.GetOptions().map_entry
     return inner if ours and contract.repeated(field) else None
+
+
+def is_custom(document_type: str, path: str) -> bool:
+    """Whether a path names a field that was added to documents of a type that hides fields. Which there are is known to
+    the service of the documents; one that nobody added hides nothing.
+    """
+    document = contract.load().documents.get(document_type)
+    there = (
+        document is not None and document.amount and custom_fields.COLUMN in document.message.DESCRIPTOR.fields_by_name
+    )
+    return bool(there and custom_fields.PATH.fullmatch(path))
 
 
 @functools.cache
@@ -94,6 +105,8 @@ def conceal(message: Any, hidden: Collection[str], *, whole: bool = True) -> Non
         value = getattr(message, name)
         if not inner:
             message.ClearField(name)
+        elif name == custom_fields.COLUMN:
+            custom_fields.without(message, {inner})
         elif isinstance(value, Struct):
             if inner in value:
                 del value[inner]
@@ -106,6 +119,10 @@ def basis(message: Any) -> dict[str, common_pb2.FieldBasis]:
     """What each field says that an approver agrees to, as hashes by its path. Fields that say nothing are left out."""
     found: dict[str, common_pb2.FieldBasis] = {}
     for field, value in message.ListFields():
+        if field.name == custom_fields.COLUMN:
+            for key, added in canonical.custom(value).items():
+                found[f"{custom_fields.PREFIX}{key}"] = _basis([added])
+            continue
         if not contract.spec_of(field).hashed:
             continue
         if (part := _part(field)) is None:

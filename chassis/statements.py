@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import selectinload
 
-from chassis import mapping, query
+from chassis import custom_fields, mapping, query
 from chassis.db import Part
 
 
@@ -59,12 +59,17 @@ def parts_of(model: Any) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=1000)
-def rows_of(model: Any, wanted: frozenset[str] | None, order_by: str, default: str) -> tuple[list[query.Order], Any]:
-    """The keys of a list's order, and its statement before any condition; the same for each page of a list."""
+def rows_of(
+    model: Any, wanted: frozenset[str] | None, order_by: str, default: str, custom: tuple[tuple[str, bool], ...] = ()
+) -> tuple[list[query.Order], Any]:
+    """The keys of a list's order, and its statement before any condition; the same for each page of a list. `custom`:
+    what `query.order_of` wants to know of fields that were added.
+    """
     plan = mapping.plan_for(model)
-    order = query.order_of(plan, order_by, default)
+    order = query.order_of(plan, order_by, default, custom)
     by = [key.column.desc() if key.descending else key.column.asc() for key in order]
-    return order, sa.select(*columns(model, plan, wanted, order)).order_by(*by)
+    added = [key.column.label(key.attribute) for key in order if key.attribute.startswith(custom_fields.PREFIX)]
+    return order, sa.select(*columns(model, plan, wanted, order), *added).order_by(*by)
 
 
 def columns(
@@ -79,4 +84,9 @@ def columns(
         names = [name for name in names if name in needed]
     # the table's columns, not the attributes: two of these are compared by making an expression of them
     columns = sa.inspect(model).columns
-    return [columns[name] for name in (*shown, *names)]
+    return [_shown(columns[name], name) for name in (*shown, *names)]
+
+
+def _shown(column: Any, name: str) -> Any:
+    """Values of custom fields pass through a list as the text that the database has of them."""
+    return sa.cast(column, sa.Text).label(name) if name == custom_fields.COLUMN else column

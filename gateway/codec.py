@@ -211,7 +211,10 @@ def _struct_out(struct: Any) -> dict[str, Any]:
     return {key: _value_of(value) for key, value in struct.fields.items()}
 
 
+# values of fields that administrators added: an object at the door, one text everywhere else
+CUSTOM_FIELDS = "heyi.common.v1.CustomFields"
 _SPECIAL_OUT: dict[str, Encode] = {
+    CUSTOM_FIELDS: lambda value: orjson.Fragment(value.json or "{}"),
     _STRUCT: _struct_out,
     _VALUE: _value_of,
     _LIST: lambda value: [_value_of(item) for item in value.values],
@@ -521,7 +524,13 @@ def _json_in(value: Any, path: str, reading: Reading, depth: int) -> bool:
     return True
 
 
+def _custom_in(value: Any, path: str, reading: Reading, depth: int) -> Any:
+    read = _struct_in(value, path, reading, depth)
+    return read if read is _FAULT else {"json": orjson.dumps(read).decode()}
+
+
 _SPECIAL_IN: dict[str, Read] = {
+    CUSTOM_FIELDS: _custom_in,
     _STRUCT: _struct_in,
     _VALUE: _value_in,
     _LIST: _list_in,

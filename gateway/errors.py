@@ -9,6 +9,7 @@ from google.rpc import code_pb2
 from starlette.responses import Response
 
 from chassis import errors
+from chassis.custom_fields import PREFIX
 from chassis.errors import Refused
 from gateway import labels
 
@@ -24,7 +25,9 @@ _UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
 def camel(path: str) -> str:
-    """`lines[3].unit_id` -> `lines[3].unitId`."""
+    """`lines[3].unit_id` -> `lines[3].unitId`. Keys of fields that administrators added stay as they are."""
+    if path.startswith(PREFIX):
+        return f"customFields.{path.removeprefix(PREFIX)}"
     return _UNDERSCORE.sub(lambda found: found[1].upper(), path)
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from google.protobuf.descriptor import FieldDescriptor
 
-from chassis import contract, telemetry
+from chassis import contract, field_shapes, telemetry, typed_fields
 from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
@@ -37,6 +38,8 @@ _FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n]")
 # A sign before nothing but digits: a number, a telephone.
 _NUMBER = re.compile(r"[+\-][\d\s().\-]*")
 _SHEET = re.compile(r"[\[\]:*?/\\']")
+ADDED_PATH = "/v1/{service}/custom-field-forms"
+ADDED, ADDED_PREFIX = "custom_fields", "customFields."
 _FALLBACK_NOTE = "Only the first {count} rows are in this file."
 
 Ask = Callable[[Binding, Message], Awaitable[Any]]
@@ -53,13 +56,21 @@ def neutral(text: str) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: where its value is and what sort it is of."""
+    """One column: where its value is and what sort it is of. `added`: the field that administrators added."""
 
     field: FieldDescriptor
     label: str
     kind: str
     references: str
     scale: int
+    added: Any = None
+
+    def ids(self, row: Any) -> list[str]:
+        """The ids that a row has of what the column refers to."""
+        if self.added is None:
+            return _texts(getattr(row, self.field.name))
+        value = orjson.loads(row.custom_fields.json or "{}").get(self.added.key)
+        return [value] if isinstance(value, str) else []
 
 
 class Exports:
@@ -80,6 +91,8 @@ class Exports:
                 self._by_path[binding.template] = binding
             if name == "batchGet" and document:
                 self._names[document] = binding
+            if binding.template == ADDED_PATH:
+                self._added = binding
 
     def find(self, path: str) -> Binding | None:
         """The list that an address asks to export."""
@@ -92,7 +105,7 @@ class Exports:
         """The file, and the name to save it under."""
         chosen = next((text for key, text in query if key == "columns"), "")
         rest = [pair for pair in query if pair[0] != "columns"]
-        columns = self._columns(binding, chosen, words)
+        columns = self._columns(binding, chosen, words, await self._added_to(binding, chosen, ask))
         request: Any = binding.request([], rest, b"")
         if self._waiting >= 20:
             raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=30)
@@ -136,21 +149,38 @@ class Exports:
         day = datetime.datetime.now(zone(time_zone)).date().isoformat()
         return content, f"{_SHEET.sub('', title)}-{day}.xlsx"
 
-    def _columns(self, binding: Binding, chosen: str, words: Labels) -> list[Column]:
+    async def _added_to(self, binding: Binding, chosen: str, ask: Ask) -> dict[str, Any]:
+        """The fields that administrators added to the documents of a list, by their names; the caller's own to see."""
+        rows: Any = list_field(binding.method.reply.DESCRIPTOR).message_type
+        if ADDED not in rows.fields_by_name or (chosen and ADDED_PREFIX not in chosen):
+            return {}
+        told = await ask(self._added, self._added.method.request(service=binding.method.service))
+        return {
+            f"{ADDED_PREFIX}{one.field.key}": one
+            for form in told.forms
+            if form.document_type == binding.method.document
+            for one in form.fields
+        }
+
+    def _columns(self, binding: Binding, chosen: str, words: Labels, added: Mapping[str, Any]) -> list[Column]:
         rows: Any = list_field(binding.method.reply.DESCRIPTOR).message_type
         fields = {name: field for field in rows.fields for name in (field.name, field.json_name) if _exportable(field)}
         if chosen:
             names = [name.strip() for name in chosen.split(",") if name.strip()]
-            unknown = [name for name in names if name not in fields]
+            unknown = [name for name in names if name not in fields and name not in added]
             if unknown:
                 raise Refused.fields([("columns", "FIELD_UNKNOWN", {"name": unknown[0][:100]})])
-            picked = list(dict.fromkeys(fields[name].name for name in names))
+            picked = list(dict.fromkeys(name if name in added else fields[name].name for name in names))
         else:
             picked = [field.name for field in rows.fields if _exportable(field) and contract.spec_of(field).column]
+            picked += [name for name, one in added.items() if one.list_column and not one.retired]
         picked = picked or [field.name for field in rows.fields if _exportable(field)][:20]
         service, message = service_of(rows), short_name(rows)
         out = []
         for name in picked:
+            if (one := added.get(name)) is not None:
+                out.append(_added_column(rows.fields_by_name[ADDED], one, words.locale))
+                continue
             field, spec = fields[name], contract.spec_of(fields[name])
             label = words.field(service, message, name)
             out.append(Column(field, label, kind_of(field, spec), spec.references, spec.decimal.scale))
@@ -164,7 +194,7 @@ class Exports:
             binding = self._names.get(column.references)
             if binding is None:
                 continue
-            wanted = {value for row in page for value in _texts(getattr(row, column.field.name))}
+            wanted = {value for row in page for value in column.ids(row)}
             missing = sorted(one for one in wanted if one and (column.references, one) not in names and _is_id(one))
             for start in range(0, len(missing), BATCH):
                 ids = missing[start : start + BATCH]
@@ -213,8 +243,14 @@ class _Sheet:
 
     def add(self, page: list[Any], names: Mapping[tuple[str, str], str]) -> None:
         """Write a page of rows."""
+        any_added = any(column.added is not None for column in self._columns)
         for row in page:
+            values = orjson.loads(row.custom_fields.json or "{}") if any_added else {}
             for at, column in enumerate(self._columns):
+                if column.added is not None:
+                    if (value := values.get(column.added.key)) is not None:
+                        self._added(at, column, value, names)
+                    continue
                 if column.field.has_presence and not row.HasField(column.field.name):
                     continue
                 self._cell(at, column, getattr(row, column.field.name), names)
@@ -259,6 +295,21 @@ class _Sheet:
         else:
             self._text(at, names.get((column.references, value), value) if column.references else value)
 
+    def _added(self, at: int, column: Column, value: Any, names: Mapping[tuple[str, str], str]) -> None:
+        """A value of a field that administrators added."""
+        if column.kind == "bool":
+            self._sheet.write_boolean(self._next, at, value)
+        elif column.kind == "date":
+            self._date(at, value)
+        elif column.kind == "decimal":
+            self._number(at, column, value)
+        elif column.kind == "time":
+            local = datetime.datetime.fromisoformat(value).astimezone(self._zone).replace(tzinfo=None)
+            self._sheet.write_datetime(self._next, at, local, self._formats["time"])
+        else:
+            named = {value: names.get((column.references, value), value)} if isinstance(value, str) else {}
+            self._text(at, field_shapes.shown(column.added, value, self._words.locale, named))
+
     def _date(self, at: int, value: str) -> None:
         try:
             self._sheet.write_datetime(
@@ -286,6 +337,26 @@ def disposition(kind: str, name: str) -> str:
     """`Content-Disposition` for any name, whatever its script."""
     plain = re.sub(r'[^\x20-\x7e]|["\\]', "_", name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _added_column(field: FieldDescriptor, offered: Any, locale: str) -> Column:
+    """The column of a field that administrators added; a number's unit stands in its head."""
+    added = offered.field
+    cell = _CELLS.get(typed_fields.kind_of(added), "string")
+    label = typed_fields.label_of(added, locale)
+    label = f"{label} ({added.unit})" if added.unit else label
+    scale = typed_fields.scale_of(added) if cell == "decimal" else 0
+    return Column(field, label, cell, offered.references, scale, added)
+
+
+_KIND = typed_fields.Kind
+_CELLS = {
+    _KIND.NUMBER: "decimal",
+    _KIND.AMOUNT: "decimal",
+    _KIND.DATE: "date",
+    _KIND.DATE_TIME: "time",
+    _KIND.YES_NO: "bool",
+}
 
 
 def _exportable(field: FieldDescriptor) -> bool:

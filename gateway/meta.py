@@ -20,7 +20,7 @@ from chassis.contract import Contract, Document
 from gateway.codec import is_map
 from gateway.comments import Comments
 from gateway.labels import Labels
-from gateway.routes import Binding, list_field
+from gateway.routes import PLATFORM, Binding, list_field
 from heyi.options.v1 import options_pb2
 
 F = FieldDescriptor
@@ -96,7 +96,7 @@ class Meta:
     def build(self) -> dict[str, Any]:
         """The whole document."""
         documents = {name: self._document(document) for name, document in self._contract.documents.items()}
-        services = sorted({document["service"] for document in documents.values()})
+        services = sorted({document["service"] for document in documents.values()} - {PLATFORM})
         return {
             "locale": self._words.locale,
             "services": [{"name": name, "title": self._words.service(name)} for name in services],

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from chassis import contract
-from gateway.codec import MAX_ITEMS, entry_of, is_map
+from gateway.codec import CUSTOM_FIELDS, MAX_ITEMS, entry_of, is_map
 from gateway.comments import Comments
 from gateway.errors import HTTP_STATUS
 from gateway.meta import OUTPUT_ONLY, REQUIRED, short_name
@@ -22,6 +22,7 @@ _WELL_KNOWN: dict[str, dict[str, Any]] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
     "google.protobuf.Value": {},
+    CUSTOM_FIELDS: {"type": "object", "additionalProperties": True},
     "google.protobuf.ListValue": {"type": "array", "items": {}},
     "google.protobuf.Empty": {"type": "object"},
     "google.protobuf.FieldMask": _STRING,

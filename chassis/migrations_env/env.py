@@ -5,6 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from chassis.crypto import Encrypted
+from chassis.migrate import numbered
 
 
 def render(kind: str, found: Any, _context: Any) -> str | Literal[False]:
@@ -17,6 +18,7 @@ context.configure(
     target_metadata=context.config.attributes["metadata"],
     compare_type=True,
     render_item=render,
+    include_object=numbered,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -20,7 +20,7 @@ from approval.flow_definition.regression import compare
 from approval.flow_definition.rules import check_draft, check_owner, check_publishable, examine, warnings
 from approval.flow_publication import publishing
 from approval.lookups import limits_for
-from chassis import contract, mapping
+from chassis import contract
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -68,7 +68,7 @@ class FlowDefinitions:
         form = exchange.read(request.content, Words(call.locale, call.organisation))
         message = exchange.message_of(form, request.code, request.name)
         # a dry run makes the row as well, and keeps it to itself
-        made = FlowDefinition(company_id=call.company_id, **mapping.read_new(mapping.plan_for(FlowDefinition), message))
+        made = FlowDefinition(company_id=call.company_id, **call.values_of(FlowDefinition, message))
         check_draft(made, contract.approvable())
         same = sa.select(FlowDefinition.id).where(
             FlowDefinition.company_id == call.company_id, FlowDefinition.code == made.code

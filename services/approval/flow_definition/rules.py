@@ -128,7 +128,9 @@ def _fields(flow: Flow, document_type: str) -> Iterable[Problem]:
     document = contract.load().documents.get(document_type)
     for node in flow.nodes.values():
         for path, right in getattr(node, "rights", {}).items():
-            if path not in offered.get(right, written):
+            # who fills in an added field is said by its roles
+            added = right in offered and seeing.is_custom(document_type, path)
+            if path not in offered.get(right, written) and not added:
                 facts = {"node": node.id, "path": path, "right": right}
                 yield Problem(node.id, f"{node.path}.rights.{path}".lstrip("."), "FLOW_FIELD_RIGHT", facts)
         if getattr(node, "cuts", False) and not (document and document.cut):

@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import mapping
 from chassis.call import Call, Refused, same_version
 from chassis.states import advance
 from heyi.identity.v1 import access_reviews_pb2 as pb
@@ -17,7 +16,7 @@ from identity.access_review_line.model import AccessReviewLine
 
 class AccessReviews:
     async def CreateAccessReview(self, request: pb.CreateAccessReviewRequest, call: Call) -> Any:
-        values = mapping.read_new(mapping.plan_for(AccessReview), request.access_review)
+        values = call.values_of(AccessReview, request.access_review)
         review = call.add(AccessReview(**values, owner_id=call.actor.employee_id))
         rules.due(review, call.today())
         departments = rules.units(review, call.organisation)

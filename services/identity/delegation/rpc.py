@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import contract, mapping
+from chassis import contract
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.identity.v1 import delegations_pb2 as pb
@@ -22,7 +22,7 @@ from identity.employee.rules import within
 class Delegations:
     async def CreateDelegation(self, request: pb.CreateDelegationRequest, call: Call) -> Any:
         await epoch.bump(call)
-        values = mapping.read_new(mapping.plan_for(Delegation), request.delegation)
+        values = call.values_of(Delegation, request.delegation)
         delegation = Delegation(**{**values, "delegator_id": values.get("delegator_id") or call.actor.employee_id})
         delegation.owner_id = delegation.delegator_id
         call.add(delegation)

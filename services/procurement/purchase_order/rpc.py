@@ -10,8 +10,9 @@ from decimal import Decimal
 import sqlalchemy as sa
 from google.protobuf import json_format, timestamp_pb2
 
-from chassis import canonical, contract, ids, mapping, paper
+from chassis import canonical, contract, custom_fields, ids, mapping, paper
 from chassis.call import Call, Refused
+from chassis.mapping import snapshot_of
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
@@ -201,7 +202,7 @@ class PurchaseOrders:
 
 def hash_of(order: PurchaseOrder, call: Call) -> str:
     """Hash of the order as it stands together with the change that is asked for."""
-    return canonical.content_hash(call.reply(order))
+    return canonical.content_hash(snapshot_of(order))
 
 
 async def take_effect(
@@ -252,6 +253,7 @@ def approval_request(order: PurchaseOrder, after: Decimal, call: Call) -> common
             "supplier_ids": [str(order.supplier_id)],
             "line_count": len(order.lines),
             "document_currency": order.currency,
+            **custom_fields.facts(call, order),
         }
     )
     return approval
@@ -314,7 +316,7 @@ async def _complete(
 
 
 def _keep_revision(order: PurchaseOrder, call: Call, *, changed_by: uuid.UUID | None, reason: str) -> None:
-    snapshot = call.reply(order)
+    snapshot = snapshot_of(order)
     for name in ("etag", "allowed_actions", "update_time"):
         snapshot.ClearField(name)
     revision = PurchaseOrderRevision(

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf import empty_pb2
 
-from chassis import amending, canonical, ids, seeing
+from chassis import amending, canonical, custom_fields, ids, seeing
 from chassis.call import Call, Refused, same_version
+from chassis.mapping import snapshot_of
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
@@ -195,7 +196,7 @@ def link_to(document_type: str, row: Any, direction: str) -> common_pb2.Document
 
 def hash_of(requisition: PurchaseRequisition, call: Call) -> str:
     """Hash of what an approver agrees to, from the rows as they are."""
-    return canonical.content_hash(call.reply(requisition))
+    return canonical.content_hash(snapshot_of(requisition))
 
 
 def approval_request(requisition: PurchaseRequisition, catalog: Catalog, call: Call) -> common_pb2.ApprovalRequest:
@@ -212,9 +213,9 @@ def approval_request(requisition: PurchaseRequisition, catalog: Catalog, call: C
         currency=requisition.base_currency,
         content_hash=requisition.content_hash,
         submission=requisition.submission,
-        basis=seeing.basis(call.reply(requisition)),
+        basis=seeing.basis(snapshot_of(requisition)),
     )
-    approval.facts.update(rules.facts(requisition, catalog))
+    approval.facts.update({**rules.facts(requisition, catalog), **custom_fields.facts(call, requisition)})
     return approval
 
 

@@ -1,5 +1,6 @@
 /** Questions and actions about any document of the contract. Query keys begin with the document's name, so that one event refreshes all of them. */
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { askedFields } from "@/contract/customFields";
 import { camel, methodOf, type DocumentMeta, type Method, type Row } from "@/contract/meta";
 import { context } from "./context";
 import { call, fillPath, type Query } from "./http";
@@ -29,7 +30,7 @@ export async function fetchList<T extends Row>(
 ): Promise<ListPage<T>> {
   const { filter, orderBy, search, summarize, pageSize = 50, fields, extra } = params;
   const answer = await call<Record<string, unknown>>("GET", document.path, {
-    query: { filter, orderBy, search, summarize, pageSize, pageToken, fields: fields?.join(","), ...extra }, signal,
+    query: { filter, orderBy, search, summarize, pageSize, pageToken, fields: askedFields(fields), ...extra }, signal,
   });
   return {
     rows: (answer[document.listField] ?? []) as T[],

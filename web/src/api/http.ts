@@ -1,4 +1,5 @@
 /** Calls to the gateway: company, language, CSRF and idempotency on every one of them. */
+import { foldBody, spreadAnswer } from "@/contract/customFields";
 import { context, goToSignIn } from "./context";
 import { ApiError, Unreachable } from "./errors";
 import { answered, keyFor } from "./idempotency";
@@ -31,7 +32,7 @@ export function queryText(query: Query = {}): string {
 
 async function send(verb: string, url: string, options: CallOptions): Promise<Response> {
   const unsafe = verb !== "GET";
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const body = options.body === undefined ? undefined : JSON.stringify(foldBody(options.body));
   const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
   const company = options.company || context.company;
   if (company) headers["X-Company"] = company;
@@ -51,7 +52,7 @@ async function send(verb: string, url: string, options: CallOptions): Promise<Re
 
 /** The outcome is known: the next attempt is another intention and gets a key of its own. */
 function settle(verb: string, url: string, options: CallOptions): void {
-  if (verb !== "GET") answered(verb, url, options.body === undefined ? undefined : JSON.stringify(options.body));
+  if (verb !== "GET") answered(verb, url, options.body === undefined ? undefined : JSON.stringify(foldBody(options.body)));
 }
 
 /** The whole answer. A line that is cut in the middle of it leaves the outcome as unknown as one that brings none. */
@@ -81,7 +82,7 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   }
   const answer = response.status === 204 ? {} : await bodyOf(response, options);
   settle(verb, url, options);
-  return answer as T;
+  return spreadAnswer(answer) as T;
 }
 
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */

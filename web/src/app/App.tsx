@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { App as AntApp, Button, ConfigProvider, Result, Spin } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
@@ -10,6 +10,7 @@ import { ApiError } from "@/api/errors";
 import { call } from "@/api/http";
 import { followChanges } from "@/api/live";
 import { meQuery } from "@/api/me";
+import { withCustomFields, type CustomFieldForm } from "@/contract/customFields";
 import { withKeys, type Meta } from "@/contract/meta";
 import { MetaContext } from "@/contract/useMeta";
 import { AccountClosed } from "./AccountClosed";
@@ -41,6 +42,21 @@ export function App() {
   );
 }
 
+const NONE: string[] = [];
+const KEPT_MS = 60_000;
+
+/** The fields that were added to a service's documents. Without an answer the pages are as the contract says. */
+const customForms = (service: string, company: string) => ({
+  queryKey: ["platform.custom_field", "forms", company, service],
+  queryFn: () => call<{ forms: CustomFieldForm[] }>("GET", `/v1/${service}/custom-field-forms`),
+  staleTime: KEPT_MS,
+  meta: { shown: true },
+});
+
+function answersOf(answers: { data?: { forms: CustomFieldForm[] } }[]): CustomFieldForm[] {
+  return answers.flatMap(({ data }) => data?.forms ?? []);
+}
+
 function Contract({ locale }: { locale: Locale }) {
   const { notification } = AntApp.useApp();
   notifyWith(notification);
@@ -53,11 +69,14 @@ function Contract({ locale }: { locale: Locale }) {
     staleTime: Infinity,
   });
   const me = useQuery(meQuery(chosen));
+  const services = meta.data?.services.map(({ name }) => name) ?? NONE;
+  const forms = useQueries({ queries: services.map((service) => customForms(service, chosen)), combine: answersOf });
+  const whole = useMemo(() => meta.data && withCustomFields(meta.data, forms), [meta.data, forms]);
   const failed = meta.error ?? me.error;
   if (failed) return <StartProblem error={failed} retry={() => void Promise.all([meta.refetch(), me.refetch()])} />;
-  if (!meta.data || !me.data) return <Starting />;
+  if (!whole || !me.data) return <Starting />;
   return (
-    <MetaContext value={meta.data}>
+    <MetaContext value={whole}>
       <Company homeCompany={me.data.companyId || me.data.companies[0]?.id || ""} locale={me.data.employee.locale as Locale}>
         <Frame>
           <Pages />

@@ -1,6 +1,6 @@
 /** The shape of `/v1/meta`: everything the pages know about documents comes from here, nothing is repeated in code. */
 export type FieldType =
-  | "string" | "text" | "decimal" | "date" | "time" | "bool" | "int" | "enum" | "reference" | "message" | "struct" | "map";
+  | "string" | "text" | "decimal" | "date" | "time" | "bool" | "int" | "enum" | "reference" | "message" | "struct" | "map" | "range";
 
 export interface Field {
   name: string;
@@ -30,6 +30,10 @@ export interface Field {
   enum?: string;
   message?: string;
   description?: string;
+  /** Of a field that administrators added: it stands on paper, is not asked for any more, follows from other values. */
+  printed?: boolean;
+  retired?: boolean;
+  ruled?: boolean;
 }
 
 export interface Method {
@@ -74,6 +78,8 @@ export interface EnumValue {
   name: string;
   label: string;
   description?: string;
+  /** Not chosen any more. */
+  retired?: boolean;
 }
 
 export interface PermissionMeta {

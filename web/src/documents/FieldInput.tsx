@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fromPercent, tidyNumber, toPercent, trim } from "@/contract/decimal";
 import { isRate } from "@/contract/format";
-import { DOCUMENT_TYPE, enumValues, submittedTypes, type Field, type Row } from "@/contract/meta";
+import { DOCUMENT_TYPE, enumValues, submittedTypes, type EnumValue, type Field, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencePicker, ReferencesPicker } from "./ReferencePicker";
 
@@ -36,12 +36,16 @@ export function FieldInput(props: FieldInputProps) {
     const options = submittedTypes(meta).map((one) => ({ value: one.key, label: one.title }));
     return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(keys) => onChange(keys)} className="wide-input" />;
   }
+  if (field.repeated && field.type === "enum") {
+    const options = choosable(enumValues(meta, field.enum), value);
+    return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(keys) => onChange(keys)} className="wide-input" />;
+  }
   if (field.repeated && field.type !== "message") {
     return <Select {...aria} mode="tags" value={(value as string[] | undefined) ?? []} onChange={(texts) => onChange(texts)} className="wide-input" tokenSeparators={[",", "，"]} />;
   }
   switch (field.type) {
     case "enum": {
-      const options = enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label }));
+      const options = choosable(enumValues(meta, field.enum), value);
       const chosen = value && !String(value).endsWith("UNSPECIFIED") ? String(value) : undefined;
       return <Select {...aria} value={chosen} options={options} allowClear={!field.required} onChange={(next?: string) => onChange(next ?? "")} className="wide-input" />;
     }
@@ -51,6 +55,17 @@ export function FieldInput(props: FieldInputProps) {
           {...aria} value={value ? dayjs(String(value)) : null} onChange={(day) => onChange(day ? day.format("YYYY-MM-DD") : "")} className="wide-input" format="YYYY-MM-DD" preserveInvalidOnBlur={false}
         />
       );
+    case "range": {
+      const { start, end } = (value as { start?: string; end?: string } | undefined) ?? {};
+      return (
+        <DatePicker.RangePicker
+          id={{ start: id, end: `${id}-end` }} disabled={disabled} status={status} value={start && end ? [dayjs(start), dayjs(end)] : null} className="wide-input" format="YYYY-MM-DD" aria-describedby={describedBy}
+          onChange={(days) => onChange(days?.[0] && days[1] ? { start: days[0].format("YYYY-MM-DD"), end: days[1].format("YYYY-MM-DD") } : "")}
+        />
+      );
+    }
+    case "time":
+      return <DatePicker {...aria} showTime value={value ? dayjs(String(value)) : null} onChange={(time) => onChange(time ? time.toISOString() : "")} className="wide-input" format="YYYY-MM-DD HH:mm" />;
     case "bool":
       return <Switch id={id} checked={Boolean(value)} onChange={(on) => onChange(on)} disabled={disabled} aria-describedby={describedBy} />;
     case "decimal":
@@ -77,6 +92,12 @@ export function FieldInput(props: FieldInputProps) {
   if (field.format === "CEL") return <Input.TextArea {...shared} rows={2} className="code-input" spellCheck={false} />;
   if (field.format === "CURRENCY") return <Input {...shared} maxLength={3} placeholder={t("field.currencyExample")} onChange={({ target }) => onChange(target.value.toUpperCase())} />;
   return <Input {...shared} inputMode={field.format === "PHONE" ? "tel" : field.format === "EMAIL" ? "email" : undefined} autoComplete="off" />;
+}
+
+/** What can be chosen; what was retired stays only where it is chosen already. */
+function choosable(values: EnumValue[], value: unknown): { value: string; label: string }[] {
+  const chosen = new Set(Array.isArray(value) ? value : [value]);
+  return values.filter(({ name, retired }) => !retired || chosen.has(name)).map(({ name, label }) => ({ value: name, label }));
 }
 
 /** Decimals stay text from the first key to the server; rates are typed in per cent. */

@@ -14,6 +14,7 @@ export function FieldValue({ field, value, plain = false, said }: { field: Field
   if (Array.isArray(value)) {
     if (field.references) return <References document={field.references} ids={value as string[]} plain={plain} />;
     if (field.type === "message") return <span>{t("detail.members", { count: value.length })}</span>;
+    if (field.type === "enum") return <span>{value.map((one) => enumLabel(meta, field.enum, one)).join(t("list.comma"))}</span>;
     const names = field.name === `${DOCUMENT_TYPE}s` ? value.map((key) => meta.documents[String(key)]?.title ?? String(key)) : value;
     return <span>{names.join(t("list.comma"))}</span>;
   }
@@ -29,6 +30,8 @@ export function FieldValue({ field, value, plain = false, said }: { field: Field
       return <time dateTime={String(value)}>{timeText(value)}</time>;
     case "bool":
       return value ? <CheckOutlined aria-label={t("value.yes")} /> : <span className="quiet">{t("value.no")}</span>;
+    case "range":
+      return <span>{Object.values(value as Record<string, string>).join(" – ")}</span>;
     case "int":
       return <span className="figure">{String(value)}</span>;
     case "struct":

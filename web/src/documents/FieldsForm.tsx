@@ -1,5 +1,6 @@
 import { Form } from "antd";
 import { useId } from "react";
+import { isCustom } from "@/contract/customFields";
 import { useMeta } from "@/contract/useMeta";
 import { membersOf, type Field, type Row } from "@/contract/meta";
 import { FieldInput } from "./FieldInput";
@@ -64,10 +65,10 @@ export function FieldsForm({ fields, values, onChange, errors, prefix = "", auto
         return (
           <Form.Item
             key={field.name} label={field.label} htmlFor={id} required={field.required} validateStatus={error ? "error" : undefined} className={isLong(field) ? "long" : isWide(field) ? "wide" : undefined}
-            help={error ? <span id={`${id}-error`} role="alert">{error}</span> : undefined} layout="vertical"
+            help={error ? <span id={`${id}-error`} role="alert">{error}</span> : undefined} extra={isCustom(field) ? field.description || undefined : undefined} layout="vertical"
           >
             <FieldInput
-              id={id} field={field} value={values[field.name]} invalid={Boolean(error)} autoFocus={autoFocus && field.name === first}
+              id={id} field={field} disabled={field.readOnly} value={values[field.name]} invalid={Boolean(error)} autoFocus={autoFocus && field.name === first}
               describedBy={error ? `${id}-error` : undefined} onChange={(value, picked) => onChange(field.name, value, picked)}
             />
           </Form.Item>

@@ -15,6 +15,7 @@ import { FieldsForm } from "./FieldsForm";
 import { PageProblem } from "./PageProblem";
 import type { Values } from "./formValues";
 import { useEditing, type Editing } from "./useEditing";
+import { useRules } from "./useRules";
 
 interface Props {
   document: DocumentMeta;
@@ -75,7 +76,8 @@ function FormPage({ document, row, without = [], extra }: Props & { row: Row | u
     go(routeOf(document, answer.id), { replace: true });
   };
   useSaveKey(() => void save());
-  const fields = usefulFields(editing.fields, editing.values, useBaseCurrency()).filter(({ name }) => !without.includes(name));
+  const ruled = useRules(document, editing.fields, editing.values);
+  const fields = usefulFields(ruled.fields, editing.values, useBaseCurrency()).filter(({ name }) => !without.includes(name));
   return (
     <section className="page">
       <header className="page-head">
@@ -88,7 +90,7 @@ function FormPage({ document, row, without = [], extra }: Props & { row: Row | u
       <EditingNotes document={document} editing={editing} />
       <Duplicates document={document} values={editing.values} id={row?.id} />
       <Form layout="vertical" component="div" className="card">
-        <FieldsForm fields={fields} values={editing.values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
+        <FieldsForm fields={fields} values={{ ...editing.values, ...ruled.computed }} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
         {extra?.(editing)}
       </Form>
     </section>

@@ -83,7 +83,7 @@ export function preferenceOf(document: DocumentMeta): string {
 export function useColumns(document: DocumentMeta): { columns: Field[]; choices: Field[]; choose: (names: string[]) => void } {
   const [kept, keep] = usePreference<ListPreference>(preferenceOf(document));
   return useMemo(() => {
-    const choices = shownFields(document.fields).filter(({ type, inputOnly }) => type !== "message" && type !== "struct" && type !== "map" && !inputOnly);
+    const choices = shownFields(document.fields).filter(({ type, inputOnly }) => type !== "message" && type !== "struct" && type !== "map" && type !== "range" && !inputOnly);
     const chosen = kept.columns?.map((name) => choices.find((field) => field.name === name)).filter((field) => field !== undefined);
     return {
       columns: chosen?.length ? chosen : choices.filter(({ column }) => column),

@@ -1,3 +1,4 @@
+import { isCustom } from "@/contract/customFields";
 import { camel, fieldOf, membersOf, type DocumentMeta, type Field, type Meta } from "@/contract/meta";
 
 /** A field of a document, or of its lines: `need_date`, `lines.quantity`. */
@@ -19,10 +20,12 @@ export function pathFields(meta: Meta, document: DocumentMeta): PathField[] {
 
 /** Whether people may type a field. */
 export function canBeWritten({ field }: PathField): boolean {
-  return field.agreed === true && !field.readOnly && !field.immutable && !field.repeated && field.type !== "message";
+  return field.agreed === true && !isCustom(field) && !field.readOnly && !field.immutable && !field.repeated && field.type !== "message";
 }
 
 export function pathField(meta: Meta, document: DocumentMeta, path: string): PathField | undefined {
+  const added = fieldOf(document, path);
+  if (added) return { path, field: added };
   const [name, inner] = path.split(".");
   const field = fieldOf(document, camel(name));
   if (!field || inner === undefined) return field && { path, field };

@@ -204,7 +204,7 @@ class Reader {
 }
 
 function compared(field: string, operator: Operator, values: Literal[]): Comparison {
-  const fact = /^facts\.[a-z][a-z0-9_]*$/.test(field);
+  const fact = /^facts\.(custom_fields\.)?[a-z][a-z0-9_]*$/.test(field);
   if (!fact && !FIELDS.has(field)) throw new Unread();
   return fact ? { field, operator, values, bare: true } : { field, operator, values };
 }

@@ -3,6 +3,7 @@ import type { TFunction } from "i18next";
 import { createContext, useContext, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
+import { isCustom } from "@/contract/customFields";
 import { enumValues, membersOf, type Field, type Meta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import type { Literal, Operator } from "./condition";
@@ -37,7 +38,9 @@ function ownFields(t: TFunction): ConditionField[] {
 }
 
 export function factFields(meta: Meta, documentType: string): Field[] {
-  return membersOf(meta, meta.documents[documentType]?.facts ?? undefined);
+  const document = meta.documents[documentType];
+  const added = document?.fields.filter((field) => isCustom(field) && !field.retired && field.type !== "message" && field.type !== "range") ?? [];
+  return [...membersOf(meta, document?.facts ?? undefined), ...added];
 }
 
 function ofFact(meta: Meta, field: Field): ConditionField {

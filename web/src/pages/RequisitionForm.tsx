@@ -15,6 +15,7 @@ import { usefulFields, useBaseCurrency, useInitialValues, useSaveKey } from "@/d
 import { LinesGrid } from "@/documents/LinesGrid";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing, type Editing } from "@/documents/useEditing";
+import { useRules } from "@/documents/useRules";
 import type { Values } from "@/documents/formValues";
 import { ApprovalPath } from "./ApprovalPath";
 import { useSubmit } from "./useSubmit";
@@ -60,7 +61,8 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
     if (kept) await sending.submit(kept);
   };
   useSaveKey(() => void autosave.save());
-  const fields = usefulFields(editing.fields, values, baseCurrency).filter(({ name }) => name !== "lines");
+  const ruled = useRules(document, editing.fields, values);
+  const fields = usefulFields(ruled.fields, values, baseCurrency).filter(({ name }) => name !== "lines");
   const total = sum(lines.map(amountOf), 2);
   return (
     <section className="page">
@@ -79,7 +81,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
       <EditingNotes document={document} editing={editing} />
       <div className="with-side">
         <Form layout="vertical" component="div" className="card">
-          <FieldsForm fields={fields} values={values} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
+          <FieldsForm fields={fields} values={{ ...values, ...ruled.computed }} onChange={editing.set} errors={editing.errors} autoFocus={!row} />
         </Form>
         <aside className="side-column">
           <ApprovalPath document={document} id={saved?.id} version={saved?.etag} />

@@ -1,0 +1,254 @@
+"""A field that an administrator adds to any type of documents goes the whole way, without a line of that type's own:
+definition, form, list, filter, order, export, print, event, condition of a flow, history and rights.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from python_calamine import CalamineWorkbook
+
+from chassis import contract, custom_fields, field_shapes, mapping, migrate, seeing, testing_postgres
+from chassis.runtime import Envelope
+from chassis.service import find
+from chassis.testing import COMPANY, Bench, bench_for, refused, stable
+from gateway import labels, routes
+from gateway.export import Exports
+
+NAMES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
+TYPES = [custom_fields.type_of(mapper.class_) for name in NAMES for mapper in custom_fields.mappers(find(name).base)]
+WORDS = {"zh-CN": "等级", "en": "Grade"}
+GRADE = {
+    "key": "grade",
+    "kind": "CHOICE",
+    "label": WORDS,
+    "options": [
+        {"key": "a", "label": {"zh-CN": "甲", "en": "First"}},
+        {"key": "b", "label": {"zh-CN": "乙", "en": "Second"}},
+    ],
+}
+WEIGHT = {"key": "weight", "kind": "NUMBER", "scale": 3, "unit": "kg", "label": {"zh-CN": "重量", "en": "Weight"}}
+COST = {"key": "cost", "kind": "AMOUNT", "label": {"zh-CN": "成本", "en": "Cost"}}
+TWICE = {
+    "key": "twice", "kind": "COMPUTED", "formula": "cost * 2", "result_kind": "AMOUNT",
+    "label": {"zh-CN": "双倍", "en": "Twice"},
+}  # fmt: skip
+
+
+LAWS = """
+  SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', :table, conname) FROM pg_constraint
+  WHERE conrelid = CAST(:table AS regclass) AND contype IN ('c', 'u', 'x')
+  UNION ALL SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index
+  WHERE indrelid = CAST(:table AS regclass) AND indisunique AND NOT indisprimary
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+
+
+@pytest.fixture(scope="session")
+async def benches() -> AsyncIterator[dict[str, Bench]]:
+    made: dict[str, Bench] = {}
+    yield made
+    for bench in made.values():
+        await bench.runtime.engine.dispose()
+
+
+@pytest.fixture
+async def bench(benches: dict[str, Bench], document_type: str) -> Bench:
+    name = document_type.split(".")[0]
+    if name not in benches:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        benches[name] = await bench_for(os.environ[testing_postgres.VARIABLE], find(name), f"fields_{worker}")
+    made = benches[name]
+    await made.clear()
+    await custom_fields.reload(made.runtime)
+    return made
+
+
+async def row_of(bench: Bench, model: Any, number: int) -> uuid.UUID:
+    """A document that no rule of its own has seen: every column that must say something says something."""
+    values: dict[str, Any] = {}
+    enums = {p.attribute: p.descriptor.enum_type for p in mapping.plan_for(model).fields.values()}
+    for column in model.__table__.columns:
+        if column.nullable or column.server_default is not None:
+            continue
+        samples: dict[type, Any] = {
+            sa.Uuid: stable(f"{column.name} {number}"), sa.Integer: number + 1, sa.Numeric: Decimal(number + 1),
+            sa.Date: datetime.date(2026, 11, 23 + number), sa.Boolean: False,
+            sa.DateTime: datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC), sa.ARRAY: [],
+            sa.JSON: {}, sa.LargeBinary: b"", sa.Text: f"{column.name} {number}",
+        }  # fmt: skip
+        values[column.name] = next(value for kind, value in samples.items() if isinstance(column.type, kind))
+        if enums.get(column.name) is not None:
+            values[column.name] = enums[column.name].values[1].name
+    own = {"company_id": COMPANY, "owner_id": stable("admin"), "department_id": stable("works")}
+    values |= {name: value for name, value in own.items() if name in model.__table__.columns}
+    if model.__transitions__:
+        values["state"] = next(iter(model.__transitions__))[0]
+    url = testing_postgres.at(os.environ[testing_postgres.VARIABLE], str(bench.runtime.engine.url.database))
+    engine = migrate.owner_engine(url)
+    async with engine.begin() as connection:
+        # neither what it refers to nor what must hold of it is of interest here
+        await connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        for drop in (await connection.execute(sa.text(LAWS), {"table": model.__tablename__})).scalars().all():
+            await connection.execute(sa.text(drop))
+        await connection.execute(sa.insert(model.__table__).values(**values))
+    await engine.dispose()
+    found: uuid.UUID = values["id"]
+    return found
+
+
+async def write(bench: Bench, model: Any, key: uuid.UUID, values: dict[str, Any], who: str = "admin") -> Any:
+    """Values put into a document on the way that every update takes; the document is announced."""
+    runtime, document = bench.runtime, contract.load().document_of(model.__message__)
+    verbs = [m for m in bench.service.methods() if m.document == document.name and not m.read_only]
+    event = next(
+        (
+            e
+            for e in contract.load().events.values()
+            if e.DESCRIPTOR.fields[0].message_type is document.message.DESCRIPTOR
+        ),
+        None,
+    )
+    actor = await runtime._actor(verbs[0], Envelope(token=bench.issuer.person(stable(who))))
+    async with runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', :company, true)"), {"company": str(COMPANY)})
+        call = runtime._call(session, verbs[0], actor, COMPANY, None, Envelope())
+        row = await call.load(model, key, scope=False)
+        sent = model.__message__(custom_fields={"json": json.dumps(values)})
+        call.update(row, sent)
+        if event is not None:
+            call.announce(event, row)
+        return await runtime.finish(call, verbs[0].full_name, row)
+
+
+def listing(bench: Bench, model: Any) -> routes.Binding | None:
+    """The list of a model's documents at the door."""
+    name = custom_fields.type_of(model)
+    found = (b for b in routes.bindings(contract.load()) if b.method.document == name and b.rows is not None)
+    return next((b for b in found if b.rows.message_type is model.__message__.DESCRIPTOR and not b.path_fields), None)
+
+
+@pytest.mark.parametrize("document_type", TYPES)
+async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> None:
+    model = bench.service.model_of(document_type)
+    admin, keeper = bench.as_("admin"), bench.as_("boss")
+    bench.grant("boss", ["*"], "ALL", role="keeper")
+    bench.grant("buyer", ["*"], "ALL", role="clerk")
+
+    # ---- defined, without a deployment
+    for field in (GRADE, WEIGHT):
+        await admin.CreateCustomField(
+            custom_field={"document_type": document_type, "field": field, "list_column": True}
+        )
+    cost = {"document_type": document_type, "field": COST, "read_roles": ["keeper"]}
+    await admin.CreateCustomField(custom_field=cost)
+    twice = await admin.CreateCustomField(custom_field={"document_type": document_type, "field": TWICE})
+    assert twice.position == 4
+    form = next(f for f in (await keeper.DescribeCustomFields()).forms if f.document_type == document_type)
+    assert [one.field.key for one in form.fields] == ["grade", "weight", "cost", "twice"]
+
+    # ---- written, audited, announced
+    keys = [await row_of(bench, model, number) for number in range(3)]
+    for key, grade, weight in zip(keys, "aba", ("9.5", "10.25", "2"), strict=True):
+        message = await write(bench, model, key, {"grade": grade, "weight": weight, "cost": "3.10"}, who="boss")
+        assert json.loads(message.custom_fields.json) == {
+            "grade": grade, "weight": weight, "cost": "3.10", "twice": "6.20",
+        }  # fmt: skip
+    with refused("FIELD_DECIMAL", field="custom_fields.weight"):
+        await write(bench, model, keys[0], {"weight": "1.2345"})
+    with refused("FIELD_UNKNOWN", field="custom_fields.colour"):
+        await write(bench, model, keys[0], {"colour": "red"})
+    with refused("FIELD_UNKNOWN", field="custom_fields.cost"):
+        await write(bench, model, keys[0], {"cost": "1.00"}, who="buyer")
+    await write(bench, model, keys[0], {"grade": None}, who="buyer")
+    await write(bench, model, keys[0], {"grade": "a"}, who="buyer")
+    history = await keeper.ListHistory(document_type=document_type, document_id=str(keys[0]))
+    changes = [(c.field, c.before, c.after) for entry in history.entries for c in entry.changes]
+    assert ("custom_fields.grade", '"a"', "null") in changes
+    assert ("custom_fields.cost", "null", '"3.10"') in changes
+    announced = [event for subject, event in await bench.events() if subject.startswith(f"evt.{document_type}.")]
+    for event in announced[-1:]:
+        snapshot = getattr(event, contract.snake(model.__message__.DESCRIPTOR.name))
+        assert json.loads(snapshot.custom_fields.json)["cost"] == "3.10"
+
+    # ---- conditions of flows, and what an approver agrees to
+    async with bench.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        row = (await session.execute(sa.select(model).where(model.id == keys[0]))).scalar_one()
+        call = bench.runtime.call_for_event(session, None, COMPANY, "")
+        assert custom_fields.facts(call, row) == {
+            "custom_fields": {"grade": "a", "weight": 9.5, "cost": 3.1, "twice": 6.2}
+        }
+        whole = mapping.plan_for(model).to_message(row, with_parts=False)
+    assert {"custom_fields.grade", "custom_fields.weight"} <= seeing.basis(whole).keys()
+    seeing.conceal(whole, {"custom_fields.grade"}, whole=False)
+    assert "grade" not in json.loads(whole.custom_fields.json)
+
+    # ---- on paper
+    printed = field_shapes.printed(form.fields, row.custom_fields, "en")
+    assert printed == []
+    shown = [field_shapes.shown(one.field, row.custom_fields.get(one.field.key), "zh-CN") for one in form.fields]
+    assert shown == ["甲", "9.5 kg", "3.10", "6.20"]
+
+    # ---- listed, filtered, sorted page by page, exported; what a role does not show is nowhere
+    binding = listing(bench, model)
+    if binding is None:
+        print("NOBINDING", document_type)
+        return
+    rows = binding.rows.name
+
+    async def listed(who: str, **asked: Any) -> list[str]:
+        found, token = [], ""
+        while True:
+            request = binding.method.request(page_size=1, page_token=token, **asked)
+            reply = (await bench.invoke(binding.method, request, bench.issuer.person(stable(who)))).message
+            found += [one.id for one in getattr(reply, rows)]
+            if not (token := reply.next_page_token):
+                return found
+
+    names = [str(key) for key in keys]
+    if set(await listed("boss")) != set(names):
+        # whose list shows only what its own rules made
+        print("NOLIST", document_type)
+        return
+    assert set(await listed("boss", filter='custom_fields.grade = "a"')) == {names[0], names[2]}
+    assert await listed("boss", filter="custom_fields.weight > 9.6") == [names[1]]
+    assert await listed("boss", filter='custom_fields.grade != "a"') == [names[1]]
+    assert await listed("boss", order_by="custom_fields.weight") == [names[2], names[0], names[1]]
+    assert await listed("boss", order_by="custom_fields.grade desc, custom_fields.weight") == [
+        names[1],
+        names[2],
+        names[0],
+    ]
+    assert len(await listed("boss", filter='custom_fields.cost = "3.1"')) == 3
+    with refused("FILTER_FIELD"):
+        await listed("buyer", filter='custom_fields.cost = "3.1"')
+    with refused("ORDER_FIELD"):
+        await listed("buyer", order_by="custom_fields.twice")
+
+    asking = "boss"
+
+    async def ask(what: routes.Binding, message: Any) -> Any:
+        return (await bench.invoke(what.method, message, bench.issuer.person(stable(asking)))).message
+
+    exports = Exports(contract.load(), routes.bindings(contract.load()), 100, 1)
+    for one, head in (("boss", ["等级", "重量 (kg)", "成本"]), ("buyer", ["等级", "重量 (kg)"])):
+        asking = one
+        columns = ",".join(["customFields.grade", "customFields.weight", "customFields.cost"][: len(head)])
+        asked = [("columns", columns), ("orderBy", "custom_fields.weight")]
+        content, _ = await exports.write(binding, asked, labels.load("zh-CN"), "Asia/Shanghai", ask)
+        cells = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
+        assert list(cells[0]) == head
+        assert [row[:2] for row in cells[1:]] == [["甲", 2], ["甲", 9.5], ["乙", 10.25]]
+    with refused("FIELD_UNKNOWN", field="columns"):
+        await exports.write(binding, [("columns", "customFields.cost")], labels.load("en"), "Asia/Shanghai", ask)

@@ -1,0 +1,167 @@
+/**
+ * Fields that administrators added to documents. They join the fields of the contract under `customFields.<key>`, so that
+ * lists, filters, forms, exports and conditions treat them as any other; rows and bodies carry them as one object.
+ */
+import type { DocumentMeta, EnumValue, Field, FieldType, Meta } from "./meta";
+
+export type Kind =
+  | "TEXT" | "LONG_TEXT" | "NUMBER" | "AMOUNT" | "DATE" | "DATE_RANGE" | "DATE_TIME" | "CHOICE" | "CHOICES" | "YES_NO" | "PERSON" | "DEPARTMENT" | "REFERENCE" | "TABLE" | "COMPUTED";
+
+export type Words = Record<string, string>;
+
+/** As the contract says a field that people define. */
+export interface TypedField {
+  key: string;
+  label: Words;
+  help?: Words;
+  kind: Kind;
+  required?: boolean;
+  requiredWhen?: string;
+  visibleWhen?: string;
+  scale?: number;
+  unit?: string;
+  minimum?: string;
+  maximum?: string;
+  maxLength?: number;
+  options?: { key: string; label: Words; retired?: boolean }[];
+  documentType?: string;
+  columns?: TypedField[];
+  maxRows?: number;
+  formula?: string;
+  resultKind?: Kind | "KIND_UNSPECIFIED";
+}
+
+export interface OfferedField {
+  field: TypedField;
+  writable: boolean;
+  listColumn: boolean;
+  printed: boolean;
+  retired: boolean;
+  operators: string[];
+  sortable: boolean;
+  references: string;
+}
+
+export interface CustomFieldForm {
+  documentType: string;
+  fields: OfferedField[];
+}
+
+export const COLUMN = "customFields";
+const PREFIX = `${COLUMN}.`;
+const TYPES: Partial<Record<Kind, FieldType>> = {
+  LONG_TEXT: "text", NUMBER: "decimal", AMOUNT: "decimal", DATE: "date", DATE_RANGE: "range", DATE_TIME: "time", CHOICE: "enum", CHOICES: "enum", YES_NO: "bool",
+  PERSON: "reference", DEPARTMENT: "reference", REFERENCE: "reference", TABLE: "message",
+};
+const NAMED: Partial<Record<Kind, string>> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
+const DIGITS = 18;
+
+export function isCustom({ name }: Field): boolean {
+  return name.startsWith(PREFIX);
+}
+
+export function wordsOf(words: Words | undefined, locale: string): string {
+  return words?.[locale] || Object.values(words ?? {}).find(Boolean) || "";
+}
+
+/** Whether the server is asked what rules make of a form while it is filled in. */
+export function hasRules(document: DocumentMeta): boolean {
+  return document.fields.some(({ ruled }) => ruled);
+}
+
+function kindOf(field: TypedField): Kind {
+  return field.kind === "COMPUTED" ? (field.resultKind as Kind) : field.kind;
+}
+
+/** A field of a form as a field of the contract; what it needs besides is put into `meta`. */
+function asField(meta: Meta, field: TypedField, name: string, scope: string): Field {
+  const kind = kindOf(field);
+  const own = `${scope}.${field.key}`;
+  const label = wordsOf(field.label, meta.locale) || field.key;
+  if (kind === "CHOICE" || kind === "CHOICES") {
+    meta.enums[own] = (field.options ?? []).map((option): EnumValue => ({ name: option.key, label: wordsOf(option.label, meta.locale) || option.key, retired: option.retired }));
+  }
+  if (kind === "TABLE") meta.messages[own] = { title: label, fields: (field.columns ?? []).map((column) => asField(meta, column, column.key, own)) };
+  return {
+    name,
+    protoName: name,
+    label: field.unit ? `${label} (${field.unit})` : label,
+    type: TYPES[kind] ?? "string",
+    repeated: kind === "CHOICES" || kind === "TABLE",
+    required: field.required,
+    readOnly: field.kind === "COMPUTED",
+    description: wordsOf(field.help, meta.locale),
+    maxLength: field.maxLength || (kind === "LONG_TEXT" ? 5000 : 500),
+    maxItems: field.maxRows || 200,
+    ...(kind === "LONG_TEXT" ? { format: "MULTILINE" } : {}),
+    ...(kind === "NUMBER" || kind === "AMOUNT" ? { decimal: { precision: DIGITS, scale: kind === "AMOUNT" ? 2 : (field.scale ?? 0), signed: true } } : {}),
+    ...(meta.enums[own] ? { enum: own } : {}),
+    ...(kind === "TABLE" ? { message: own } : {}),
+    ...(NAMED[kind] || kind === "REFERENCE" ? { references: NAMED[kind] ?? field.documentType } : {}),
+    ruled: Boolean(field.formula || field.visibleWhen || field.requiredWhen),
+  };
+}
+
+function offered(meta: Meta, document: DocumentMeta, one: OfferedField): Field {
+  const field = asField(meta, one.field, PREFIX + one.field.key, `${PREFIX}${document.key}`);
+  return {
+    ...field,
+    protoName: `custom_fields.${one.field.key}`,
+    readOnly: !one.writable,
+    computed: false,
+    filter: one.operators.length > 0,
+    sort: one.sortable,
+    column: one.listColumn && !one.retired,
+    printed: one.printed,
+    retired: one.retired,
+    agreed: document.hides,
+  };
+}
+
+/** The contract with the fields that administrators added. */
+export function withCustomFields(meta: Meta, forms: CustomFieldForm[]): Meta {
+  if (forms.every(({ fields }) => fields.length === 0)) return meta;
+  const next: Meta = { ...meta, documents: { ...meta.documents }, enums: { ...meta.enums }, messages: { ...meta.messages } };
+  for (const { documentType, fields } of forms) {
+    const document = next.documents[documentType];
+    if (document && fields.length > 0) next.documents[documentType] = { ...document, fields: [...document.fields, ...fields.map((one) => offered(next, document, one))] };
+  }
+  return next;
+}
+
+type Json = Record<string, unknown>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function spread(row: unknown): unknown {
+  if (!isObject(row) || !isObject(row[COLUMN])) return row;
+  return { ...row, ...Object.fromEntries(Object.entries(row[COLUMN]).map(([key, value]) => [PREFIX + key, value])) };
+}
+
+/** An answer whose rows say the values of added fields under their names. */
+export function spreadAnswer(answer: unknown): unknown {
+  if (!isObject(answer)) return answer;
+  const rows = Object.entries(answer).map(([name, value]) => [name, Array.isArray(value) ? value.map(spread) : value]);
+  return spread(Object.fromEntries(rows));
+}
+
+/** A body in which the values of added fields are one object. */
+export function foldBody(body: unknown): unknown {
+  if (!isObject(body)) return body;
+  const added = Object.entries(body).filter(([name]) => name.startsWith(PREFIX));
+  if (added.length === 0) return body;
+  const rest = Object.fromEntries(Object.entries(body).filter(([name]) => !name.startsWith(PREFIX)));
+  return { ...rest, [COLUMN]: Object.fromEntries(added.map(([name, value]) => [name.slice(PREFIX.length), value === "" ? null : value])) };
+}
+
+/** The fields of a row as a list asks for them: added ones come together. */
+export function askedFields(fields: string[] | undefined): string | undefined {
+  return fields && [...new Set(fields.map((name) => (name.startsWith(PREFIX) ? COLUMN : name)))].join(",");
+}
+
+/** Values of added fields as the rules of a form are asked about them. */
+export function customValues(values: Json): Json {
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => name.startsWith(PREFIX) && value !== undefined && value !== "").map(([name, value]) => [name.slice(PREFIX.length), value]));
+}
