@@ -28,6 +28,7 @@ SCENARIOS = {
     "morning": "morning",
     "growth": "growth",
     "saturation": "saturation",
+    "customfields": "customfields",
 }
 HISTORY, COMMITTED = machine.HOME / "bench", ROOT / "bench" / "records"
 

@@ -22,7 +22,7 @@ import orjson
 import sqlalchemy as sa
 from google.protobuf import json_format
 
-from chassis import contract, ids, telemetry, typed_fields
+from chassis import contract, field_shapes, ids, telemetry, typed_fields
 from chassis.errors import Refused
 from chassis.typed_fields import Form, Violation, kind_of, operators_of, sortable
 from heyi.common.v1 import typed_fields_pb2
@@ -290,6 +290,21 @@ def without(message: Any, keys: frozenset[str] | set[str]) -> None:
 def text_of(values: Mapping[str, Any] | str) -> str:
     """Values as they travel. What the database gave as text passes through."""
     return values if isinstance(values, str) else orjson.dumps(values).decode()
+
+
+def printed(call: Call, row: Any, locale: str) -> list[tuple[str, str]]:
+    """What stands on paper: label and value of the printed fields that the caller sees and that say something, with the
+    names of people and departments.
+    """
+    fields, values = fields_of(call, type(row)), row.custom_fields or {}
+    unseen_ = unseen(call, fields)
+    names = {str(key): person.name for key, person in call.organisation.people.items()} if values else {}
+    names |= {str(key): unit.name for key, unit in call.organisation.departments.items()} if values else {}
+    return [
+        (typed_fields.label_of(one.field, locale), field_shapes.shown(one.field, values[key], locale, names))
+        for key, one in fields.defined.items()
+        if one.printed and key in values and key not in unseen_
+    ]
 
 
 def facts(call: Call, row: Any) -> dict[str, Any]:

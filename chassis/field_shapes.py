@@ -54,14 +54,6 @@ def shown(field: pb.TypedField, value: Any, locale: str, names: Mapping[str, str
     return str(value)
 
 
-def printed(
-    offered: Iterable[Any], values: Mapping[str, Any] | None, locale: str, names: Mapping[str, str] | None = None
-) -> list[tuple[str, str]]:
-    """What stands on paper: label and value of the fields (`OfferedField`) that are printed and say something."""
-    said = ((one.field, (values or {}).get(one.field.key)) for one in offered if one.printed)
-    return [(label_of(field, locale), shown(field, value, locale, names)) for field, value in said if value is not None]
-
-
 _YES_NO = {True: ("是", "否"), False: ("Yes", "No")}
 
 

@@ -12,7 +12,7 @@ import os
 import pathlib
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -51,6 +51,8 @@ class Page:
     buyer: str = ""
     units: Mapping[uuid.UUID, str] = field(default_factory=dict)
     item_codes: Mapping[uuid.UUID, str] = field(default_factory=dict)
+    # label and value of the fields that administrators added
+    added: Sequence[tuple[str, str]] = ()
 
 
 def page_html(page: Page) -> str:
@@ -74,7 +76,7 @@ def page_html(page: Page) -> str:
         tax_amount=_money(order.tax_amount),
         amount=_money(order.amount),
         capitals=_capitals(order),
-        terms=_terms(order),
+        terms=_terms(order, page.added),
         buyer=_(page.buyer),
         printed_on=page.printed_on.isoformat(),
     )
@@ -130,7 +132,7 @@ def _pairs(*pairs: tuple[str, str]) -> str:
     return "".join(f"<div><span>{label}：</span>{_(value)}</div>" for label, value in pairs)
 
 
-def _terms(order: pb.PurchaseOrder) -> str:
+def _terms(order: pb.PurchaseOrder, added: Sequence[tuple[str, str]]) -> str:
     invoice = INVOICES.get(order.invoice_kind, "")
     days = f"收到发票后 {order.payment_days} 天付款" if order.payment_days else "按双方约定"
     terms = [
@@ -143,6 +145,7 @@ def _terms(order: pb.PurchaseOrder) -> str:
         terms.append(f"供方订单号：{order.supplier_reference}。")
     if order.note:
         terms.append(f"备注：{order.note}")
+    terms += [f"{label}：{value}" for label, value in added]
     return "".join(f"<li>{_(term)}</li>" for term in terms)
 
 

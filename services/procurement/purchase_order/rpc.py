@@ -172,6 +172,7 @@ class PurchaseOrders:
                 for item in (await Market.of(call, (line.item_id for line in order.lines))).catalog.items.values()
             },
             printed_on=call.today(),
+            added=custom_fields.printed(call, order, "zh-CN"),
         )
         return paper.Sheet(f"{order.number or 'draft'}.pdf", pdf.page_html(page))
 

@@ -1,6 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
+  FormOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -70,6 +71,7 @@ export function usePlaces(): PlaceGroup[] {
   const can = useCan();
   const { t } = useTranslation();
   const parked = useHolds("platform.parked_event.list");
+  const custom = useHolds("platform.custom_field.list");
   const statistics = useHolds("approval.case.analyze");
   const report = useHolds("platform.operations_report.get");
   const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
@@ -87,6 +89,7 @@ export function usePlaces(): PlaceGroup[] {
   }
   const keeping = [
     ...(report ? [{ key: "operations", to: "/platform/operations", title: t("operations.title"), icon: <DashboardOutlined /> }] : []),
+    ...(custom ? [{ key: "custom", to: "/platform/custom-fields", title: t("custom.title"), icon: <FormOutlined /> }] : []),
     ...(parked ? [{ key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> }] : []),
   ];
   groups.push({ key: "platform", title: t("frame.operations"), places: keeping });

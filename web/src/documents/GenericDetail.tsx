@@ -1,4 +1,5 @@
-import { Skeleton } from "antd";
+import { PrinterOutlined } from "@ant-design/icons";
+import { Button, Skeleton } from "antd";
 import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
@@ -7,6 +8,7 @@ import { useMe } from "@/api/me";
 import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
+import { isCustom } from "@/contract/customFields";
 import { decimalText } from "@/contract/format";
 import { fieldOf, membersOf, NAME_OF_DAY, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
@@ -90,6 +92,7 @@ function useCaseId(document: DocumentMeta, row: Row): string {
 
 /** Type, number, state, owner, amount, and what may be done. */
 export function DocumentHead({ document, row, actions, tools }: { document: DocumentMeta; row: Row; actions?: ReactNode; tools?: ReactNode }) {
+  const { t } = useTranslation();
   const state = fieldOf(document, "state");
   const amount = fieldOf(document, "amount");
   const number = String(row.number || row.documentNumber || row.code || "");
@@ -106,7 +109,7 @@ export function DocumentHead({ document, row, actions, tools }: { document: Docu
         </div>
       </div>
       {amount && Boolean(row.amount) && <div className="head-amount"><span className="figure">{decimalText(amount, String(row.amount))}</span> <small>{String(row.currency ?? "")}</small></div>}
-      <div className="page-tools">{tools}{actions}</div>
+      <div className="page-tools"><Button className="print-page" icon={<PrinterOutlined />} aria-label={t("detail.print")} title={t("detail.print")} onClick={() => window.print()} />{tools}{actions}</div>
     </header>
   );
 }
@@ -124,7 +127,7 @@ export function FactsCard({ fields, row, title }: { fields: Field[]; row: Record
       {title && <h2>{title}</h2>}
       <dl className="facts">
         {shown.map((field) => (
-          <div key={field.name} className={field.format === "MULTILINE" || field.type === "struct" ? "long" : undefined}>
+          <div key={field.name} className={[field.format === "MULTILINE" || field.type === "struct" ? "long" : "", isCustom(field) && !field.printed ? "on-screen" : ""].join(" ").trim() || undefined}>
             <dt>{field.label}</dt>
             <dd><FieldValue field={field} value={row[field.name]} said={row[NAME_OF_DAY[field.name] ?? ""]} /></dd>
           </div>

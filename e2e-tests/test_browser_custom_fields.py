@@ -1,0 +1,121 @@
+"""A field that an administrator adds to requisitions: in their form, in a flow, list, filter, export, and on paper."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from axe import violations
+from flows import published
+from papers import submit, title_of, written
+from playwright.async_api import expect
+from python_calamine import CalamineWorkbook
+from screen import REQUISITION, REQUISITIONS
+from test_browser_votes import node
+
+from chassis.testing import eventually
+from conftest import DESKTOP, PHONE
+
+PAGE = "/platform/custom-fields"
+OF = f"{PAGE}?type={REQUISITION}"
+
+
+@pytest.mark.parametrize(("locale", "size"), [("zh-CN", DESKTOP), ("en", PHONE)])
+async def test_browser_custom_fields(window: Any, door: Any, demo: Any, locale: str, size: Any, tmp_path: Any) -> None:
+    """Defined, filled in, asked by a flow, filtered, exported, printed; retired, it keeps what was written."""
+    key = f"risk_{uuid.uuid4().hex[:6]}"
+    chinese, english = f"风险等级{key[-4:]}", f"Risk {key[-4:]}"
+    label = chinese if locale == "zh-CN" else english
+    office = await window("admin", locale=locale, size=size)
+    page, screen = office.page, office.screen
+    t = screen.t
+
+    # the steps of the guide
+    await office.go(OF)
+    await page.get_by_role("button", name=t("custom.add")).click()
+    form = page.get_by_role("dialog", name=t("custom.add"))
+    await form.get_by_label(t("custom.label.zh-CN"), exact=True).fill(chinese)
+    await form.get_by_label(t("custom.label.en"), exact=True).fill(english)
+    await form.locator('[id="field.key"]').fill(key)
+    await form.locator('[id="field.kind"]').click()
+    await page.locator(".ant-select-item-option").nth(7).click()
+    for at, (option, zh, en) in enumerate((("low", "低", "Low"), ("high", "高", "High"))):
+        await form.get_by_role("button", name=t("custom.addOption")).click()
+        row = form.locator(".entry-row").nth(at)
+        await row.get_by_label(t("custom.label.zh-CN")).fill(zh)
+        await row.get_by_label(t("custom.label.en")).fill(en)
+        await expect(row.get_by_label(t("custom.key"))).to_have_value(option)
+    await form.locator("label").filter(has_text=screen.label("platform.custom_field", "printed")).click()
+    await expect(form.get_by_role("region", name=t("custom.preview"))).to_contain_text(label)
+    assert await violations(page) == []
+    await office.picture("custom-field")
+    await form.get_by_role("button", name=t("action.save")).click()
+    await expect(page.get_by_role("main")).to_contain_text(key)
+    assert await violations(page) == []
+    await office.picture("custom-fields")
+
+    # in the requester's form
+    high = "高" if locale == "zh-CN" else "High"
+    draft = await written(
+        door, title_of("风险采购"), {"item": "2002-0004", "quantity": str(2000 + uuid.uuid4().int % 10**6)}
+    )
+    mine = await window("requester", locale=locale, size=size)
+    await mine.go(f"/procurement/purchase-requisitions/{draft['id']}/edit")
+    await mine.page.get_by_label(label, exact=True).click()
+    await mine.page.locator(".ant-select-item-option").filter(has_text=high).click()
+    requester = await door("requester")
+
+    async def kept() -> Any:
+        found = await requester.get(f"{REQUISITIONS}/{draft['id']}")
+        assert found.get("customFields", {}).get(key) == "high"
+        return found
+
+    await eventually(kept)
+    await mine.picture("custom-field-form")
+
+    # asked by a flow that is for high risk alone
+    condition = f'has(facts.custom_fields.{key}) && facts.custom_fields.{key} == "high"'
+    someone = node([demo("identity.employee", "suhuimin")])
+    body = {
+        "code": f"RISK-{key[-6:]}".upper(), "name": chinese, "priority": 1, "document_type": REQUISITION,
+        "condition": condition, "tree": {"id": "start", "kind": "sequence", "children": [someone]},
+    }  # fmt: skip
+    await published(door, body, draft["companyId"])
+    await submit(door, draft)
+
+    async def waits() -> Any:
+        found = await (await door("second approver")).get("/v1/approval/tasks", filter=f'document_id = "{draft["id"]}"')
+        assert found["tasks"], "the flow of high risk was not chosen"
+        return found["tasks"][0]
+
+    assert (await eventually(waits))["nodeName"] == "会签"
+
+    # listed, filtered, exported by whoever sees it
+    await mine.go(f"/procurement/purchase-requisitions?f.customFields.{key}=high")
+    table = mine.page.get_by_role("main")
+    await expect(table).to_contain_text(draft["title"])
+    await expect(table).to_contain_text(high)
+    async with mine.page.expect_download() as coming:
+        await mine.page.get_by_role("button", name=t("list.export")).click()
+    path = tmp_path / "list.xlsx"
+    await (await coming.value).save_as(path)
+    cells = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+    at = cells[0].index(label)
+    assert [row[at] for row in cells[1:]] == [high]
+
+    # on paper
+    await mine.go(f"/procurement/purchase-requisitions/{draft['id']}")
+    await expect(mine.page.get_by_role("main")).to_contain_text(label)
+    await mine.page.emulate_media(media="print")
+    await expect(mine.page.get_by_text(label)).to_be_visible()
+    await expect(mine.page.locator("header.top")).to_be_hidden()
+    await mine.picture("custom-field-paper")
+
+    # retired, what was written stays
+    await office.go(OF)
+    row = page.get_by_role("row").filter(has_text=key)
+    await row.get_by_role("button", name=screen.action("platform.custom_field", "retire")).click()
+    await page.locator(".ant-popconfirm-buttons .ant-btn-primary").click()
+    await expect(row).to_contain_text(screen.state("platform.custom_field", "RETIRED"))
+    assert (await kept())["customFields"][key] == "high"
