@@ -503,9 +503,8 @@ class Call:
         shown = frozenset(model.__message__.DESCRIPTOR.fields_by_name) if wanted is None else wanted
         names_department = "department_name" in shown
         # of the fields that were added, those that the caller's roles do not show
-        unseen = (
-            custom_fields.unseen(self, custom_fields.fields_of(self, model)) if custom_fields.COLUMN in shown else ()
-        )
+        added = custom_fields.fields_of(self, model) if custom_fields.COLUMN in shown else custom_fields.NO_FIELDS
+        unseen = custom_fields.unseen(self, added)
         organisation, day = self.organisation, getattr(model, "__day__", "")
 
         def reaches_row(action: str, row: Any) -> bool:
@@ -530,6 +529,7 @@ class Call:
                 custom_fields.without(message, unseen)
             if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
                 seeing.conceal(message, hidden, whole=whole)
+                custom_fields.without(message, custom_fields.told_by(added, hidden))
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
             if names_department and "department_id" not in (hidden or ()):

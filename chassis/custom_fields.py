@@ -280,9 +280,15 @@ async def look_up(call: Call) -> None:
 # ---- values on the way out
 
 
+def told_by(fields: Fields, hidden: Iterable[str]) -> frozenset[str]:
+    """Keys of the fields that tell of these paths of a document: those among them, and what is computed from them."""
+    keys = {path.removeprefix(PREFIX) for path in hidden if path.startswith(PREFIX)}
+    return fields.form.told_by(keys) if keys else NOBODY
+
+
 def without(message: Any, keys: frozenset[str] | set[str]) -> None:
     """Take values out of a document's message."""
-    if message.HasField(COLUMN):
+    if keys and message.HasField(COLUMN):
         values = orjson.loads(message.custom_fields.json)
         message.custom_fields.json = text_of({key: value for key, value in values.items() if key not in keys})
 

@@ -85,6 +85,9 @@ def spread(document_type: str, hidden: Iterable[str]) -> frozenset[str]:
         for field in (document.facts.fields if document.facts is not None else ())
     }
     found = set(hidden)
+    if any(path.startswith(custom_fields.PREFIX) for path in found):
+        # which of them a fact is computed from is known to the documents' service alone
+        found.add(f"facts.{custom_fields.COLUMN}")
     while True:
         more = {path for path, tells in told.items() if tells & found or path.split(".")[0] in found} - found
         if not more:

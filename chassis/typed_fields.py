@@ -32,9 +32,8 @@ KEY = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 EXACT_DIGITS = 15
 # words that mean something else in a formula
 RESERVED = re.compile(
-    r"all|as|bool|break|bytes|const|continue|days|double|duration|dyn|else|exists|exists_one|false|filter|for|function|has"
-    r"|if|import|in|int|let|list|loop|map|namespace|null|null_type|number|package|return|round|size|string|sum|timestamp"
-    r"|true|type|uint|var|void|while"
+    r"as|bool|break|bytes|const|continue|double|dyn|else|false|for|function|if|import|in|int|let|list|loop|map|namespace"
+    r"|null|null_type|package|return|string|true|type|uint|var|void|while"
 )
 DOCUMENT_TYPE = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)
 DIGITS = re.compile(r"-?\d{1,30}(\.\d{1,12})?", re.ASCII)
@@ -118,9 +117,9 @@ def variables_of(fields: Iterable[pb.TypedField]) -> dict[str, str]:
 
 
 def _uses(formula: str, keys: Iterable[str]) -> set[str]:
-    """The fields that a formula speaks of: neither quoted, nor a part of something."""
+    """The fields that a formula speaks of: neither quoted, nor called, nor a part of something."""
     bare = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", " ", formula)
-    return set(re.findall(r"(?<![\w.])[a-z][a-z0-9_]*", bare)) & set(keys)
+    return set(re.findall(r"(?<![\w.])[a-z][a-z0-9_]*\b(?!\s*\()", bare)) & set(keys)
 
 
 def computing_order(fields: Sequence[pb.TypedField]) -> tuple[list[pb.TypedField], list[str]]:

@@ -87,7 +87,12 @@ class Exports:
             request: Any = binding.method.request.DESCRIPTOR
             if name == ACTION:
                 raise contract.ContractError(f"{binding.method.full_name}: {ACTION} is the gateway's own verb")
-            if name == "list" and document and {"page_size", "page_token"} <= {*request.fields_by_name}:
+            if (
+                name == "list"
+                and document
+                and not binding.path_fields
+                and {"page_size", "page_token"} <= {*request.fields_by_name}
+            ):
                 self._by_path[binding.template] = binding
             if name == "batchGet" and document:
                 self._names[document] = binding

@@ -193,6 +193,10 @@ async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> N
         assert custom_fields.printed(call, row, "zh-CN") == [("等级", "甲"), ("重量", "9.5 kg")]
         assert custom_fields.printed(call, row, "en") == [("Grade", "First"), ("Weight", "9.5 kg")]
     assert {"custom_fields.grade", "custom_fields.weight"} <= seeing.basis(whole).keys()
+    # hidden from an approver: the field, what is computed from it, and the fact that tells of it
+    fields = bench.runtime.custom.of(document_type, COMPANY)
+    assert custom_fields.told_by(fields, {"custom_fields.cost"}) == {"cost", "twice"}
+    assert "facts.custom_fields" in seeing.spread(document_type, {"custom_fields.cost"})
     seeing.conceal(whole, {"custom_fields.grade"}, whole=False)
     assert "grade" not in json.loads(whole.custom_fields.json)
 

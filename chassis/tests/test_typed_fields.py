@@ -126,8 +126,8 @@ RULED = [
     field("urgent", "YES_NO"),
     field("by", "DATE", visible_when="urgent", required=True),
     field("lines", "TABLE", columns=COLUMNS),
-    field("count", "COMPUTED", formula="sum(lines.map(l, l.count * l.price))", result_kind="AMOUNT"),
-    field("class", "COMPUTED", formula="count > 100 ? 'A' : 'B'", result_kind="TEXT"),
+    field("sum", "COMPUTED", formula="sum(lines.map(l, l.count * l.price))", result_kind="AMOUNT"),
+    field("class", "COMPUTED", formula="sum > 100 ? 'A' : 'B'", result_kind="TEXT"),
 ]
 
 
@@ -141,7 +141,7 @@ def test_rules_and_formulas_follow_each_other_whatever_their_order():
     assert taken.violations == []
     assert taken.values["tax"] == "1150.44"
     assert taken.values["gross"] == "10000.00"
-    assert taken.values["count"] == "100.05"
+    assert taken.values["sum"] == "100.05"
     assert taken.values["class"] == "A"
     assert taken.hidden == {"by"}
 
@@ -232,7 +232,7 @@ def test_a_rule_without_an_answer_is_said():
 
 WRONG = [
     ([field("1a")], "fields[0].key", "FIELD_FORMAT"),
-    ([field("sum")], "fields[0].key", "FIELD_FORMAT"),
+    ([field("in")], "fields[0].key", "FIELD_FORMAT"),
     ([field("a"), field("a")], "fields[1].key", "ALREADY_EXISTS"),
     ([field(label={"en": "A"})], "fields[0].label.zh-CN", "FIELD_REQUIRED"),
     ([field(label={"en": "A", "zh-CN": "甲", "fr": "A"})], "fields[0].label.fr", "FIELD_UNKNOWN"),

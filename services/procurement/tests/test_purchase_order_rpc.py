@@ -322,7 +322,7 @@ async def test_small_rises_add_up_until_somebody_agrees(shop: Shop, service: Any
     assert pending.state == order.CHANGE_PENDING
     ((_, event),) = await service.events("purchase_order.change_submitted")
     assert event.approval.facts["rise_percent"] == 6
-    assert set(event.approval.facts) == set(pb.PurchaseOrderFacts.DESCRIPTOR.fields_by_name)
+    assert set(event.approval.facts) == {*pb.PurchaseOrderFacts.DESCRIPTOR.fields_by_name, "custom_fields"}
     await service.deliver(answer(cases_pb2.CaseApproved, pending, "APPROVED"))
     # from what was agreed to the count begins anew, and again from what is less
     assert (await change("111")).state == order.RELEASED

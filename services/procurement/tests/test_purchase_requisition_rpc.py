@@ -155,7 +155,7 @@ async def test_a_submitted_requisition_asks_for_agreement(shop: Shop, service: A
     assert approval.facts["urgency"] == "URGENT"
     assert list(approval.facts["categories"]) == ["PARTS"]
     assert (approval.facts["line_count"], approval.facts["max_line_amount"]) == (2, 11300)
-    assert set(approval.facts) == set(pb.PurchaseRequisitionFacts.DESCRIPTOR.fields_by_name)
+    assert set(approval.facts) == {*pb.PurchaseRequisitionFacts.DESCRIPTOR.fields_by_name, "custom_fields"}
     with refused("ACTION_NOT_ALLOWED"):
         await shop.requester.UpdatePurchaseRequisition(purchase_requisition={"id": requisition.id, "title": "x"})
 
