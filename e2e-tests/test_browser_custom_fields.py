@@ -108,7 +108,7 @@ async def test_browser_custom_fields(window: Any, door: Any, demo: Any, locale: 
     await mine.go(f"/procurement/purchase-requisitions/{draft['id']}")
     await expect(mine.page.get_by_role("main")).to_contain_text(label)
     await mine.page.emulate_media(media="print")
-    await expect(mine.page.get_by_text(label)).to_be_visible()
+    await expect(mine.page.get_by_role("term").filter(has_text=label)).to_be_visible()
     await expect(mine.page.locator("header.top")).to_be_hidden()
     await mine.picture("custom-field-paper")
 

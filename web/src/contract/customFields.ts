@@ -55,6 +55,7 @@ const TYPES: Partial<Record<Kind, FieldType>> = {
 };
 const NAMED: Partial<Record<Kind, string>> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
 const DIGITS = 18;
+const LENGTHS = { TEXT: 400, LONG_TEXT: 5000 };
 
 export function isCustom({ name }: Field): boolean {
   return name.startsWith(PREFIX);
@@ -91,7 +92,7 @@ function asField(meta: Meta, field: TypedField, name: string, scope: string): Fi
     required: field.required,
     readOnly: field.kind === "COMPUTED",
     description: wordsOf(field.help, meta.locale),
-    maxLength: field.maxLength || (kind === "LONG_TEXT" ? 5000 : 500),
+    ...(kind === "TEXT" || kind === "LONG_TEXT" ? { maxLength: field.maxLength || LENGTHS[kind] } : {}),
     maxItems: field.maxRows || 200,
     ...(kind === "LONG_TEXT" ? { format: "MULTILINE" } : {}),
     ...(kind === "NUMBER" || kind === "AMOUNT" ? { decimal: { precision: DIGITS, scale: kind === "AMOUNT" ? 2 : (field.scale ?? 0), signed: true } } : {}),

@@ -1,6 +1,6 @@
 import { ArrowDownOutlined, ArrowUpOutlined, HolderOutlined, PlusOutlined } from "@ant-design/icons";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Button, Empty, Popconfirm, Select, Table, Tag } from "antd";
+import { Button, Empty, Popconfirm, Select, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
@@ -109,7 +109,7 @@ export default function CustomFields() {
               { title: label("key"), render: (_, row) => <code>{row.key}</code> },
               { title: t("custom.kind"), render: (_, row) => enumLabel(meta, "TypedField.Kind", row.field.kind) },
               { title: t("custom.says"), render: (_, row) => said(row) },
-              { title: label("state"), render: (_, row) => <Tag color={row.state === "ACTIVE" ? "green" : undefined}>{enumLabel(meta, "CustomField.State", row.state)}</Tag> },
+              { title: label("state"), render: (_, row) => <span className={row.state === "ACTIVE" ? undefined : "quiet"}>{enumLabel(meta, "CustomField.State", row.state)}</span> },
               { title: t("parked.action"), render: (_, row) => (
                 <span className="row-tools">
                   {(["retire", "restore", "delete"] as const).filter((action) => allowed(row, action)).map((action) => (
