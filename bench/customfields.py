@@ -93,7 +93,7 @@ async def _fill(dsn: str, company: str, keys: list[str]) -> None:
     await connection.execute(
         f"UPDATE purchase_requisition r SET custom_fields = jsonb_build_object({values})"  # noqa: S608
         " FROM (SELECT id, row_number() OVER () AS g FROM purchase_requisition"
-        " WHERE number LIKE 'PR-BENCH-%' AND state = 'APPROVED' AND custom_fields IS NULL) one WHERE r.id = one.id",
+        " WHERE state = 'APPROVED' AND custom_fields IS NULL) one WHERE r.id = one.id",
         timeout=300,
     )
     await connection.execute("VACUUM ANALYZE purchase_requisition")
