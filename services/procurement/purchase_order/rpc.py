@@ -317,7 +317,10 @@ async def _complete(
 
 
 def _keep_revision(order: PurchaseOrder, call: Call, *, changed_by: uuid.UUID | None, reason: str) -> None:
-    snapshot = snapshot_of(order)
+    snapshot = call.reply(order)
+    if order.custom_fields:
+        # all of them, whoever changes the order
+        snapshot.custom_fields.json = custom_fields.text_of(order.custom_fields)
     for name in ("etag", "allowed_actions", "update_time"):
         snapshot.ClearField(name)
     revision = PurchaseOrderRevision(
