@@ -47,7 +47,7 @@ def run() -> list[Result]:
             "without": (listing.FIELDS, 'state = "CLOSED"', ""),
             "with, not shown": (listing.FIELDS, 'state = "APPROVED"', ""),
             "with, all ten shown": (f"{listing.FIELDS},customFields", 'state = "APPROVED"', ""),
-            "filtered by one": (listing.FIELDS, f'custom_fields.{keys[0]} = "low" AND custom_fields.{keys[2]} = 7', ""),
+            "filtered by one": (listing.FIELDS, f'custom_fields.{keys[0]} = "low" AND custom_fields.{keys[2]} = 8', ""),
             "sorted by one": (listing.FIELDS, 'state = "APPROVED"', f"custom_fields.{keys[3]} desc"),
         }.items():
             path = f"/v1/procurement/purchase-requisitions?pageSize=100&fields={fields}&filter={quote(asked)}"
