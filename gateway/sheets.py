@@ -26,6 +26,8 @@ MOST_BYTES, MOST_ROWS, MOST_COLUMNS = 20 * MEGABYTE, 50_000, 200
 MOST_ENTRIES, MOST_UNPACKED, MOST_RATIO = 2_000, 200 * MEGABYTE, 200
 MOST_TEXTS = 64 * MEGABYTE
 LONGEST_CELL = 5_000
+# columns that may be formatted, though empty
+MOST_WIDTH = 1_000
 # what a sheet may leave empty between two rows before it is taken for its end
 MOST_GAP = 10_000
 _PARTS = {"[Content_Types].xml", "xl/workbook.xml"}
@@ -111,33 +113,40 @@ def _workbook(path: Path) -> Iterator[Line]:
     os.environ["OPENPYXL_LXML"] = "False"
     import openpyxl  # only a process that imports carries it
 
-    book = None
-    try:
-        # the caller reads on: what the parser meets in the middle is met here too
-        book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
-        sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
-        if sheet is None:
-            raise Refused("IMPORT_FILE_EMPTY")
-        sheet.reset_dimensions()
-        gap = 0
-        for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), 1):
-            line = Line(number, [])
-            for position, cell in enumerate(row, 1):
-                line.cells.append(_cell(position, cell, line.faults))
-            while line.cells and not line.cells[-1]:
-                line.cells.pop()
-            gap = 0 if line.cells else gap + 1
-            if gap > MOST_GAP:
-                return
-            yield line
-    except Refused:
-        raise
-    except Exception as problem:
-        # entities, XML that is none, a package cut short: whatever the parser stumbled over, it is not a sheet
-        raise _unsafe(type(problem).__name__) from problem
-    finally:
-        if book is not None:
-            book.close()
+    with path.open("rb") as file:
+        book = None
+        try:
+            # the caller reads on: what the parser meets in the middle is met here too
+            book = openpyxl.load_workbook(file, read_only=True, data_only=False, keep_links=False)
+            sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
+            if sheet is not None:
+                sheet.reset_dimensions()
+                yield from _rows(sheet)
+        except Refused:
+            raise
+        except Exception as problem:
+            # entities, XML that is none, a package cut short: whatever the parser stumbled over, it is not a sheet
+            raise _unsafe(type(problem).__name__) from problem
+        finally:
+            if book is not None:
+                book.close()
+
+
+def _rows(sheet: Any) -> Iterator[Line]:
+    gap = 0
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        # one cell far to the right makes a row of thousands
+        if len(row) > MOST_WIDTH:
+            raise Refused("IMPORT_TOO_MANY_COLUMNS", limit=MOST_COLUMNS)
+        line = Line(number, [])
+        for position, cell in enumerate(row, 1):
+            line.cells.append(_cell(position, cell, line.faults))
+        while line.cells and not line.cells[-1]:
+            line.cells.pop()
+        gap = 0 if line.cells else gap + 1
+        if gap > MOST_GAP:
+            return
+        yield line
 
 
 def _cell(position: int, cell: Any, faults: list[Fault]) -> str:
