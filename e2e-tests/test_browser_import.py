@@ -1,7 +1,8 @@
-"""A list of items out of Excel: the template filled in, what is wrong put right, imported, and taken back on the phone."""
+"""Items out of Excel: the template filled in, what is wrong put right, imported, and taken back on the phone."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import uuid
@@ -24,7 +25,7 @@ async def bring(page: Page, path: Path) -> None:
 
 
 async def test_browser_import_of_items(window: Any, door: Any, tmp_path: Path) -> None:
-    """Three good rows and a bad one: the good ones come in, the bad one after its correction; then all are taken back."""
+    """Three good rows and a bad one: they come in, the bad one after its correction; then the three are taken back."""
     tag = uuid.uuid4().hex[:5].upper()
     desk = await window("admin", locale="en")
     page, screen = desk.page, desk.screen
@@ -89,7 +90,8 @@ async def test_browser_import_of_items(window: Any, door: Any, tmp_path: Path) -
 
 
 async def read(coming: Any) -> bytes:
-    return Path(await (await coming.value).path()).read_bytes()
+    path = await (await coming.value).path()
+    return await asyncio.to_thread(path.read_bytes)
 
 
 async def found(door: Any, tag: str) -> list[str]:
