@@ -74,7 +74,9 @@ class Reading:
     """How the columns of a sheet are taken: position -> field, words of values, and the zone of instants."""
 
     columns: Mapping[int, Column]
+    # what stands for values: field -> word -> value, and of these the words of the reader's language
     words: Mapping[str, Mapping[str, str]]
+    offered: Mapping[str, Sequence[str]]
     zone: ZoneInfo
     named: Callable[[str, str], Named | None]
 
@@ -249,7 +251,9 @@ def _word(column: Column, text: str, reading: Reading) -> Any:
             return folded(known) in _TRUE
     elif (value := enum.values_by_name.get(known.strip().upper())) is not None and value.number:
         return value.number
-    raise Refused("IMPORT_VALUE_UNKNOWN", value=text[:200], choices="、".join(words)[:500])
+    raise Refused(
+        "IMPORT_VALUE_UNKNOWN", value=text[:200], choices="、".join(reading.offered.get(column.path, words))[:500]
+    )
 
 
 def _integer(text: str) -> int:

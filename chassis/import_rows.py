@@ -89,18 +89,18 @@ async def by_rule(number: int, handler: Any, request: Any, call: Call) -> Any:
     return result
 
 
-def request_of(method: contract.Method, one: Any, batch: Any) -> Any:
-    """The request that takes one document back."""
+def request_of(method: contract.Method, one: Any, version: int, batch: Any) -> Any:
+    """The request that takes one document back, as it is now."""
     known: Any = method.request.DESCRIPTOR.fields_by_name
-    said = {"id": str(one.document_id), "etag": ids.etag_of(one.document_version), "reason": batch.reason}
+    said = {"id": str(one.document_id), "etag": ids.etag_of(version), "reason": batch.reason}
     return method.request(**{name: value for name, value in said.items() if name in known})
 
 
-def why_kept(one: Any, version: int | None, used: dict[str, str]) -> Refused | None:
-    """Why a document is not taken back."""
+def why_kept(one: Any, touched: int, used: dict[str, str]) -> Refused | None:
+    """Why a document is not taken back; `touched` is the last version that an act of a person made."""
     if str(one.document_id) in used:
         return Refused("IMPORT_IN_USE", by=used[str(one.document_id)])
-    if version is not None and version != one.document_version:
+    if touched > one.document_version:
         return Refused("IMPORT_CHANGED_SINCE")
     return None
 

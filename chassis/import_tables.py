@@ -26,7 +26,7 @@ def import_tables(metadata: sa.MetaData, instant: Callable[..., sa.Column[Any]])
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("file_hash", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        # [{position, header, field, examples}] and {field: {word: value}}
+        # [{position, header, field, examples}] and [{field, locale, values: {word: value}}]
         sa.Column("columns", pg.JSONB(), nullable=False),
         sa.Column("words", pg.JSONB(), nullable=False),
         sa.Column("steps", pg.JSONB(), nullable=False),

@@ -58,7 +58,7 @@ class Imports:
             "file_hash": request.file_hash,
             "state": "UPLOADING",
             "columns": columns,
-            "words": {one.field: dict(one.values) for one in request.words},
+            "words": [{"field": w.field, "locale": w.locale, "values": dict(w.values)} for w in request.words],
             "steps": [step(call, "UPLOAD")],
             "updated_at": call.now(),
         }

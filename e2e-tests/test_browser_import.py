@@ -97,5 +97,5 @@ async def read(coming: Any) -> bytes:
 async def found(door: Any, tag: str) -> list[str]:
     """Codes of the story's items."""
     admin = await door("administrator")
-    answer = await admin.call("GET", f"/v1/inventory/items?search={tag}&fields=code")
+    answer = await admin.get("/v1/inventory/items", search=tag)
     return sorted(item["code"] for item in answer["items"])

@@ -181,22 +181,21 @@ def _columns(document: str, head: Line, below: Sequence[Line]) -> list[Any]:
 def _words(document: str) -> list[Any]:
     """Words that stand for values: labels of enums in every language, yes and no."""
     found = []
-    for column in columns_of(document):
-        if values := _choices(column):
-            found.append(pb.ImportWords(field=column.path, values=values))
+    for column, locale in itertools.product(columns_of(document), labels.LOCALES):
+        if values := _choices(column, locale):
+            found.append(pb.ImportWords(field=column.path, values=values, locale=locale))
     return found
 
 
-def _choices(column: Column, locales: Iterable[str] = labels.LOCALES) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for words in map(labels.load, locales):
-        if column.kind == "enum":
-            enum: Any = column.field.enum_type
-            service, name = service_of(enum), short_name(enum)
-            values |= {words.value(service, name, v.name): v.name for v in enum.values if v.number}
-        elif column.kind == "bool":
-            values |= {_text(words, "import.yes"): "true", _text(words, "import.no"): "false"}
-    return values
+def _choices(column: Column, locale: str) -> dict[str, str]:
+    words = labels.load(locale)
+    if column.kind == "enum":
+        enum: Any = column.field.enum_type
+        service, name = service_of(enum), short_name(enum)
+        return {words.value(service, name, value.name): value.name for value in enum.values if value.number}
+    if column.kind == "bool":
+        return {_text(words, "import.yes"): "true", _text(words, "import.no"): "false"}
+    return {}
 
 
 def _parts(lines: Sequence[Line]) -> Iterator[list[Any]]:
@@ -240,7 +239,7 @@ def _template(document: str, words: Labels) -> bytes:
             # as text: a code keeps its zeros, a long number its digits
             sheet.set_column(at, at, width, text if column.kind in ("text", "reference", "enum") else None)
             sheet.write_string(0, at, neutral(label_of(column, words)) + mark, bold)
-            said = list(_choices(column, [words.locale]))
+            said = list(_choices(column, words.locale))
             if said and sum(map(len, said)) + len(said) <= 255:
                 sheet.data_validation(
                     1, at, sheets.MOST_ROWS, at, {"validate": "list", "source": said, "error_type": "warning"}
@@ -271,7 +270,7 @@ def _explained(column: Column, words: Labels) -> str:
         title = words.document(service_of(kept), short_name(kept))
         said = _text(words, "import.kind.reference", title=title)
     elif kind in ("enum", "bool"):
-        said = _text(words, "import.kind.choice", choices=" / ".join(_choices(column, [words.locale])))
+        said = _text(words, "import.kind.choice", choices=" / ".join(_choices(column, words.locale)))
     elif kind == "decimal":
         said = _text(words, "import.kind.decimal", scale=str(spec.decimal.scale))
     elif kind == "text":

@@ -27,7 +27,7 @@ NAMES = {
 def reading(document: str, *paths: str, words: Any = None) -> Reading:
     known = {column.path: column for column in columns_of(document)}
     columns = {position: known[path] for position, path in enumerate(paths, 1)}
-    return Reading(columns, words or {}, ZoneInfo("Asia/Shanghai"), lambda kind, name: NAMES.get((kind, name)))
+    return Reading(columns, words or {}, {}, ZoneInfo("Asia/Shanghai"), lambda kind, name: NAMES.get((kind, name)))
 
 
 def rows(*cells: list[str]) -> list[Row]:

@@ -204,7 +204,7 @@ function Problems({ document, batch }: Props) {
     return header || (found ? pathLabel(found) : position ? String(position) : t("import.wholeRow"));
   };
   return (
-    <section className="card">
+    <section className="card import-problems">
       <h2>{title}</h2>
       <TableScroll label={title}>
         <Table<ImportProblem>
