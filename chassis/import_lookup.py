@@ -118,13 +118,25 @@ async def used_here(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dic
     await call.every_company()
     found: dict[str, str] = {}
     for by, column in _referring(call.runtime.service, document):
-        if isinstance(column.type, sa.ARRAY):
-            member = sa.func.unnest(column).column_valued("member")
-            asked = sa.select(member).where(column.overlap(list(keys)), member.in_(keys))
-        else:
-            asked = sa.select(column).where(column.in_(keys))
-        found |= {str(key): by for key in (await call.db.execute(asked.distinct())).scalars()}
+        asked = _uses(call.runtime.tables.audit_change, column, keys)
+        found |= {str(key): by for key in (await call.db.execute(asked)).scalars()}
     return found
+
+
+def _uses(change: sa.Table, column: Any, keys: Sequence[uuid.UUID]) -> Any:
+    """Which of the keys a column names, but for rows that came into being in the same act as the document: a joiner's
+    first placement is no use of the joiner.
+    """
+    several = isinstance(column.type, sa.ARRAY)
+    named = sa.func.unnest(column) if several else column
+    met = column.overlap(list(keys)) if several else column.in_(keys)
+    uses = sa.select(column.table.c.id.label("id"), named.label("named")).where(met).subquery()
+    born, mine = change.alias("born"), change.alias("mine")
+    together = sa.select(sa.literal(1)).where(
+        born.c.document_id == uses.c.id, mine.c.document_id == uses.c.named,
+        born.c.entry_id == mine.c.entry_id, born.c.version == 1, mine.c.version == 1,
+    )  # fmt: skip
+    return sa.select(uses.c.named).where(uses.c.named.in_(keys), ~together.correlate(uses).exists()).distinct()
 
 
 def _referring(service: Service, document: str) -> Iterator[tuple[str, Any]]:
@@ -134,18 +146,15 @@ def _referring(service: Service, document: str) -> Iterator[tuple[str, Any]]:
     seen = set()
     for mapper in service.base.registry.mappers:
         model, message = mapper.class_, getattr(mapper.class_, "__message__", None)
-        by = (
-            f"{service.name}.{contract.snake(message.DESCRIPTOR.name)}"
-            if message is not None
-            else mapper.class_.__name__
-        )
+        if message is None:
+            # what is kept beside documents, as accounts are, is no use of them
+            continue
+        by = f"{service.name}.{contract.snake(message.DESCRIPTOR.name)}"
         for key in sa.inspect(model).columns:
             points = own is not None and any(fk.column.table is own.__table__ for fk in key.foreign_keys)
             if points and not (issubclass(model, Part) and model.__table__ in mine) and key not in seen:
                 seen.add(key)
                 yield by, key
-        if message is None:
-            continue
         for field in mapping.plan_for(model).fields.values():
             if field.spec.references == document and field.part is None:
                 column = sa.inspect(model).columns[field.attribute]

@@ -489,7 +489,7 @@ class Worker:
             .where(change.c.document_id.in_(list(versions)), entry.c.actor_id.is_not(None))
             .group_by(change.c.document_id)
         )
-        touched: dict[Any, int] = dict(iter((await session.execute(by_people)).tuples()))
+        touched: dict[Any, int] = {one[0]: one[1] for one in await session.execute(by_people)}
         handler, settled, moved = self.runtime.service.handlers[method.full_name], list[dict[str, Any]](), list[Any]()
         until = time.monotonic() + CHUNK_SECONDS
         for one in found:
