@@ -501,15 +501,16 @@ class Call:
             return known[key]
 
         def present(row: Any, message: Any, *, whole: bool = False) -> Any:
-            if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
-                seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
+            hidden = getattr(row, HIDDEN, None) or self.hidden.get(row.id)
             if names_department and "department_id" not in (hidden or ()):
                 name = organisation.department_named(row.department_id, row.company_id, getattr(row, day))
                 message.department_name = name
             if hook is not None:
                 hook(row, message, self)
+            if hidden:
+                seeing.conceal(message, hidden, whole=whole)
             return message
 
         return present

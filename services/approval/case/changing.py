@@ -42,7 +42,7 @@ def check(case: Case, task: Task, node: Any, changes: Sequence[common_pb2.FieldC
     """Refuse what the node does not let change, what is cut without a reason, and what is still to be filled in."""
     rights = {} if task.again else getattr(node, "rights", {})
     cut = contract.load().documents[case.document_type].cut if getattr(node, "cuts", False) and not task.again else ""
-    lines = cut.partition(".")[0]
+    lines = cut.rpartition(".")[0]
     refused = {change.line_id for change in changes if lines and change.path == lines}
     faults = _shape(changes)
     seen: set[tuple[str, str]] = set()
@@ -116,7 +116,7 @@ async def ask(
 
 def _only_cuts(case: Case, paths: Iterable[str]) -> bool:
     cut = contract.load().documents[case.document_type].cut
-    return all(path in (cut, cut.partition(".")[0]) for path in paths)
+    return all(path in (cut, cut.rpartition(".")[0]) for path in paths)
 
 
 async def conclude(answer: common_pb2.AmendmentAnswer, event: Any, call: Call) -> None:
