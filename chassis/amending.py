@@ -177,9 +177,9 @@ def _checked(target: Any, field: FieldDescriptor, value: str, at: str, violation
     try:
         mapping.check_shape(alone)
     except Refused as refusal:
-        found = [(at, reason, dict(facts)) for name, reason, facts in refusal.violations if name == field.name]
-        violations.extend(found)
-        return None if found else alone
+        reasons = [(reason, facts) for name, reason, facts in refusal.violations if name == field.name]
+        violations.extend((at, reason, dict(facts)) for reason, facts in reasons)
+        return None if reasons else alone
     return alone
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from approval.case.model import Case
 from chassis import contract
 from chassis.call import Call
-from heyi.approval.v1 import cases_pb2 as pb
+from heyi.approval.v1 import case_views_pb2 as pb
 
 # of each type the newest cases; of what a value is of, the newest values; fewer say nothing
 NEWEST, LAST, FEWEST, SHOWN = 500, 20, 5, 20

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from chassis import amending, canonical, contract, ids, mapping, seeing
 from chassis.call import Call, Refused
 from heyi.common.v1 import common_pb2
+from heyi.procurement.v1 import purchase_order_changes_pb2 as changes_pb
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from procurement.catalog import Catalog
 from procurement.market import Market
@@ -28,7 +29,7 @@ def hash_of(order: PurchaseOrder, call: Call) -> str:
 
 
 def ask_with(
-    order: PurchaseOrder, asked: pb.PurchaseOrderChange, catalog: Catalog, call: Call
+    order: PurchaseOrder, asked: changes_pb.PurchaseOrderChange, catalog: Catalog, call: Call
 ) -> common_pb2.ApprovalRequest:
     """Keep what is asked for in the order, and say what approval needs to know of it; the amount is what the order
     would come to, in base currency.
@@ -85,7 +86,7 @@ async def _amended(order: PurchaseOrder, amendment: common_pb2.Amendment, call: 
     asked = _asked(order)
     lines = {str(line.id): line for line in order.lines}
 
-    def cut(edit: pb.LineChange, quantity: Decimal | None, reason: str) -> None:
+    def cut(edit: changes_pb.LineChange, quantity: Decimal | None, reason: str) -> None:
         line = lines[edit.line_id]
         edit.asked_quantity = edit.asked_quantity or edit.quantity or mapping.decimal_text(line.quantity, 6)
         edit.cut_reason, edit.cut_by_id = reason, amendment.author_id
@@ -117,9 +118,9 @@ async def check(order: PurchaseOrder, change: rules.Change, call: Call) -> Catal
     return market.catalog
 
 
-def sent(request: pb.ChangePurchaseOrderRequest, order: PurchaseOrder, call: Call) -> pb.PurchaseOrderChange:
+def sent(request: pb.ChangePurchaseOrderRequest, order: PurchaseOrder, call: Call) -> changes_pb.PurchaseOrderChange:
     """What a buyer asks for, with what only the service says."""
-    asked = pb.PurchaseOrderChange()
+    asked = changes_pb.PurchaseOrderChange()
     asked.CopyFrom(request.change)
     for line in asked.lines:
         line.ClearField("asked_quantity")
@@ -137,9 +138,9 @@ def pending_change(order: PurchaseOrder) -> tuple[rules.Change, uuid.UUID]:
     return change_of(asked), ids.parse(asked.asked_by_id)
 
 
-def _asked(order: PurchaseOrder) -> pb.PurchaseOrderChange:
+def _asked(order: PurchaseOrder) -> changes_pb.PurchaseOrderChange:
     assert order.pending_change is not None
-    return json_format.ParseDict(order.pending_change, pb.PurchaseOrderChange())
+    return json_format.ParseDict(order.pending_change, changes_pb.PurchaseOrderChange())
 
 
 def limits_of(order: PurchaseOrder, market: Market) -> dict[uuid.UUID, rules.Limits]:
@@ -152,7 +153,7 @@ def limits_of(order: PurchaseOrder, market: Market) -> dict[uuid.UUID, rules.Lim
     return found
 
 
-def change_of(sent: pb.PurchaseOrderChange) -> rules.Change:
+def change_of(sent: changes_pb.PurchaseOrderChange) -> rules.Change:
     """The change as the rules see it, without what approvers refused; every text of it is checked here."""
     check_shape(sent, "change")
     edits = []
