@@ -26,7 +26,7 @@ from approval.case.model import Case
 from approval.case.sight import all_hidden, hidden_from
 from approval.notice.model import Notice
 from approval.notice_delivery import mailer, rules, words
-from approval.notice_delivery.model import UNTOLD, NoticeDelivery
+from approval.notice_delivery.model import DOUBTED, UNTOLD, NoticeDelivery
 from approval.notice_delivery.settings import Settings
 from approval.notice_preference.model import NoticePreference
 from approval.notice_preference.rules import Preference, effective, locale_of
@@ -305,9 +305,6 @@ class Courier:
         shown = [DELIVERY.c[name] for name in SHOWN]
         taken = sa.update(DELIVERY).where(which).values(**values).returning(*shown)
         rows = (await session.execute(taken)).all()
-        for row in rows:
-            if row.doubt_count:
-                log.info("notice tried again", delivery_id=str(row.id), doubts=row.doubt_count)
         return sorted(rows, key=lambda row: row.id)
 
     async def _told(self, session: Any, rows: Sequence[Any]) -> tuple[list[Any], dict[uuid.UUID, words.Told]]:
@@ -363,8 +360,6 @@ class Courier:
                     call = await self._settle_robot(session, parcel, outcome, now)
         if call is not None:
             self.runtime.hand_over(call.outgoing)
-        if doubt:
-            telemetry.count("heyi.notice.doubts", channel=parcel.rows[0].channel)
         telemetry.count("heyi.notice.attempts", channel=parcel.rows[0].channel, outcome=outcome.verdict)
         if outcome.verdict != "TAKEN":
             log.warning("notice not taken", channel=parcel.rows[0].channel, verdict=outcome.verdict)
@@ -399,16 +394,21 @@ class Courier:
                     await session.execute(sa.update(DELIVERY).where(mine).values(**free))
 
     async def tell_operators(self) -> int:
-        """How long the oldest notice is due and not told, and how many people the daily check found untold."""
+        """How long the oldest notice is due and not told, what the daily check found untold, and what may have arrived
+        twice within a day.
+        """
         waiting = sa.and_(DELIVERY.c.state == "WAITING", DELIVERY.c.due_time <= self.runtime.clock.now())
         oldest = sa.select(sa.func.min(DELIVERY.c.due_time)).where(waiting).scalar_subquery()
         untold = sa.select(sa.func.count()).where(UNTOLD).scalar_subquery()
+        today = DELIVERY.c.updated_at > self.runtime.clock.now() - datetime.timedelta(days=1)
+        doubted = sa.select(sa.func.count()).where(DOUBTED, today).scalar_subquery()
         with fenced_to(None):
             async with self.runtime.read_sessions() as session:
-                since, number = (await session.execute(sa.select(oldest, untold))).one()
+                since, number, doubts = (await session.execute(sa.select(oldest, untold, doubted))).one()
         late = (self.runtime.clock.now() - since).total_seconds() if since else 0.0
         telemetry.gauge("heyi.notice.late", max(0.0, late), "s")
         telemetry.gauge("heyi.notice.untold", number)
+        telemetry.gauge("heyi.notice.doubts", doubts)
         return 0
 
 

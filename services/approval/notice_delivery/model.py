@@ -67,5 +67,7 @@ _WAITS = NoticeDelivery.state == "WAITING"
 sa.Index("ix_notice_delivery_due", NoticeDelivery.channel, NoticeDelivery.due_time, postgresql_where=_WAITS)
 sa.Index("ix_notice_delivery_list", NoticeDelivery.company_id, NoticeDelivery.created_at, NoticeDelivery.id)
 sa.Index("ix_notice_delivery_person", NoticeDelivery.employee_id, NoticeDelivery.created_at, NoticeDelivery.id)
+DOUBTED = NoticeDelivery.doubt_count > 0
+sa.Index("ix_notice_delivery_doubted", NoticeDelivery.updated_at, postgresql_where=DOUBTED)
 UNTOLD = sa.and_(NoticeDelivery.untold_since_time.is_not(None), NoticeDelivery.state.in_(["WAITING", "FAILED"]))
 sa.Index("ix_notice_delivery_untold", NoticeDelivery.untold_since_time, postgresql_where=UNTOLD)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from approval.notice_preference.rules import Preference, due_time, is_bundled
+from approval.notice_preference.rules import Preference, due_time
 from approval.notice_robot.rules import serves
 from chassis.organisation import Organisation
 
@@ -58,7 +58,8 @@ def legs(
         due = due_time(now, preference, notice.kind, organisation, person.company_id or notice.company_id)
         bundle = uuid.uuid5(BUNDLES, f"{person.employee_id} {due.isoformat()}")
         alone = uuid.uuid5(BUNDLES, f"{notice.id} mail")
-        together = is_bundled(preference, notice.kind)
+        # whatever waits for the same moment, a digest's or the end of quiet hours, comes in one mail
+        together = due > now
         problem = "" if person.email else NO_ADDRESS
         found.append(Leg("MAIL", due, bundle if together else alone, problem=problem))
     for robot in robots:

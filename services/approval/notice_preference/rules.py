@@ -73,7 +73,7 @@ def problems(row: Any) -> list[tuple[str, str, dict[str, object]]]:
     return found
 
 
-def is_bundled(preference: Preference, kind: str) -> bool:
+def _is_bundled(preference: Preference, kind: str) -> bool:
     """Whether it waits for others of its hour or day. What is urged on does not."""
     return preference.pace != "AT_ONCE" and kind != "URGE"
 
@@ -83,7 +83,7 @@ def due_time(
 ) -> datetime.datetime:
     """The instant (UTC) at which a mail about something that happened at `at` goes: never before, never in quiet."""
     local = at.astimezone(workdays.zone_of(organisation, company_id))
-    if is_bundled(preference, kind):
+    if _is_bundled(preference, kind):
         if preference.pace == "HOURLY":
             local = local.replace(minute=0, second=0, microsecond=0) + _HOUR
         else:

@@ -144,6 +144,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_notice_delivery_created_at"), "notice_delivery", ["created_at"], unique=False)
     op.create_index(
+        "ix_notice_delivery_doubted",
+        "notice_delivery",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("doubt_count > 0"),
+    )
+    op.create_index(
         "ix_notice_delivery_due",
         "notice_delivery",
         ["channel", "due_time"],
