@@ -63,7 +63,7 @@ async def test_browser_administrator_sets_up_how_people_are_told(
     try:
         await page.locator("[data-action=test]").click()
         await expect(page.get_by_text("invalid webhook url").first).to_be_visible()
-        await page.locator("[data-action=setAddress]").click()
+        await page.locator("[data-action=set_address]").click()
         asked = screen.asked(ROBOT, "setAddress", "address")
         await screen.dialog().get_by_label(asked).fill(f"{instance.receiver}/send?key=secret-0002")
         await screen.dialog().get_by_role("button", name=screen.action(ROBOT, "setAddress")).click()
@@ -71,13 +71,15 @@ async def test_browser_administrator_sets_up_how_people_are_told(
         await page.locator("[data-action=test]").click()
         await expect(page.get_by_text('"errmsg": "ok"').first).to_be_visible()
         assert "secret-000" not in await page.content()
+        await page.mouse.move(0, 0)
         assert await violations(page) == []
         await mine.picture("notice-robot")
         assert any(name in line for line in chat.lines())
 
         await mine.go(f"/approval/notice-deliveries?filter=robot_id%20%3D%20%22{identifier[1]}%22")
-        sent = screen.choice(DELIVERY, "state", "SENT")
-        await expect(page.get_by_role("row").filter(has_text=sent)).to_have_count(2)
+        for state in ("FAILED", "SENT"):
+            shown = screen.choice(DELIVERY, "state", state)
+            await expect(page.get_by_role("row").filter(has_text=shown)).to_have_count(1)
         assert await violations(page) == []
         await mine.picture("notice-deliveries")
     finally:
@@ -87,7 +89,7 @@ async def test_browser_administrator_sets_up_how_people_are_told(
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
 async def test_browser_requester_says_how_to_be_told(window: Any, locale: str) -> None:
     """On a phone: another pace, quiet hours that cannot be, then some that can; and back to the company's."""
-    mine = await window("requester of Suzhou" if locale == "en" else "requester", locale=locale, size=PHONE)
+    mine = await window("heyutong" if locale == "en" else "requester", locale=locale, size=PHONE)
     page, screen = mine.page, mine.screen
 
     await mine.go("/approval/notice-preferences")

@@ -20,6 +20,8 @@ interface Preference extends Row {
   quiet: string;
 }
 
+/** A refusal stands in its own place here. */
+const SHOWN = { shown: true };
 const WITH_TIMES = ["HOURS", "HOURS_AND_DAYS_OFF"];
 
 /** How I am told of notices; for who may, what holds in the company. */
@@ -54,12 +56,14 @@ function PreferenceForm({ document, whose }: { document: DocumentMeta; whose: "M
     if (whose === "Default") void client.invalidateQueries({ queryKey: [document.key, "Mine"] });
   };
   const save = useMutation({
+    meta: SHOWN,
     mutationFn: (values: Values) => callMethod<Preference>(methodOf(document, `set${whose}`)!, "", { noticePreference: values }),
     onSuccess: keep,
     onError: (error) => setErrors(violationsByField(error)),
   });
-  const reset = useMutation({ mutationFn: () => callMethod<Preference>(methodOf(document, "resetMine")!, "", {}), onSuccess: keep });
+  const reset = useMutation({ meta: SHOWN, mutationFn: () => callMethod<Preference>(methodOf(document, "resetMine")!, "", {}), onSuccess: keep });
   const test = useMutation({
+    meta: SHOWN,
     mutationFn: () => callMethod<{ email: string }>(methodOf(document, "testMine")!, "", {}),
     onSuccess: ({ email }) => notifySuccess(t("preferences.tested", { email })),
   });
