@@ -80,9 +80,7 @@ def _address(row: NoticeRobot, address: str, secret: str) -> None:
 
 
 async def _move(call: Call, robot: NoticeRobot, state: str, to: str, since: datetime.datetime | None = None) -> None:
-    """What is on the way to a robot, all of it in one statement; what is being sent at the moment settles itself. A test
-    is not made again.
-    """
+    """What is on the way to a robot, in one statement; what is being sent settles itself. No test is made again."""
     table = NoticeDelivery.__table__
     which = [table.c.robot_id == robot.id, table.c.state == state, sa.or_(to != "WAITING", table.c.kind != "TEST")]
     if since is not None:
