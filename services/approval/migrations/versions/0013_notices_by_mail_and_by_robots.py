@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 TURNS = (
     "'notice.todo', 'notice.todo_for', 'notice.handed_over', 'notice.asked_again', 'notice.change_refused',"
