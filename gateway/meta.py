@@ -18,9 +18,9 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from chassis import contract
 from chassis.contract import Contract, Document
 from chassis.importable import importable
+from chassis.labels import Labels
 from gateway.codec import is_map
 from gateway.comments import Comments
-from gateway.labels import Labels
 from gateway.routes import Binding, list_field
 from heyi.options.v1 import options_pb2
 
