@@ -524,14 +524,15 @@ class Call:
         def present(row: Any, message: Any, *, whole: bool = False) -> Any:
             if unseen:
                 custom_fields.without(message, unseen)
-            if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
-                seeing.conceal(message, hidden, whole=whole)
-                custom_fields.without(message, custom_fields.told_by(added, hidden))
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
+            hidden = getattr(row, HIDDEN, None) or self.hidden.get(row.id)
             names.write(row, message, hidden or (), whole=whole)
             if hook is not None:
                 hook(row, message, self)
+            if hidden:
+                seeing.conceal(message, hidden, whole=whole)
+                custom_fields.without(message, custom_fields.told_by(added, hidden))
             return message
 
         return present

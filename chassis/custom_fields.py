@@ -303,7 +303,7 @@ def printed(call: Call, row: Any, locale: str) -> list[tuple[str, str]]:
     names of people and departments.
     """
     fields, values = fields_of(call, type(row)), row.custom_fields or {}
-    unseen_ = unseen(call, fields)
+    unseen_ = unseen(call, fields) | told_by(fields, call.hidden.get(row.id, ()))
     names = {str(key): person.name for key, person in call.organisation.people.items()} if values else {}
     names |= {str(key): unit.name for key, unit in call.organisation.departments.items()} if values else {}
     return [

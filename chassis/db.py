@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 from chassis import ids, telemetry
+from chassis.import_tables import import_tables
 from heyi.platform.v1 import custom_fields_pb2
 
 NAMING = {
@@ -292,6 +293,7 @@ class Tables:
             sa.Column("told", sa.BigInteger(), nullable=False, server_default="0"),
             sa.Index("ix_participant_employee_id", "employee_id"),
         )
+        self.import_batch, self.import_row = import_tables(metadata, instant)
         self.timer = self._timer(metadata, instant) if timers else None
 
     @staticmethod

@@ -26,6 +26,7 @@ from chassis import (
     errors,
     faults,
     housekeeping,
+    import_work,
     inbox,
     policy,
     sweep,
@@ -70,7 +71,7 @@ def run(names: Sequence[str]) -> None:
 async def _run(names: Sequence[str]) -> None:
     environment = Environment()
     services = [find(name) for name in names]
-    settings = {s.name: ServiceSettings.of(s.name, environment, s.need) for s in services}
+    settings = {s.name: ServiceSettings.of(s.name, environment, s.need, s.own_settings) for s in services}
     environment.check()
     shared = settings[services[0].name].shared
     telemetry.set_up(
@@ -187,6 +188,7 @@ class Host:
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
         self._go(self._forever(lambda: housekeeping.run(self.runtime)))
+        self._go(self._forever(lambda: import_work.run(self.runtime)))
         if self.service.timers:
             self._go(self._forever(lambda: timers.run(self.runtime)))
         for background in self.service.background:

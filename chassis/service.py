@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import contract, custom_fields, ids
 from chassis.custom_field_rpc import CustomFields
+from chassis.imports import Imports
 from chassis.mapping import plan_for
 from chassis.operations import Operations, Stuck
 from chassis.records import Held, Records
@@ -22,6 +23,7 @@ from chassis.states import advance
 if TYPE_CHECKING:
     from chassis.call import Call
     from chassis.runtime import Runtime
+    from chassis.settings import Environment
     from chassis.timers import OnTime
 
 Handler = Callable[[Any, "Call"], Awaitable[Any]]
@@ -67,6 +69,8 @@ class Service:
     background: Sequence[Callable[[Runtime], Awaitable[None]]] = ()
     # own variables of the environment, beside those of every service: "KEYS", "KEYCLOAK_URL"
     need: Sequence[str] = ()
+    # reads what else the environment says to this service, for `settings.own`
+    own_settings: Callable[[Environment], Any] | None = None
     # rows that must be there before anybody can call: run by `migrate`, again and again, as the owner
     seed: Callable[[Any], Awaitable[None]] | None = None
     # documents that wait for a person longer than they should, and what else the service tells its operators
@@ -83,11 +87,12 @@ class Service:
         self.stuck = more.pop("stuck", ())
         self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(self.held), Operations(self.stuck), CustomFields())
+        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields())
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = (custom_fields.keep, *more.pop("background", ()))
         self.need = more.pop("need", ())
+        self.own_settings = more.pop("own_settings", None)
         self.seed = more.pop("seed", None)
         self.timers = {handler.name: handler for handler in more.pop("timers", ())}
         if more:
@@ -119,7 +124,7 @@ class Service:
         known = contract.load().methods
         handlers: dict[str, Handler] = {}
         for rpc in self.rpcs:
-            package = "platform" if isinstance(rpc, (Records, Operations, CustomFields)) else self.name
+            package = "platform" if isinstance(rpc, (Records, Operations, Imports, CustomFields)) else self.name
             full_service = f"heyi.{package}.v1.{type(rpc).__name__}"
             methods = contract.load().methods_of(full_service)
             if not methods:

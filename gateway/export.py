@@ -24,7 +24,7 @@ from chassis import contract, field_shapes, telemetry, typed_fields
 from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
-from gateway.labels import Labels
+from chassis.labels import Labels
 from gateway.meta import kind_of, method_name, service_of, short_name
 from gateway.routes import Binding, list_field
 
