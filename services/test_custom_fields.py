@@ -18,12 +18,12 @@ import pytest
 import sqlalchemy as sa
 from python_calamine import CalamineWorkbook
 
-from chassis import contract, custom_fields, mapping, migrate, seeing, testing_postgres
+from chassis import contract, custom_fields, labels, mapping, migrate, seeing, testing_postgres
 from chassis.call import Actor
 from chassis.runtime import Envelope
 from chassis.service import find
 from chassis.testing import COMPANY, Bench, bench_for, refused, stable
-from gateway import labels, routes
+from gateway import routes
 from gateway.export import Exports
 
 NAMES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
