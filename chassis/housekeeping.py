@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from chassis import faults
+from chassis import audit_retention, faults
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
@@ -43,7 +43,7 @@ async def tidy(runtime: Runtime) -> int:
             sa.and_(tables.outbox.c.created_at < now - EVENTS_KEPT, tables.outbox.c.published_at.is_not(None)),
         ),
     )
-    gone = 0
+    gone = await audit_retention.expire(runtime)
     for table, condition in old:
         key = sa.tuple_(*table.primary_key.columns)
         some = sa.select(*table.primary_key.columns).where(condition).limit(BATCH)

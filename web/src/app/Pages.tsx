@@ -45,6 +45,7 @@ const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
 const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
 const LinkPage = lazy(() => import("@/pages/LinkPage"));
+const Audit = lazy(() => import("@/pages/Audit"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
 /** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
@@ -58,6 +59,7 @@ export function Pages() {
         <Route path="/approval/link" element={<LinkPage />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
+        <Route path="/platform/audit" element={<Audit />} />
         <Route path="/platform/traces" element={<Traces />} />
         <Route path="/:service/:collection" element={<DocumentPage kind="list" />} />
         <Route path="/:service/:collection/new" element={<DocumentPage kind="form" />} />
