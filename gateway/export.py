@@ -86,13 +86,12 @@ class Exports:
             request: Any = binding.method.request.DESCRIPTOR
             if name == ACTION:
                 raise contract.ContractError(f"{binding.method.full_name}: {ACTION} is the gateway's own verb")
-            listed = document or Gather.fits(binding.method)
-            if name == "list" and listed and {"page_size", "page_token"} <= {*request.fields_by_name}:
-                hosted = _HOSTED.fullmatch(binding.template)
-                if hosted and binding.path_fields:
-                    self._of_each[hosted[2]] = binding
-                else:
-                    self._by_path[binding.template] = binding
+            paged = {"page_size", "page_token"} <= {*request.fields_by_name}
+            hosted = _HOSTED.fullmatch(binding.template)
+            if paged and hosted and Gather.fits(binding.method):
+                self._of_each[hosted[2]] = binding
+            elif name.startswith("list") and document and paged and "{" not in binding.template:
+                self._by_path[binding.template] = binding
             if name == "batchGet" and document:
                 self._names[document] = binding
 

@@ -9,7 +9,7 @@ import { context } from "@/api/context";
 import { call, download, type Query } from "@/api/http";
 import { useMe } from "@/api/me";
 import { notifyError } from "@/app/notify";
-import { timeText } from "@/contract/format";
+import { instant, timeText } from "@/contract/format";
 import { serviceName, type Meta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { actionLabel } from "@/documents/History";
@@ -32,14 +32,14 @@ const COLUMNS = "createTime,service,kind,outcome,actorId,actingService,onBehalfI
 const KILO = 1024;
 const DAYS_OF_A_YEAR = 365.25;
 
-/** Days as they are chosen, as the instants between which they lie. */
+/** Days of the company's calendar as they are chosen, as the instants between which they lie. */
 export function askedOf(params: URLSearchParams): Query {
   const [from, until] = [params.get("from"), params.get("until")];
   return {
     ...Object.fromEntries(PLAIN.map((name) => [name, params.get(name) ?? undefined])),
     kinds: params.get("kinds")?.split(",").filter(Boolean),
-    startTime: from ? dayjs(from).startOf("day").toISOString() : undefined,
-    endTime: until ? dayjs(until).add(1, "day").startOf("day").toISOString() : undefined,
+    startTime: from ? instant(from, false) : undefined,
+    endTime: until ? instant(until, true) : undefined,
   };
 }
 

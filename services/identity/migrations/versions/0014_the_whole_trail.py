@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 
 INSTANT = sa.DateTime(timezone=True)
 WAYS = ("actor_id", "kind", "company_id", "on_behalf_id", "ip_address", "service")

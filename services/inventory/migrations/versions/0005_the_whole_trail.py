@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 INSTANT = sa.DateTime(timezone=True)
 WAYS = ("actor_id", "kind", "company_id", "on_behalf_id", "ip_address", "service")
