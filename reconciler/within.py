@@ -102,7 +102,7 @@ INVARIANTS = (
         "SELECT count(*) FROM audit_entry WHERE recorded_at > now() - interval '32 days'",
         "SELECT e.id, e.method, e.recorded_at AS at FROM audit_entry e "
         "WHERE e.recorded_at BETWEEN now() - interval '32 days' AND now() - interval '15 minutes' "
-        "AND e.recorded_at <= (SELECT max(until) FROM audit_seal) - interval '2 minutes' "
+        "AND e.recorded_at <= coalesce((SELECT max(until) FROM audit_seal) - interval '2 minutes', 'infinity') "
         "AND e.id NOT IN (SELECT unnest(entry_ids) FROM audit_seal WHERE until > now() - interval '33 days')",
     ),
     _totals("purchase_requisition", "purchase_requisition_line", "amount", "net_amount"),
