@@ -118,7 +118,10 @@ BEYOND_THE_APP = [
     "COPY outbox FROM '/etc/passwd'", "SELECT * FROM pg_authid", "CREATE DATABASE mine",
     "SELECT lo_import('/etc/passwd')", "ALTER TABLE outbox DISABLE ROW LEVEL SECURITY",
     "ALTER SYSTEM SET log_statement = 'all'", "UPDATE audit_entry SET outcome = 'ok'", "DELETE FROM audit_entry",
-    "TRUNCATE audit_entry", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "TRUNCATE audit_entry", "UPDATE audit_seal SET hash = ''", "DELETE FROM audit_change", "DELETE FROM audit_seal",
+    "INSERT INTO audit_expiry (kind, before, count) VALUES ('CHANGED', now(), 0)",
+    "CREATE OR REPLACE FUNCTION audit_expire(of_kind text, older_than timestamptz, batch int) RETURNS int "
+    "LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
 ]  # fmt: skip
 
 

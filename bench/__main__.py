@@ -21,6 +21,7 @@ SCENARIOS = {
     "list": "listing",
     "approval": "approval",
     "todo": "todo",
+    "trail": "trail",
     "footprint": "footprint",
     "lag": "lag",
     "gateway": "hop",

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, and what of each document changed, before and after.
+"""The audit trail: who did what, what of each document changed, before and after, and who was shown what is recorded.
 
 Collected from the session just before it is saved, so that no handler can forget it. Sensitive values are masked.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chassis.call import Call
 
 MOST_CHANGES = 400
+CHANGED, READ, EXPORTED, PRINTED, RIGHTS_CHANGED = "CHANGED", "READ", "EXPORTED", "PRINTED", "RIGHTS_CHANGED"
 LEFT_OUT = {"id", "etag", "updated_at", "created_at", "content_hash"}
 
 
@@ -50,10 +51,30 @@ def collect(call: Call) -> list[tuple[Any, list[dict[str, Any]]]]:
     return list(found.values())
 
 
+def kind_of(method: contract.Method | None, *, exporting: bool = False) -> str:
+    """What a call is in the trail's words. A reaction, or what happens by itself, changes."""
+    if method is None:
+        return CHANGED
+    if method.read_only:
+        if method.reply.DESCRIPTOR.full_name == "google.api.HttpBody":
+            return PRINTED if method.name.startswith("Print") else EXPORTED
+        return EXPORTED if exporting else READ
+    if method.name.startswith("Reveal"):
+        return READ
+    about = contract.load().documents.get(method.document or "")
+    return RIGHTS_CHANGED if about is not None and about.rights else CHANGED
+
+
+def about(method: contract.Method) -> str:
+    """`<service>.<document>` that a method is about, also where it is no document type of the contract; else ""."""
+    return method.document or method.policy.permission.rpartition(".")[0]
+
+
 _ENTRY = """entry AS (
-  INSERT INTO audit_entry (id, at, company_id, actor_id, service, method, outcome, trace_id)
+  INSERT INTO audit_entry (id, at, company_id, actor_id, service, method, outcome, trace_id, kind, on_behalf_id,
+    ip_address, document_types)
   VALUES (CAST(:entry AS uuid), CAST(:at AS timestamptz), :entry_company, :entry_actor, :entry_service,
-    :entry_method, 'done', :trace)
+    :entry_method, 'done', :trace, :entry_kind, :entry_behalf, :entry_address, :entry_types)
 )"""
 _CHANGES = """change AS (
   INSERT INTO audit_change (id, entry_id, document_type, document_id, version, changes)
@@ -66,6 +87,8 @@ _CHANGES = """change AS (
 def pieces(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]]]], trace_id: str) -> list[Piece]:
     """One entry for the call and one row for each document that it changed."""
     entry = ids.uuid7()
+    documents = list(filter(None, (_document_of(type(row).__message__) for row, _ in changed)))
+    rights = any(document.rights for document in documents)
     values = {
         "entry": entry,
         "at": call.now(),
@@ -74,6 +97,10 @@ def pieces(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]
         "entry_service": call.actor.service,
         "entry_method": method,
         "trace": trace_id,
+        "entry_kind": kind_of(call.method) if not rights else RIGHTS_CHANGED,
+        "entry_behalf": call.on_behalf_id,
+        "entry_address": call.ip_address or None,
+        "entry_types": sorted({document.name for document in documents}) or None,
     }
     if not changed:
         return [Piece(_ENTRY, values)]
@@ -86,6 +113,11 @@ def pieces(call: Call, method: str, changed: list[tuple[Any, list[dict[str, Any]
         "changes": [orjson.dumps(changes).decode() for _, changes in changed],
     }
     return [Piece(_ENTRY, values), Piece(_CHANGES, changes)]
+
+
+@functools.cache
+def _document_of(message: type[contract.Message]) -> contract.Document | None:
+    return next((known for known in contract.load().documents.values() if known.message is message), None)
 
 
 def _parts(row: Any) -> list[Any]:

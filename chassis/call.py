@@ -97,6 +97,9 @@ class Call:
     timers: list[dict[str, Any]] = field(default_factory=list)
     # documents that values of custom fields name: path, type, id; looked up when the call is saved
     named: list[tuple[str, str, str]] = field(default_factory=list)
+    # from where the caller asks; for whom they act by a delegation
+    ip_address: str = ""
+    on_behalf_id: uuid.UUID | None = None
 
     # ---- who, when, where
 
@@ -293,8 +296,12 @@ class Call:
             statement = statement.add_columns(blind.label(HIDDEN))
         into = getattr(reply, _list_field(reply, plan.message))
         write, present = plan.writer(in_order=True), self._presenter(model)
+        recorded = [name for name, known in plan.fields.items() if known.spec.recorded]
         for row in await self._rows(statement):
-            present(row, write(row, into.add))
+            message = write(row, into.add)
+            present(row, message)
+            for name in recorded:
+                message.ClearField(name)
         return reply
 
     def scope_of(self, model: Any, permission: str = "", *, taking_part: bool = True) -> list[Any]:

@@ -57,6 +57,8 @@ class Document:
     facts: Descriptor | None = None
     amount: str = ""
     cut: str = ""
+    # changing it changes who may do what
+    rights: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def load() -> Contract:
                     facts=file.message_types_by_name.get(spec.facts),
                     amount=spec.amount_path,
                     cut=spec.cut,
+                    rights=spec.rights,
                 )
             if subject := options.Extensions[options_pb2.event_subject]:
                 if subject in events:

@@ -253,7 +253,7 @@ class Tables:
             "audit_entry",
             metadata,
             sa.Column("id", sa.Uuid(), primary_key=True),
-            instant("at", index=True),
+            instant("at"),
             sa.Column("company_id", sa.Uuid()),
             sa.Column("actor_id", sa.Uuid()),
             sa.Column("service", sa.Text()),
@@ -262,7 +262,26 @@ class Tables:
             sa.Column("reason", sa.Text()),
             sa.Column("facts", pg.JSONB()),
             sa.Column("trace_id", sa.Text()),
+            sa.Column("kind", sa.Text(), nullable=False, server_default="CHANGED"),
+            sa.Column("on_behalf_id", sa.Uuid()),
+            sa.Column("ip_address", sa.Text()),
+            # `<service>.<document>` of all that it is about; the documents of a change are in its own rows
+            sa.Column("document_types", pg.ARRAY(sa.Text())),
+            sa.Column("document_ids", pg.ARRAY(sa.Uuid())),
+            # by the database's own clock, which no service's clock can disturb: what seals go by
+            instant("recorded_at", index=True),
         )
+        entry = self.audit_entry.c
+        sa.Index("ix_audit_entry_at", entry.at, entry.id)
+        # one index for each way of looking: newest first among those of a person, a kind, a company ..
+        for name in ("actor_id", "kind", "company_id", "on_behalf_id", "ip_address", "service"):
+            some = None if name in ("kind", "company_id") else entry[name].is_not(None)
+            sa.Index(f"ix_audit_entry_{name}", entry[name], entry.at, entry.id, postgresql_where=some)
+        sa.Index("ix_audit_entry_refused", entry.at, entry.id, postgresql_where=entry.outcome != "done")
+        sa.Index("ix_audit_entry_trace_id", entry.trace_id)
+        for name in ("document_types", "document_ids"):
+            where = entry[name].is_not(None)
+            sa.Index(f"ix_audit_entry_{name}", entry[name], postgresql_using="gin", postgresql_where=where)
         self.audit_change = sa.Table(
             "audit_change",
             metadata,
@@ -273,6 +292,27 @@ class Tables:
             sa.Column("version", sa.Integer(), nullable=False),
             sa.Column("changes", pg.JSONB(), nullable=False),
             sa.Index("ix_audit_change_document", "document_id", "id"),
+        )
+        # entries as they were once they were committed for good, in a chain (`audit_seals`)
+        self.audit_seal = sa.Table(
+            "audit_seal",
+            metadata,
+            sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+            sa.Column("day", sa.Date(), nullable=False, index=True),
+            sa.Column("until", utc(), nullable=False, index=True),
+            sa.Column("entry_ids", pg.ARRAY(sa.Uuid()), nullable=False),
+            sa.Column("kinds", pg.ARRAY(sa.Text()), nullable=False),
+            sa.Column("entry_hashes", pg.ARRAY(sa.LargeBinary()), nullable=False),
+            sa.Column("previous", sa.LargeBinary(), nullable=False),
+            sa.Column("hash", sa.LargeBinary(), nullable=False),
+        )
+        # up to where entries of a kind were thrown away, their time being over
+        self.audit_expiry = sa.Table(
+            "audit_expiry",
+            metadata,
+            sa.Column("kind", sa.Text(), primary_key=True),
+            sa.Column("before", utc(), nullable=False),
+            sa.Column("count", sa.BigInteger(), nullable=False),
         )
         self.number_series = sa.Table(
             "number_series",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from chassis import faults, import_work
+from chassis import audit_retention, faults, import_work
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
@@ -44,7 +44,7 @@ async def tidy(runtime: Runtime) -> int:
             sa.and_(tables.outbox.c.created_at < now - EVENTS_KEPT, tables.outbox.c.published_at.is_not(None)),
         ),
     )
-    gone = await import_work.expire(runtime)
+    gone = await import_work.expire(runtime) + await audit_retention.expire(runtime)
     for table, condition in old:
         key = sa.tuple_(*table.primary_key.columns)
         some = sa.select(*table.primary_key.columns).where(condition).limit(BATCH)

@@ -19,9 +19,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from chassis import custom_fields
+from chassis import audit_retention, custom_fields
 from chassis import stream as wire
-from chassis.db import address_of, tables_of
+from chassis.db import address_of
 from chassis.service import Service
 from chassis.settings import MigrationSettings
 from chassis.stream import ensure_consumer, ensure_stream
@@ -92,10 +92,7 @@ async def migrate_stream(service: Service, url: str, tls: Tls | None = None) -> 
 def _fences(service: Service) -> list[str]:
     """Rows of one company stay out of calls about another, whatever a query forgets; the trail is not changed."""
     app = f"{service.name}_app"
-    statements = [
-        f"REVOKE UPDATE, DELETE, TRUNCATE ON {table.name} FROM {app}"
-        for table in (tables_of(service.base.metadata).audit_entry, tables_of(service.base.metadata).audit_change)
-    ]
+    statements = audit_retention.statements(app)
     setting = "current_setting('heyi.company', true)"
     for table in service.base.metadata.sorted_tables:
         column = table.c.get("company_id")

@@ -27,6 +27,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from chassis import (
     audit,
+    audit_reads,
     authn,
     contract,
     custom_fields,
@@ -74,6 +75,9 @@ class Envelope:
     caused_by: str = ""
     # of a list: the fields of a row that are wanted, by commas; all where it is empty
     fields: str = ""
+    # from where a person asks, and whether for a file: said by the gateway
+    ip_address: str = ""
+    exporting: bool = False
     # names in the caller's certificate; None where the service is asked in clear
     certificate: frozenset[str] | None = None
 
@@ -141,7 +145,8 @@ class Runtime:
         except Refused as refusal:
             # that a service or its database is away decides nothing, and could often not be written down either
             if refusal.code != UNAVAILABLE and (method.policy.audit or refusal.code == 7):
-                await self._retrying(functools.partial(self._audit_refusal, method, actor, company, refusal))
+                put_down = functools.partial(self._audit_refusal, method, actor, company, refusal, envelope)
+                await self._retrying(put_down)
             raise
 
     async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
@@ -201,13 +206,18 @@ class Runtime:
         reach: policy.Reach | None,
         envelope: Envelope,
     ) -> Any:
-        async def attempt() -> Any:
+        async def attempt() -> tuple[Call, Any]:
             with fenced_to(self._fence(method, company), planned_anew=hasattr(request, "page_token")):
                 async with self.read_sessions() as session, session.begin():
                     call = self._call(session, method, actor, company, reach, envelope)
-                    return self._as_message(call, await self.service.handlers[method.full_name](request, call))
+                    answer = await self.service.handlers[method.full_name](request, call)
+                    return call, self._as_message(call, answer)
 
-        answer = await self._retrying(attempt)
+        call, answer = await self._retrying(attempt)
+        shown = audit_reads.of(method, request, answer, call, exporting=envelope.exporting)
+        if shown is not None:
+            row = shown.row(call, telemetry.trace_id())
+            await self._retrying(functools.partial(self._put_down, row))
         return await answer.printed() if isinstance(answer, paper.Sheet) else answer
 
     async def _write(
@@ -275,9 +285,11 @@ class Runtime:
         reach: policy.Reach | None,
         envelope: Envelope,
     ) -> Call:
-        return Call(
+        call = Call(
             self, session, method, actor, company, reach, envelope.locale, envelope.traceparent, envelope.fields
         )
+        call.ip_address = envelope.ip_address
+        return call
 
     def call_for_event(self, session: AsyncSession, actor: Actor, company: uuid.UUID, traceparent: str) -> Call:
         """What a reaction works with: everything of the event's company, as this service."""
@@ -397,22 +409,32 @@ class Runtime:
                     return Refused(reason, field=list(rule.columns)[-1].name, value=values.split(",")[-1].strip())
         return error
 
-    async def _audit_refusal(self, method: contract.Method, actor: Actor, company: uuid.UUID, refusal: Refused) -> None:
+    async def _audit_refusal(
+        self, method: contract.Method, actor: Actor, company: uuid.UUID, refusal: Refused, envelope: Envelope
+    ) -> None:
         """A refused call is on record too, in a transaction of its own: its own was rolled back."""
+        await self._put_down(
+            {
+                "id": ids.uuid7(),
+                "at": self.clock.now(),
+                "company_id": company,
+                "actor_id": actor.person,
+                "service": actor.service,
+                "method": method.full_name,
+                "outcome": "refused",
+                "reason": refusal.reason,
+                "facts": refusal.facts,
+                "trace_id": telemetry.trace_id(),
+                "kind": audit.kind_of(method, exporting=envelope.exporting),
+                "ip_address": envelope.ip_address or None,
+                "document_types": [audit.about(method)] if audit.about(method) else None,
+            }
+        )
+
+    async def _put_down(self, entry: Mapping[str, Any]) -> None:
+        """An entry of the trail by itself."""
         async with self.sessions() as session, session.begin():
-            await session.execute(
-                sa.insert(self.tables.audit_entry).values(
-                    id=ids.uuid7(),
-                    company_id=company,
-                    actor_id=actor.person,
-                    service=actor.service,
-                    method=method.full_name,
-                    outcome="refused",
-                    reason=refusal.reason,
-                    facts=refusal.facts,
-                    trace_id=telemetry.trace_id(),
-                )
-            )
+            await session.execute(sa.insert(self.tables.audit_entry).values(entry))
 
     async def settle(self) -> None:
         """Wait for the calls that are under way."""

@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 from nats.aio.client import Client
 
 from chassis import (
+    audit_seals,
     authn,
     contract,
     crypto,
@@ -188,6 +189,7 @@ class Host:
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
         self._go(self._forever(lambda: housekeeping.run(self.runtime)))
+        self._go(self._forever(lambda: audit_seals.run(self.runtime)))
         self._go(self._forever(lambda: import_work.run(self.runtime)))
         if self.service.timers:
             self._go(self._forever(lambda: timers.run(self.runtime)))
@@ -274,6 +276,8 @@ def _serving(runtime: Runtime, method: contract.Method) -> Any:
             traceparent=metadata.get("traceparent", ""),
             caused_by=metadata.get("heyi-caused-by", ""),
             fields=metadata.get("heyi-fields", ""),
+            ip_address=metadata.get("heyi-address", "")[:45],
+            exporting=metadata.get("heyi-purpose", "") == "export",
             certificate=names_in(context.auth_context()) if certified else None,
         )
         with (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis import contract, custom_fields, ids
+from chassis.audit_trail import Audit
 from chassis.custom_field_rpc import CustomFields
 from chassis.imports import Imports
 from chassis.mapping import plan_for
@@ -87,7 +88,7 @@ class Service:
         self.stuck = more.pop("stuck", ())
         self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields())
+        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields(), Audit())
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = (custom_fields.keep, *more.pop("background", ()))
@@ -124,7 +125,8 @@ class Service:
         known = contract.load().methods
         handlers: dict[str, Handler] = {}
         for rpc in self.rpcs:
-            package = "platform" if isinstance(rpc, (Records, Operations, Imports, CustomFields)) else self.name
+            platform = (Records, Operations, Imports, CustomFields, Audit)
+            package = "platform" if isinstance(rpc, platform) else self.name
             full_service = f"heyi.{package}.v1.{type(rpc).__name__}"
             methods = contract.load().methods_of(full_service)
             if not methods:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from chassis import audit_retention
 from chassis.tls import Tls
 
 
@@ -99,6 +100,14 @@ class Environment:
             elif address and parts.scheme != "https":
                 self.problems.append(f"{name} (https, as TLS is on)")
 
+    def retention(self, name: str) -> Mapping[str, int]:
+        """Days for which the trail is kept, by kind; what is shorter than the law is a problem."""
+        try:
+            return audit_retention.days_of(self.get(name))
+        except ValueError as error:
+            self.problems.append(f"{name} ({error})")
+            return audit_retention.DEFAULT_DAYS
+
     def check(self) -> None:
         """Raise SettingsMissing if anything was."""
         if self.problems:
@@ -120,6 +129,7 @@ class SharedSettings:
     # a small file on one machine, and which share of the traces is recorded
     telemetry_file: str = ""
     trace_ratio: float = 1.0
+    audit_days: Mapping[str, int] = field(default_factory=lambda: audit_retention.DEFAULT_DAYS)
 
     @classmethod
     def of(cls, environment: Environment) -> SharedSettings:
@@ -138,6 +148,7 @@ class SharedSettings:
             sweep_seconds=environment.seconds("HEYI_SWEEP_SECONDS", 300.0),
             telemetry_file=environment.get("HEYI_TELEMETRY_FILE"),
             trace_ratio=environment.share("HEYI_TRACE_RATIO", 1.0),
+            audit_days=environment.retention("HEYI_AUDIT_DAYS"),
         )
 
     @property

@@ -132,3 +132,7 @@ async def test_browser_pictures_of_the_organisation(
         await screen.choose(screen.field("identity.departure", field), text, text)
         await expect(admin.page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden)")).to_have_count(0)
     await take(admin, "departure")
+    auditor = await window("auditor", locale=locale, size=DESK)
+    await auditor.go("/platform/audit")
+    await expect(auditor.page.get_by_role("table").first).to_be_visible()
+    await take(auditor, "audit")

@@ -13,7 +13,7 @@ from factory import Factory
 from test_exactly_once import ordered
 from wire import wire
 
-from chassis import migrate
+from chassis import audit_seals, migrate
 from chassis.testing import eventually
 from heyi.identity.v1 import consistency_runs_pb2 as pb
 from reconciler.record import as_result
@@ -39,6 +39,13 @@ DAMAGE = {
     "every_committed_key_has_its_reply": (
         "procurement",
         "UPDATE idempotency SET response = NULL, created_at = '2026-11-23'",
+    ),
+    "a_sealed_entry_is_as_it_was": ("procurement", "UPDATE audit_entry SET actor_id = NULL"),
+    "the_seals_are_one_chain": ("approval", "UPDATE audit_seal SET hash = sha256('')"),
+    "an_old_entry_is_sealed": (
+        "identity",
+        "INSERT INTO audit_entry (id, method, outcome, recorded_at) SELECT gen_random_uuid(), 'x', 'done', "
+        "now() - interval '1 hour'",
     ),
     "purchase_requisition_totals_are_the_sums_of_its_lines": (
         "procurement",
@@ -104,6 +111,8 @@ async def books():
             await eventually(lambda: ordered(factory, requisition))
             waiting = await factory.submitted()
             await eventually(lambda: has_case(line, waiting))
+            for name in DATABASES:
+                await audit_seals.seal(line.benches[name].runtime, settles_seconds=0)
             # nobody keeps Keycloak in step on this bench
             identity = migrate.owner_engine(line.identity.owner_url)
             async with identity.begin() as connection:

@@ -31,6 +31,7 @@ from chassis.tls import verification
 from gateway import codec, entry, export, imports, meta, routes
 from gateway.callers import Caller, Callers
 from gateway.comments import Comments
+from gateway.gather import EVERY, Gather
 from gateway.limits import BodyLimit, Concurrency
 from gateway.live import Hub, Reader
 from gateway.login import Provider
@@ -39,7 +40,7 @@ from gateway.sessions import Sealer, Sessions
 from gateway.settings import AUTHORIZATION_METHOD, SERVICE_CLIENT_ID, GatewaySettings
 from gateway.signin import SignIn
 from gateway.static import Pages
-from gateway.upstream import Upstreams
+from gateway.upstream import Reply, Upstreams
 
 log = telemetry.logger("gateway.app")
 
@@ -63,7 +64,9 @@ class Gateway:
         loaded = contract.load()
         self.bindings = routes.bindings(loaded)
         self.router = routes.Router(self.bindings)
-        self.exports = export.Exports(loaded, self.bindings, limits.export_rows, limits.export_at_once)
+        self.exports = export.Exports(
+            loaded, self.bindings, limits.export_rows, limits.export_at_once, limits.export_csv_rows
+        )
         self.imports = imports.Imports(loaded, self.bindings)
         self._pages_of_meta = {
             locale: meta.Meta(loaded, self.bindings, labels.load(locale), Comments()).page()
@@ -71,6 +74,7 @@ class Gateway:
         }
         self._openapi = orjson.dumps(OpenApi(self.bindings, Comments(), loaded.refusals).build())
         self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values(), settings.tls)
+        self.gather = Gather(shared.targets)
         self._question = loaded.methods[AUTHORIZATION_METHOD]
         verify = verification(settings.tls)
         self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret, verify)
@@ -172,12 +176,22 @@ class Gateway:
         caller: Caller | None,
         key: str = "",
         picked: frozenset[str] | None = None,
+        *,
+        exporting: bool = False,
     ) -> Any:
-        """Ask the service that a method belongs to, on the caller's behalf."""
+        """Ask the service that a method belongs to, on the caller's behalf; all of them where the address says so."""
         metadata = self._metadata(request, caller, key)
         if picked is not None:
             metadata.append(("heyi-fields", ",".join(sorted(picked))))
+        if exporting:
+            metadata.append(("heyi-purpose", "export"))
         service = binding.target or getattr(message, "service", "")
+        if service == EVERY and self.gather.fits(binding.method):
+
+            async def one(name: str, asked: Message) -> Any:
+                return (await self.upstreams.call(name, binding.method, asked, metadata)).message
+
+            return Reply(await self.gather.page(binding.method, message, one), replayed=False)
         return await self.upstreams.call(service, binding.method, message, metadata)
 
     def _metadata(self, request: Request, caller: Caller | None, key: str = "") -> list[tuple[str, str]]:
@@ -188,6 +202,8 @@ class Gateway:
             metadata.append(("heyi-company", company))
         if key:
             metadata.append(("idempotency-key", key))
+        if request.client:
+            metadata.append(("heyi-address", request.client.host))
         return metadata
 
     async def file(self, request: Request) -> Response | None:
@@ -221,7 +237,7 @@ class Gateway:
 
         return ask
 
-    async def export(self, request: Request, binding: routes.Binding) -> Response:
+    async def export(self, request: Request, binding: routes.Binding, parts: list[str]) -> Response:
         """A list as a file."""
         caller = await self.callers.known(request)
         self.callers.exports(caller)
@@ -229,11 +245,16 @@ class Gateway:
         place = self.snapshot.organisation.companies.get(company) if company else None
 
         async def ask(what: routes.Binding, message: Message) -> Any:
-            return (await self.ask(request, what, message, caller)).message
+            return (await self.ask(request, what, message, caller, exporting=what is binding)).message
 
         words = labels.load(request.state.locale)
         zone = place.time_zone if place else GROUP_TIME_ZONE
-        content, name = await self.exports.write(binding, _query(request), words, zone, ask)
+        query = _query(request)
+        if ("format", "csv") in query:
+            lines, name = await self.exports.stream(binding, parts, query, words, zone, ask)
+            headers = {"Content-Disposition": export.disposition("attachment", name)}
+            return StreamingResponse(lines, headers=headers, media_type=export.CSV_TYPE)
+        content, name = await self.exports.write(binding, parts, query, words, zone, ask)
         headers = {"Content-Disposition": export.disposition("attachment", name)}
         return Response(content, headers=headers, media_type=export.MEDIA_TYPE)
 
@@ -317,7 +338,7 @@ class ContractDoor:
         if found := gateway.router.find(scope["method"], path):
             answer = await gateway.serve(request, *found)
         elif scope["method"] == "GET" and (listing := gateway.exports.find(path)):
-            answer = await gateway.export(request, listing)
+            answer = await gateway.export(request, *listing)
         elif (found_file := await gateway.file(request)) is not None:
             answer = found_file
         else:

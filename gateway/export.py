@@ -1,17 +1,20 @@
-"""Any list as an Excel file: the rows that the caller may see, because they are asked for with the caller's token.
+"""Any list as an Excel or CSV file: the rows that the caller may see: they are asked for with the caller's token.
 
-Rows are written as they come and held nowhere. Numbers stay numbers; text is text, and text that a spreadsheet could
-take for a formula gets an apostrophe in front, so that it stays text in whatever is made of the file.
+Rows are written as they come and held nowhere; a CSV file leaves while it is made, for lists too long for a sheet.
+Numbers stay numbers; text is text, and text that a spreadsheet could take for a formula gets an apostrophe in front, so
+that it stays text in whatever is made of the file.
 """
 
 from __future__ import annotations
 
 import asyncio
+import csv
 import datetime
+import io
 import re
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
 from chassis.labels import Labels
+from gateway.gather import Gather
 from gateway.meta import kind_of, method_name, service_of, short_name
 from gateway.routes import Binding, list_field
 
@@ -33,6 +37,7 @@ log = telemetry.logger("gateway.export")
 ACTION = "export"
 PAGE, BATCH = 200, 200
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV_TYPE = "text/csv; charset=utf-8"
 MAX_CELL = 32_767
 _FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n]")
 # A sign before nothing but digits: a number, a telephone.
@@ -40,6 +45,7 @@ _NUMBER = re.compile(r"[+\-][\d\s().\-]*")
 _SHEET = re.compile(r"[\[\]:*?/\\']")
 ADDED_PATH = "/v1/{service}/custom-field-forms"
 ADDED, ADDED_PREFIX = "custom_fields", "customFields."
+_HOSTED = re.compile(r"/v1/([^/]+)(/.+)")
 _FALLBACK_NOTE = "Only the first {count} rows are in this file."
 
 Ask = Callable[[Binding, Message], Awaitable[Any]]
@@ -76,11 +82,15 @@ class Column:
 class Exports:
     """Knows which methods are lists, and writes their rows."""
 
-    def __init__(self, loaded: Contract, bindings: Iterable[Binding], rows: int, at_once: int) -> None:
-        self._contract, self._rows = loaded, rows
+    def __init__(
+        self, loaded: Contract, bindings: Iterable[Binding], rows: int, at_once: int, csv_rows: int = 1_000_000
+    ) -> None:
+        self._contract, self._rows, self._csv_rows = loaded, rows, csv_rows
         self._slots = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._by_path: dict[str, Binding] = {}
+        # lists that every service hosts, by what follows its name in the address
+        self._of_each: dict[str, Binding] = {}
         self._names: dict[str, Binding] = {}
         for binding in bindings:
             name, document = method_name(binding), binding.method.document
@@ -88,26 +98,89 @@ class Exports:
             if name == ACTION:
                 raise contract.ContractError(f"{binding.method.full_name}: {ACTION} is the gateway's own verb")
             paged = {"page_size", "page_token"} <= {*request.fields_by_name}
-            if name.startswith("list") and document and paged and "{" not in binding.template:
+            hosted = _HOSTED.fullmatch(binding.template)
+            if paged and hosted and Gather.fits(binding.method):
+                self._of_each[hosted[2]] = binding
+            elif name.startswith("list") and document and paged and "{" not in binding.template:
                 self._by_path[binding.template] = binding
             if name == "batchGet" and document:
                 self._names[document] = binding
             if binding.template == ADDED_PATH:
                 self._added = binding
 
-    def find(self, path: str) -> Binding | None:
-        """The list that an address asks to export."""
+    def find(self, path: str) -> tuple[Binding, list[str]] | None:
+        """The list that an address asks to export, and what its variable parts say."""
         head, _, action = path.rpartition(":")
-        return self._by_path.get(head) if action == ACTION else None
+        if action != ACTION:
+            return None
+        if binding := self._by_path.get(head):
+            return binding, []
+        hosted = _HOSTED.fullmatch(head)
+        found = self._of_each.get(hosted[2]) if hosted else None
+        return (found, [hosted[1]]) if hosted and found else None
+
+    async def _asked(
+        self, binding: Binding, parts: Sequence[str], query: Sequence[tuple[str, str]], words: Labels, ask: Ask
+    ) -> tuple[Any, list[Column]]:
+        """The list's request, and the columns of the file."""
+        chosen = next((text for key, text in query if key == "columns"), "")
+        rest = [pair for pair in query if pair[0] not in ("columns", "format")]
+        columns = self._columns(binding, chosen, words, await self._added_to(binding, chosen, ask))
+        request: Any = binding.request(parts, rest, b"")
+        request.page_size = PAGE
+        return request, columns
+
+    async def stream(
+        self,
+        binding: Binding,
+        parts: Sequence[str],
+        query: Sequence[tuple[str, str]],
+        words: Labels,
+        time_zone: str,
+        ask: Ask,
+    ) -> tuple[AsyncIterator[bytes], str]:
+        """A CSV file as it is made, and its name. Refused before its first byte; what fails later cuts it off."""
+        request, columns = await self._asked(binding, parts, query, words, ask)
+        rows: Any = list_field(binding.method.reply.DESCRIPTOR)
+        title = words.documents(service_of(rows.message_type), short_name(rows.message_type))
+        first = await ask(binding, request)
+        day = datetime.datetime.now(zone(time_zone)).date().isoformat()
+        lines = self._lines(binding, request, first, columns, words, time_zone, ask)
+        return lines, f"{_SHEET.sub('', title)}-{day}.csv"
+
+    async def _lines(
+        self, binding: Binding, request: Any, reply: Any, columns: list[Column], words: Labels, time_zone: str, ask: Ask
+    ) -> AsyncIterator[bytes]:
+        rows: Any = list_field(binding.method.reply.DESCRIPTOR)
+        names: dict[tuple[str, str], str] = {}
+        place, written = zone(time_zone), 0
+        yield "\ufeff".encode() + _csv([[neutral(column.label) for column in columns]])
+        while True:
+            page = list(getattr(reply, rows.name))[: self._csv_rows - written]
+            await self._resolve(columns, page, names, ask)
+            said = [[neutral(_plain(column, row, names, words, place)) for column in columns] for row in page]
+            written += len(page)
+            yield _csv(said)
+            if not reply.next_page_token or not page:
+                break
+            if written >= self._csv_rows:
+                yield _csv([[_cut_off(words, written)]])
+                break
+            request.page_token = reply.next_page_token
+            reply = await ask(binding, request)
+        log.info("exported", method=binding.method.full_name, rows=written, format="csv")
 
     async def write(
-        self, binding: Binding, query: Sequence[tuple[str, str]], words: Labels, time_zone: str, ask: Ask
+        self,
+        binding: Binding,
+        parts: Sequence[str],
+        query: Sequence[tuple[str, str]],
+        words: Labels,
+        time_zone: str,
+        ask: Ask,
     ) -> tuple[bytes, str]:
-        """The file, and the name to save it under."""
-        chosen = next((text for key, text in query if key == "columns"), "")
-        rest = [pair for pair in query if pair[0] != "columns"]
-        columns = self._columns(binding, chosen, words, await self._added_to(binding, chosen, ask))
-        request: Any = binding.request([], rest, b"")
+        """An Excel file, and the name to save it under."""
+        request, columns = await self._asked(binding, parts, query, words, ask)
         if self._waiting >= 20:
             raise Refused("TOO_MANY_REQUESTS", retry_after_seconds=30)
         self._waiting += 1
@@ -126,7 +199,6 @@ class Exports:
             path = Path(made.name)
         sheet = _Sheet(path, title, columns, words, time_zone)
         names: dict[tuple[str, str], str] = {}
-        request.page_size = PAGE
         written = 0
         try:
             while True:
@@ -138,8 +210,7 @@ class Exports:
                 if not reply.next_page_token or not page:
                     break
                 if written >= self._rows:
-                    note = words.find("messages", "common", "export.truncated") or _FALLBACK_NOTE
-                    sheet.note(str(note).replace("{count}", str(written)))
+                    sheet.note(_cut_off(words, written))
                     break
                 request.page_token = reply.next_page_token
             content = await asyncio.to_thread(sheet.close)
@@ -294,7 +365,8 @@ class _Sheet:
         elif kind == "decimal":
             self._number(at, column, value)
         else:
-            self._text(at, names.get((column.references, value), value) if column.references else value)
+            said = names.get((column.references, value), value) if column.references else value
+            self._text(at, _type_in_words(column, said, self._words))
 
     def _added(self, at: int, column: Column, value: Any, names: Mapping[tuple[str, str], str]) -> None:
         """A value of a field that administrators added."""
@@ -308,8 +380,7 @@ class _Sheet:
             local = datetime.datetime.fromisoformat(value).astimezone(self._zone).replace(tzinfo=None)
             self._sheet.write_datetime(self._next, at, local, self._formats["time"])
         else:
-            named = {value: names.get((column.references, value), value)} if isinstance(value, str) else {}
-            self._text(at, field_shapes.shown(column.added, value, self._words.locale, named))
+            self._text(at, _added_text(column, value, names, self._words))
 
     def _date(self, at: int, value: str) -> None:
         try:
@@ -367,6 +438,54 @@ def _exportable(field: FieldDescriptor) -> bool:
     if spec.sensitive or kind in ("message", "map", "struct") or field.name == "etag":
         return False
     return not contract.repeated(field) or kind in ("string", "reference")
+
+
+def _cut_off(words: Labels, written: int) -> str:
+    note = words.find("messages", "common", "export.truncated") or _FALLBACK_NOTE
+    return str(note).replace("{count}", str(written))
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _plain(
+    column: Column, row: Any, names: Mapping[tuple[str, str], str], words: Labels, place: datetime.tzinfo
+) -> str:
+    """A cell as text."""
+    if column.added is not None:
+        value = orjson.loads(row.custom_fields.json or "{}").get(column.added.key)
+        return "" if value is None else _added_text(column, value, names, words)
+    field, kind = column.field, column.kind
+    if field.has_presence and not row.HasField(field.name):
+        return ""
+    value = getattr(row, field.name)
+    if contract.repeated(field):
+        return ", ".join(names.get((column.references, one), str(one)) for one in value)
+    if kind == "enum":
+        enum: Any = field.enum_type
+        known = enum.values_by_number.get(value)
+        return words.value(service_of(enum), short_name(enum), known.name) if known and value else ""
+    if kind == "time":
+        local = value.ToDatetime(datetime.UTC).astimezone(place).replace(tzinfo=None)
+        return str(local.isoformat(sep=" ", timespec="seconds"))
+    if kind == "bool":
+        return str(value).lower()
+    return _type_in_words(column, names.get((column.references, value), str(value)), words)
+
+
+def _added_text(column: Column, value: Any, names: Mapping[tuple[str, str], str], words: Labels) -> str:
+    """A value of a field that administrators added, in words."""
+    named = {value: names.get((column.references, value), value)} if isinstance(value, str) else {}
+    return field_shapes.shown(column.added, value, words.locale, named)
+
+
+def _type_in_words(column: Column, value: str, words: Labels) -> str:
+    """`procurement.purchase_order` as people call it."""
+    known = contract.load().documents.get(value) if column.field.name == "document_type" else None
+    return words.document(value.partition(".")[0], known.message.DESCRIPTOR.name) if known else value
 
 
 def _texts(value: Any) -> list[str]:

@@ -198,6 +198,7 @@ class Meta:
             "column": spec.column,
             "total": spec.total,
             "sensitive": spec.sensitive,
+            "recorded": spec.recorded,
             "agreed": spec.hashed,
             "tells": bool(spec.tells),
         }

@@ -37,6 +37,7 @@ class Limits:
     upstream_waiting: int = 400
     deadline: float = 10
     export_rows: int = 50_000
+    export_csv_rows: int = 1_000_000
     export_at_once: int = 2
     window_events: int = 5000
     heartbeat: float = 15

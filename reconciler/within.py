@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chassis import audit_seals
+
 EVERYWHERE = ("identity", "approval", "procurement", "inventory")
 
 
@@ -34,6 +36,15 @@ def _totals(document: str, part: str, *columns: str) -> Invariant:
         f"(SELECT {sums} FROM {part} l WHERE l.parent_id = d.id) s WHERE {differ}",
     )
 
+
+# Seals are computed anew: those of the last month each night, of older ones each night the 28th part.
+_SEALS = (
+    "(SELECT * FROM audit_seal WHERE day > current_date - 32 OR number % 28 = extract(day FROM current_date)::int % 28)"
+)
+_CHAIN = audit_seals.SEAL_HASH.format(
+    previous="s.previous", number="s.number", day="s.day", ids="s.entry_ids", kinds="s.kinds",
+    hashes="(SELECT string_agg(h, ''::bytea ORDER BY n) FROM unnest(s.entry_hashes) WITH ORDINALITY AS u(h, n))",
+)  # fmt: skip
 
 REQUISITION, ORDER, CASE = "procurement.purchase_requisition", "procurement.purchase_order", "approval.case"
 
@@ -62,6 +73,37 @@ INVARIANTS = (
         "SELECT count(*) FROM idempotency",
         "SELECT key AS id, split_part(method, '/', 2) AS method, created_at AS at FROM idempotency "
         "WHERE response IS NULL",
+    ),
+    Invariant(
+        "a_sealed_entry_is_as_it_was",
+        EVERYWHERE,
+        "",
+        f"SELECT coalesce(sum(cardinality(entry_ids)), 0)::bigint FROM {_SEALS} s",  # noqa: S608
+        "SELECT u.id, s.number AS seal, s.day::text AS day, coalesce(e.method, '-') AS method, "  # noqa: S608
+        f"s.until AS at FROM {_SEALS} s CROSS JOIN LATERAL unnest(s.entry_ids, s.kinds, s.entry_hashes) "
+        "AS u(id, kind, hash) LEFT JOIN audit_entry e ON e.id = u.id WHERE CASE WHEN e.id IS NULL THEN NOT EXISTS "
+        "(SELECT FROM audit_expiry x WHERE x.kind = u.kind AND s.day <= x.before::date) "
+        f"ELSE u.hash <> {audit_seals.ENTRY_HASH} END",
+    ),
+    Invariant(
+        "the_seals_are_one_chain",
+        EVERYWHERE,
+        "",
+        "SELECT count(*) FROM audit_seal",
+        "SELECT s.number AS id, s.day::text AS day, s.until AS at FROM (SELECT *, lag(hash) OVER (ORDER BY number) AS "  # noqa: S608
+        "above, lag(number) OVER (ORDER BY number) AS below FROM audit_seal) s "
+        f"WHERE s.hash <> {_CHAIN} OR s.previous <> coalesce(s.above, sha256('')) "
+        "OR s.number <> coalesce(s.below, 0) + 1",
+    ),
+    Invariant(
+        "an_old_entry_is_sealed",
+        EVERYWHERE,
+        "",
+        "SELECT count(*) FROM audit_entry WHERE recorded_at > now() - interval '32 days'",
+        "SELECT e.id, e.method, e.recorded_at AS at FROM audit_entry e "
+        "WHERE e.recorded_at BETWEEN now() - interval '32 days' AND now() - interval '15 minutes' "
+        "AND e.recorded_at <= coalesce((SELECT max(until) FROM audit_seal) - interval '2 minutes', 'infinity') "
+        "AND e.id NOT IN (SELECT unnest(entry_ids) FROM audit_seal WHERE until > now() - interval '33 days')",
     ),
     _totals("purchase_requisition", "purchase_requisition_line", "amount", "net_amount"),
     _totals("purchase_order", "purchase_order_line", "amount", "net_amount", "tax_amount"),

@@ -204,6 +204,7 @@ class Instance:
             "HEYI_LOG_LEVEL",
             "HEYI_GATEWAY_LIMITS",
             "HEYI_SWEEP_SECONDS",
+            "HEYI_AUDIT_DAYS",
             "HEYI_FAULTS",
             "HEYI_RECONCILER_AT",
             "HEYI_EGRESS_ALLOW",

@@ -27,6 +27,8 @@ NOT_OURS = (401, 403, 429)
 DIRECTORY_OWNS = ("name", "email")
 # Keycloak's own record of what people did: came in, set a password that should be the directory's alone, were locked
 SELF_EVENTS = ("LOGIN", "UPDATE_CREDENTIAL", "UPDATE_PASSWORD", "USER_DISABLED_BY_PERMANENT_LOCKOUT")
+# who came in, left, or tried to
+SIGN_IN_EVENTS = ("LOGIN", "LOGIN_ERROR", "LOGOUT", "LOGOUT_ERROR")
 
 Values = Mapping[str, str]
 
@@ -250,6 +252,11 @@ class Realm:
     async def failed_logins(self, since: datetime.date, most: int) -> list[dict[str, Any]]:
         """Sign-ins that failed since a day, newest first. Raises Unreachable."""
         return await self._events({"type": "LOGIN_ERROR", "dateFrom": since.isoformat(), "max": most})
+
+    async def sign_ins(self, since: datetime.date, first: int, most: int) -> list[dict[str, Any]]:
+        """Who signed in, out or failed to since a day, newest first, from the `first` on. Raises Unreachable."""
+        query = {"type": list(SIGN_IN_EVENTS), "dateFrom": since.isoformat(), "first": first, "max": most}
+        return await self._events(query)
 
     async def own_events(self, since: datetime.date, most: int) -> list[dict[str, Any]]:
         """What people, or Keycloak by itself, did to accounts since a day, newest first. Raises Unreachable."""

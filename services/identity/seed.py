@@ -96,6 +96,11 @@ BUILT_IN_PAIRS = [
         "制定审批规则", ["approval.flow_definition.publish", "approval.authority_limit.update"],
         "下达采购订单", ["procurement.purchase_order.release"],
     ),
+    BuiltInPair(
+        _id(0xC3), "audit-rights", "审计与授权", "查看审计记录的人若同时能授予权限，就是在审计自己。",
+        "查看审计记录", ["platform.audit_entry.list"],
+        "授予权限", ["identity.grant.create", "identity.role.update"],
+    ),
 ]  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from identity.reorganisation.model import Reorganisation
 from identity.reorganisation.rpc import Reorganisations
 from identity.role.rpc import Roles
 from identity.seed import seed
+from identity.sign_ins import follow_sign_ins
 
 SERVICE = Service(
     "identity",
@@ -63,6 +64,7 @@ SERVICE = Service(
         hand_over,
         follow_the_facts,
         watch_keycloak,
+        follow_sign_ins,
     ],
     timers=HANDLERS,
     stuck=[

@@ -165,6 +165,8 @@ async def _mine(request: Any, call: Call, action: str) -> tuple[Case, Task]:
     if me != task.assignee_id and deputies.way_of(call.organisation, task)[-1:] != (me,):
         raise Refused("TASK_NOT_YOURS")
     check_action(task, action)
+    if me != task.assignee_id:
+        call.on_behalf_id = task.assignee_id
     case.undo = None  # whoever acts now makes the agreement before it final
     return case, task
 

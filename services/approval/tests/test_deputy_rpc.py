@@ -80,6 +80,8 @@ async def test_the_delegate_decides_on_behalf_and_both_names_stay(office):
         await office.service.as_("head").ApproveTask(id=own.id, content_hash=HASH)
     *_, (_, event) = await office.service.events("approval.case")
     assert set(event.case.participant_ids) == ids_of("head", "colleague", "boss"), "the owner lets them read"
+    (entry,) = (await office.service.as_("admin").ListAuditEntries(on_behalf_id=stable("head"))).entries
+    assert (entry.actor_id, entry.method.split("/")[1]) == (str(stable("colleague")), "ApproveTask")
 
 
 async def test_the_delegator_still_decides_until_the_delegate_did(office):

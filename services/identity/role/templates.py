@@ -106,8 +106,9 @@ TEMPLATES = (
         "internal_auditor",
         {"zh-CN": "内部审计（只读）", "en": "Internal auditor (read only)"},
         {
-            "zh-CN": "查看全部单据、流程、权限和运行情况，不能更改任何内容。",
-            "en": "Sees every document, flow, right and how the system runs; changes nothing.",
+            "zh-CN": "查看全部单据、流程、权限、运行情况和审计记录，不能更改任何内容；不得兼任授权。",
+            "en": "Sees every document, flow, right, how the system runs and the audit trail; changes nothing, and may "
+            "not grant rights beside.",
         },
         reads=("",),
     ),
@@ -119,7 +120,7 @@ TEMPLATES = (
             "en": "Keeps the organisation, employees, roles, grants, access reviews and how the system runs; "
             "places no orders and makes no rules of approval.",
         },
-        permissions=("identity.*", "platform.*"),
+        permissions=("identity.*", "platform.operations_report.*", "platform.parked_event.*"),
         reads=("approval.", "inventory."),
     ),
 )

@@ -247,3 +247,24 @@ async def test_statements_do_not_grow_with_rows(house: Bench, admin: Any) -> Non
 
     assert await counts() == before
     assert before[0] <= 4, before
+
+
+async def test_whoever_is_shown_a_telephone_leaves_a_row_and_looking_up_a_name_shows_none(
+    house: Bench, admin: Any
+) -> None:
+    made = await admin.CreateEmployee(employee=make.employee(phone="13800000000", email="wei@example.com"))
+
+    async def reads() -> list[Any]:
+        return [entry for entry in await house.audit() if entry.kind == "READ"]
+
+    (found,) = (await admin.BatchGetEmployees(ids=[made.id])).employees
+    assert (found.name, found.phone, found.email) == (made.name, "", "")
+    assert await reads() == []
+    assert (await admin.GetEmployee(id=made.id)).phone == "13800000000"
+    (entry,) = await reads()
+    assert (entry.actor_id, [str(key) for key in entry.document_ids]) == (stable("admin"), [made.id])
+    assert entry.facts["fields"] == ["email", "phone"]
+    with house.statements() as seen:
+        await admin.ListEmployees(search=made.code)
+    assert sum("INSERT INTO audit_entry" in statement for statement in seen) == 1
+    assert len(await reads()) == 2

@@ -100,10 +100,15 @@ export async function download(path: string, query: Query, onBytes: (bytes: numb
   const parts: BlobPart[] = [];
   let bytes = 0;
   const reader = response.body!.getReader();
-  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-    parts.push(chunk.value);
-    bytes += chunk.value.length;
-    onBytes(bytes);
+  try {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      parts.push(chunk.value);
+      bytes += chunk.value.length;
+      onBytes(bytes);
+    }
+  } catch (problem) {
+    // half a file is no file
+    throw new Unreachable(String(problem));
   }
   const disposition = response.headers.get("Content-Disposition") ?? "";
   const name = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1] ?? /filename="?([^";]+)/i.exec(disposition)?.[1];

@@ -52,6 +52,7 @@ const Operations = lazy(() => import("@/pages/Operations"));
 const NoticePreferences = lazy(() => import("@/pages/NoticePreferences"));
 const LinkPage = lazy(() => import("@/pages/LinkPage"));
 const CustomFields = lazy(() => import("@/pages/CustomFields"));
+const Audit = lazy(() => import("@/pages/Audit"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
 /** Addresses follow the contract: `/<service>/<documents>[/new|/<id>[/edit]]`. */
@@ -67,6 +68,7 @@ export function Pages() {
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />
         <Route path="/platform/custom-fields" element={<CustomFields />} />
+        <Route path="/platform/audit" element={<Audit />} />
         <Route path="/platform/traces" element={<Traces />} />
         <Route path="/:service/:collection" element={<DocumentPage kind="list" />} />
         <Route path="/:service/:collection/new" element={<DocumentPage kind="form" />} />

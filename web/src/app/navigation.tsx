@@ -3,6 +3,7 @@ import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FormOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -75,6 +76,7 @@ export function usePlaces(): PlaceGroup[] {
   const parked = useHolds("platform.parked_event.list");
   const custom = useHolds("platform.custom_field.list");
   const statistics = useHolds("approval.case.analyze");
+  const audit = useHolds("platform.audit_entry.list");
   const report = useHolds("platform.operations_report.get");
   const documents = Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && can(methods.list));
   const groups = meta.services.toSorted((a, b) => rank(a.name) - rank(b.name)).map(({ name, title }) => ({
@@ -94,6 +96,7 @@ export function usePlaces(): PlaceGroup[] {
   const keeping = [
     ...(report ? [{ key: "operations", to: "/platform/operations", title: t("operations.title"), icon: <DashboardOutlined /> }] : []),
     ...(custom ? [{ key: "custom", to: "/platform/custom-fields", title: t("custom.title"), icon: <FormOutlined /> }] : []),
+    ...(audit ? [{ key: "audit", to: "/platform/audit", title: t("audit.title"), icon: <FileSearchOutlined /> }] : []),
     ...(parked ? [{ key: "parked", to: "/platform/parked-events", title: t("parked.title"), icon: <WarningOutlined /> }] : []),
   ];
   groups.push({ key: "platform", title: t("frame.operations"), places: keeping });

@@ -18,6 +18,8 @@ export interface Field {
   column?: boolean;
   total?: boolean;
   sensitive?: boolean;
+  /** Whoever is shown it leaves a row in the trail: not asked for where it is not needed. */
+  recorded?: boolean;
   /** Part of what an approver agrees to. */
   agreed?: boolean;
   /** Computed from other fields: hidden where they are. */

@@ -10,13 +10,19 @@ import { useMeta } from "@/contract/useMeta";
 import { FieldValue } from "./FieldValue";
 import { Reference } from "./Reference";
 
+export interface FieldChange {
+  field: string;
+  before: string;
+  after: string;
+}
+
 interface HistoryEntry {
   id: string;
   createTime: string;
   actorId: string;
   service: string;
   method: string;
-  changes: { field: string; before: string; after: string }[];
+  changes: FieldChange[];
 }
 
 interface HistoryPage {
@@ -58,22 +64,7 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
               <strong>{actionLabel(meta, document, entry.method)}</strong>
               <time dateTime={entry.createTime}>{timeText(entry.createTime)}</time>
             </p>
-            {entry.changes.length > 0 && (
-              <table>
-                <thead>
-                  <tr><th scope="col">{t("history.field")}</th><th scope="col">{t("history.before")}</th><th scope="col">{t("history.after")}</th></tr>
-                </thead>
-                <tbody>
-                  {entry.changes.map(({ field, before, after }) => (
-                    <tr key={field}>
-                      <th scope="row">{fieldOf(document, field)?.label ?? field}</th>
-                      <td><Side document={document} field={field} json={before} /></td>
-                      <td><Side document={document} field={field} json={after} /></td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            )}
+            {entry.changes.length > 0 && <Changes document={document} changes={entry.changes} />}
           </li>
         ))}
       </ol>
@@ -82,8 +73,29 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
   );
 }
 
-function Side({ document, field: name, json }: { document: DocumentMeta; field: string; json: string }) {
-  const field = fieldOf(document, name);
+/** Field by field, before and after. */
+export function Changes({ document, changes }: { document: DocumentMeta | undefined; changes: FieldChange[] }) {
+  const { t } = useTranslation();
+  return (
+    <table>
+      <thead>
+        <tr><th scope="col">{t("history.field")}</th><th scope="col">{t("history.before")}</th><th scope="col">{t("history.after")}</th></tr>
+      </thead>
+      <tbody>
+        {changes.map(({ field, before, after }) => (
+          <tr key={field}>
+            <th scope="row">{(document && fieldOf(document, field)?.label) ?? field}</th>
+            <td><Side document={document} field={field} json={before} /></td>
+            <td><Side document={document} field={field} json={after} /></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Side({ document, field: name, json }: { document: DocumentMeta | undefined; field: string; json: string }) {
+  const field = document && fieldOf(document, name);
   const value = parsed(json);
   if (field && field.type !== "message" && field.type !== "struct") return <FieldValue field={field} value={value} plain />;
   return <>{value === null || value === undefined ? "" : typeof value === "object" ? <code className="json">{JSON.stringify(value)}</code> : String(value)}</>;

@@ -41,7 +41,9 @@ function useOptions(key: string, filter: string | undefined, asked: boolean) {
     return () => clearTimeout(timer);
   }, [text]);
   const conditions = [choosable(meta, document), filter].filter(Boolean).join(" AND ");
-  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20 }, asked, KEPT_MS);
+  // what leaves a row in the trail is not needed to pick something
+  const fields = document.fields.some(({ recorded }) => recorded) ? document.fields.filter(({ recorded }) => !recorded).map(({ name }) => name) : undefined;
+  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20, fields }, asked, KEPT_MS);
   const rows = list.data?.rows ?? [];
   return { document, rows, loading: list.isFetching, setText };
 }
