@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 
 INSTANT = sa.DateTime(timezone=True)
 WAYS = ("actor_id", "kind", "company_id", "on_behalf_id", "ip_address", "service")
@@ -54,7 +54,7 @@ def upgrade() -> None:
     op.execute("UPDATE audit_entry SET recorded_at = at")
     op.execute(
         "UPDATE audit_entry e SET document_types = c.types FROM ("
-        "SELECT entry_id, array_agg(DISTINCT 'identity.' || document_type) AS types FROM audit_change GROUP BY 1) c "
+        "SELECT entry_id, array_agg(DISTINCT 'approval.' || document_type) AS types FROM audit_change GROUP BY 1) c "
         "WHERE c.entry_id = e.id"
     )
     now = sa.text("clock_timestamp()")
