@@ -146,9 +146,14 @@ class Runtime:
         if method.policy.public and not envelope.token:
             return Actor(None, service="public")
         token = await self.verify(envelope.token)
-        # people's tokens come by way of the gateway; a service's own is worth nothing in the hands of another
-        if envelope.certificate is not None and name_of(token.service or "gateway") not in envelope.certificate:
-            raise Refused("NOT_SIGNED_IN", why="certificate")
+        # people's tokens come by way of the gateway, and by way of a service that was called with them where something
+        # is only read; a service's own is worth nothing in the hands of another
+        if envelope.certificate is not None:
+            own = {name_of(token.service or "gateway")}
+            passed_on = method.read_only and token.service is None and self.settings is not None
+            others = map(name_of, self.settings.shared.targets) if passed_on else ()
+            if envelope.certificate.isdisjoint({*own, *others}):
+                raise Refused("NOT_SIGNED_IN", why="certificate")
         if token.service is not None:
             caused_by = ids.parse(envelope.caused_by) if envelope.caused_by else None
             return Actor(None, service=token.service, caused_by=caused_by)
@@ -206,6 +211,9 @@ class Runtime:
                     return self._as_message(call, await self.service.handlers[method.full_name](request, call))
 
         answer = await self._retrying(attempt)
+        if method.policy.audit:
+            # a file leaves the suite: on record before its first byte goes
+            await self._retrying(functools.partial(self._audit_alone, method, actor, company, "done", request.id))
         return await answer.printed() if isinstance(answer, paper.Sheet) else answer
 
     async def _write(
@@ -272,7 +280,16 @@ class Runtime:
         envelope: Envelope,
     ) -> Call:
         return Call(
-            self, session, method, actor, company, reach, envelope.locale, envelope.traceparent, envelope.fields
+            self,
+            session,
+            method,
+            actor,
+            company,
+            reach,
+            envelope.locale,
+            envelope.traceparent,
+            envelope.fields,
+            envelope.token,
         )
 
     def call_for_event(self, session: AsyncSession, actor: Actor, company: uuid.UUID, traceparent: str) -> Call:
@@ -299,7 +316,9 @@ class Runtime:
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        pieces = audit.pieces(call, method_name, changed, telemetry.trace_id())
+        # a piece of a file leaves no entry of its own; everything else that writes does, reactions too
+        on_record = call.method is None or call.method.policy.audit
+        pieces = audit.pieces(call, method_name, changed, telemetry.trace_id()) if on_record else []
         if call.outgoing:
             pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
         if call.readers:
@@ -393,6 +412,18 @@ class Runtime:
 
     async def _audit_refusal(self, method: contract.Method, actor: Actor, company: uuid.UUID, refusal: Refused) -> None:
         """A refused call is on record too, in a transaction of its own: its own was rolled back."""
+        await self._audit_alone(method, actor, company, "refused", "", refusal)
+
+    async def _audit_alone(
+        self,
+        method: contract.Method,
+        actor: Actor,
+        company: uuid.UUID,
+        outcome: str,
+        document_id: str,
+        refusal: Refused | None = None,
+    ) -> None:
+        """An entry for a call that wrote nothing else: refused, or a read that is on record, with what was read."""
         async with self.sessions() as session, session.begin():
             await session.execute(
                 sa.insert(self.tables.audit_entry).values(
@@ -401,9 +432,9 @@ class Runtime:
                     actor_id=actor.person,
                     service=actor.service,
                     method=method.full_name,
-                    outcome="refused",
-                    reason=refusal.reason,
-                    facts=refusal.facts,
+                    outcome=outcome,
+                    reason=refusal.reason if refusal else None,
+                    facts=refusal.facts if refusal else {"id": document_id[:50]},
                     trace_id=telemetry.trace_id(),
                 )
             )

@@ -66,6 +66,8 @@ class Service:
     background: Sequence[Callable[[Runtime], Awaitable[None]]] = ()
     # own variables of the environment, beside those of every service: "KEYS", "KEYCLOAK_URL"
     need: Sequence[str] = ()
+    # the same, where the service does without them too
+    may: Sequence[str] = ()
     # rows that must be there before anybody can call: run by `migrate`, again and again, as the owner
     seed: Callable[[Any], Awaitable[None]] | None = None
     # documents that wait for a person longer than they should, and what else the service tells its operators
@@ -87,6 +89,7 @@ class Service:
         self.series = more.pop("series", {})
         self.background = more.pop("background", ())
         self.need = more.pop("need", ())
+        self.may = more.pop("may", ())
         self.seed = more.pop("seed", None)
         self.timers = {handler.name: handler for handler in more.pop("timers", ())}
         if more:

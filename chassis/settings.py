@@ -168,8 +168,12 @@ class ServiceSettings:
     tls: Tls | None = None
 
     @classmethod
-    def of(cls, name: str, environment: Environment, need: Iterable[str] = ()) -> ServiceSettings:
-        """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"."""
+    def of(
+        cls, name: str, environment: Environment, need: Iterable[str] = (), may: Iterable[str] = ()
+    ) -> ServiceSettings:
+        """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"; `may` those that can
+        be left out, and are empty then.
+        """
         prefix = f"HEYI_{name.upper()}_"
         settings = cls(
             name=name,
@@ -179,7 +183,10 @@ class ServiceSettings:
             nats_url=environment.need(f"{prefix}NATS_URL"),
             client_secret=environment.need(f"{prefix}CLIENT_SECRET"),
             keys=environment.get(f"{prefix}KEYS"),
-            extras={extra: environment.need(f"{prefix}{extra}") for extra in need},
+            extras={
+                **{extra: environment.need(f"{prefix}{extra}") for extra in need},
+                **{extra: environment.get(f"{prefix}{extra}") for extra in may},
+            },
             tls=environment.tls(name),
         )
         own = {f"{prefix}{extra}": value for extra, value in settings.extras.items() if extra.endswith("_URL")}

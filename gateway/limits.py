@@ -16,6 +16,13 @@ _REMEMBERED = 20_000
 # answers of the last so many requests that take longer than this on average; so many are let in all the same
 _RECENT, _SLOW_SECONDS, _ALWAYS = 32, 2.0, 32
 _SHED = "/v1/"
+# a body of bytes, not JSON: a piece of a file
+MEDIA_TYPE = "application/octet-stream"
+
+
+def transfers(scope: Scope) -> None:
+    """A file is on its way: how long that takes says nothing about the suite."""
+    scope["state"]["transfer"] = True
 
 
 class Buckets:
@@ -41,21 +48,24 @@ class Buckets:
 class BodyLimit:
     """Counts the bytes of a body as they come: what a header claims is only believed when it is too much.
 
-    The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever.
+    The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever. `files` are
+    the limit and the seconds of a piece of a file.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
-        self._app, self._limit, self._seconds = app, limit, seconds
+    def __init__(self, app: ASGIApp, limit: int, seconds: float, files: tuple[int, float] | None = None) -> None:
+        self._app, self._plain, self._files = app, (limit, seconds), files or (limit, seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         size, comes = len(scope.get("query_string", b"")), False
+        raw = scope.get("path", "").startswith(_SHED) and (b"content-type", MEDIA_TYPE.encode()) in scope["headers"]
+        limit, seconds = self._files if raw else self._plain
         for name, value in scope["headers"]:
             size += len(name) + len(value)
             if name == b"content-length":
-                if not value.isdigit() or int(value) > self._limit:
-                    raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+                if not value.isdigit() or int(value) > limit:
+                    raise Refused("REQUEST_TOO_LARGE", limit_bytes=limit)
                 comes = True
             elif name == b"transfer-encoding":
                 comes = True
@@ -64,7 +74,7 @@ class BodyLimit:
         if not comes:
             # neither length nor encoding: HTTP/1.1 knows no body then, and nothing is waited for
             return await self._app(scope, receive, send)
-        read, complete, deadline = 0, False, asyncio.get_running_loop().time() + self._seconds
+        read, complete, deadline = 0, False, asyncio.get_running_loop().time() + seconds
 
         async def counted() -> Message:
             nonlocal read, complete
@@ -73,11 +83,11 @@ class BodyLimit:
                 async with asyncio.timeout_at(None if complete else deadline):
                     message = await receive()
             except TimeoutError:
-                raise Refused("REQUEST_TOO_SLOW", seconds=round(self._seconds)) from None
+                raise Refused("REQUEST_TOO_SLOW", seconds=round(seconds)) from None
             complete = not message.get("more_body", False)
             read += len(message.get("body", b""))
-            if read > self._limit:
-                raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+            if read > limit:
+                raise Refused("REQUEST_TOO_LARGE", limit_bytes=limit)
             return message
 
         await self._app(scope, counted, send)
@@ -112,5 +122,5 @@ class Concurrency:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
-            if asks:
+            if asks and not scope.get("state", {}).get("transfer"):
                 self._usual_seconds += (self._monotonic() - began - self._usual_seconds) / _RECENT

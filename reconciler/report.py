@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-DATABASES = ("identity", "approval", "procurement", "inventory")
+DATABASES = ("identity", "approval", "procurement", "inventory", "documents")
 SHOWN = 100
 LONGEST_FACT = 300
 _PLACE = re.compile(r"\{(\w+)\}")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EVERYWHERE = ("identity", "approval", "procurement", "inventory")
+from reconciler.report import DATABASES
+
+EVERYWHERE = DATABASES
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, Report, Step, run_side_by_side, until
 from infra.local.tls import RUNNER, TlsFiles, wanted
 
-SERVICES = ("identity", "approval", "procurement", "inventory")
+SERVICES = ("identity", "approval", "procurement", "inventory", "documents")
 OWNERS = (*SERVICES, "gateway")
 # accounts at Keycloak without a database
 ACCOUNTS = ("gateway_service", "reconciler")
@@ -122,6 +122,11 @@ class Instance:
         parts = (*OWNERS, "reconciler", "postgres", "nats", "keycloak")
         return TlsFiles(self.folder / "tls", parts) if self.facts.get("tls") else None
 
+    @property
+    def store(self) -> Path:
+        """Where files that belong to documents lie: outside of what the gateway serves."""
+        return self.folder / "documents"
+
     @cached_property
     def postgres(self) -> Postgres:
         data = Path(self.facts["data"]) / "postgres"
@@ -168,6 +173,7 @@ class Instance:
             "HEYI_TARGETS": ",".join(f"{s}=127.0.0.1:{self._port(s)}" for s in SERVICES),
             "HEYI_IDENTITY_KEYCLOAK_URL": self.keycloak.url,
             "HEYI_PROCUREMENT_KEYS": f"k1:{self._secret('procurement_key')}",
+            "HEYI_DOCUMENTS_STORE": str(self.store),
             "HEYI_IDENTITY_KEYS": f"k1:{self._secret('identity_key')}",
             "HEYI_GATEWAY_PUBLIC_URL": self.url,
             "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": self._secret("client_gateway_service"),
@@ -198,6 +204,9 @@ class Instance:
             "HEYI_SWEEP_SECONDS",
             "HEYI_FAULTS",
             "HEYI_RECONCILER_AT",
+            "HEYI_DOCUMENTS_STORE",
+            "HEYI_DOCUMENTS_LIMITS",
+            "HEYI_DOCUMENTS_CLAMD",
         )
         return env | {name: os.environ[name] for name in passed if name in os.environ}
 
@@ -429,7 +438,7 @@ class Instance:
 
     def _reconciler_env(self) -> dict[str, str]:
         """The read-only role of each database, its own account, where identity and the realm are, and nothing else."""
-        names = {"HEYI_INSTANCE", "HEYI_ISSUER", "HEYI_TARGETS", "HEYI_RECONCILER_AT"}
+        names = {"HEYI_INSTANCE", "HEYI_ISSUER", "HEYI_TARGETS", "HEYI_RECONCILER_AT", "HEYI_DOCUMENTS_STORE"}
         names |= {"HEYI_TLS_CA"} | {f"HEYI_RECONCILER_{what}" for what in ("CLIENT_SECRET", "TLS_CERT", "TLS_KEY")}
         names |= {f"HEYI_{service.upper()}_RO_DATABASE_URL" for service in SERVICES}
         return self._plain_env({name: value for name, value in self.env().items() if name in names})
