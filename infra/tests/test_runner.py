@@ -144,6 +144,8 @@ def test_the_reconciler_learns_the_read_only_roles_and_its_own_account_alone(scr
         "HEYI_ISSUER",
         "HEYI_TARGETS",
         "HEYI_RECONCILER_CLIENT_SECRET",
+        # whether each file that a row names is there
+        "HEYI_DOCUMENTS_STORE",
         *(f"HEYI_{service.upper()}_RO_DATABASE_URL" for service in instance.SERVICES),
     }
 

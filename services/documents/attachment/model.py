@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis.call import Call
 from chassis.db import Document, Searchable
-from documents.attachment.rules import TRANSITIONS
+from documents.attachment.rules import TRANSITIONS, allowed_to
 from documents.base import Base
 from heyi.documents.v1 import attachments_pb2 as pb
 
@@ -50,11 +50,16 @@ class Attachment(Searchable, Document, Base):
     # when a piece came last; who checks it renews the lease
     touched_at: Mapped[datetime.datetime]
     leased_until: Mapped[datetime.datetime | None]
+    # of the caller: may they change the document (not stored)
+    changes_document: ClassVar[bool] = False
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
         """What may be done follows from the document, which the rpc asks about."""
         message.ClearField("allowed_actions")
+        if isinstance(row, Attachment):
+            changes = row.changes_document
+            message.allowed_actions.extend(allowed_to(row, call.actor.employee_id, changes=changes))
 
 
 class StoreUsage(Base):

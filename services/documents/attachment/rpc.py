@@ -44,7 +44,7 @@ class Attachments:
         call.add(row)
         row.company_id = parent.company_id
         await usage.charge(call, row, limits)
-        return _offering(call, call.reply(row), parent)
+        return _offering(row, parent)
 
     async def UploadAttachment(self, request: Any, call: Call) -> Any:
         row = await _own(call, request.id, lock=True)
@@ -73,11 +73,11 @@ class Attachments:
         parent = await parents.changeable(call, row.document_type, str(row.document_id))
         advance(row, "finish")
         row.sha256, row.touched_at = request.sha256, call.now()
-        return _offering(call, call.reply(row), parent)
+        return _offering(row, parent)
 
     async def GetAttachment(self, request: Any, call: Call) -> Any:
         row, parent = await _seen(call, request.id)
-        return _offering(call, call.reply(row), parent)
+        return _offering(row, parent)
 
     async def ListAttachments(self, request: Any, call: Call) -> Any:
         call.fields = ""
@@ -154,13 +154,13 @@ class Attachments:
         before = row.name
         call.update(row, sent, request.update_mask)
         row.name = rules.renamed(before, row.name)
-        return _offering(call, call.reply(call.announce(pb.AttachmentUpdated, row)), parent)
+        return _offering(call.announce(pb.AttachmentUpdated, row), parent)
 
     async def RemoveAttachment(self, request: Any, call: Call) -> Any:
         row, parent = await _changing(call, request.id, request.etag)
         advance(row, "remove")
         row.removed_by_id, row.remove_time, row.touched_at = call.actor.employee_id, call.now(), call.now()
-        return _offering(call, call.reply(call.announce(pb.AttachmentRemoved, row, {row.added_by_id})), parent)
+        return _offering(call.announce(pb.AttachmentRemoved, row, {row.added_by_id}), parent)
 
     async def RestoreAttachment(self, request: Any, call: Call) -> Any:
         row, parent = await _changing(call, request.id, request.etag)
@@ -168,7 +168,7 @@ class Attachments:
             raise Refused("ATTACHMENT_NOT_REMOVER", name=row.name)
         advance(row, "restore")
         row.removed_by_id, row.remove_time, row.touched_at = None, None, call.now()
-        return _offering(call, call.reply(call.announce(pb.AttachmentRestored, row, {row.added_by_id})), parent)
+        return _offering(call.announce(pb.AttachmentRestored, row, {row.added_by_id}), parent)
 
     async def DeleteAttachment(self, request: Any, call: Call) -> Any:
         row = await _own(call, request.id, lock=True, etag=request.etag)
@@ -184,15 +184,20 @@ def _settings(call: Call) -> Settings:
     return settings_of(call.runtime)
 
 
-def _offering(call: Call, message: Any, parent: Parent | None) -> Any:
-    """What the caller may do with a file that they see."""
+def _offering(row: Any, parent: Parent | None) -> Any:
+    """A file with what its reader may do: that follows from the document, and is said when the reply is made."""
+    row.changes_document = parent is not None and parent.may_change
+    return row
+
+
+def _listing(call: Call, message: Any, parent: Parent | None) -> Any:
+    """The same of a file in a list."""
     changes = parent is not None and parent.may_change
-    message.ClearField("allowed_actions")
-    message.allowed_actions.extend(rules.allowed_to(_named(message), call.actor.employee_id, changes=changes))
+    message.allowed_actions.extend(rules.allowed_to(_Named(message), call.actor.employee_id, changes=changes))
     return message
 
 
-class _named:
+class _Named:
     """A message as the rules read a row: its state by name."""
 
     def __init__(self, message: Any) -> None:
@@ -248,7 +253,7 @@ async def _of_one(request: Any, call: Call) -> Any:
     ]
     page = await call.page(Attachment, request, where=where, scope=False)
     for message in page.attachments:
-        _offering(call, message, parent)
+        _listing(call, message, parent)
     return page
 
 
@@ -257,7 +262,7 @@ async def _leave_readable(call: Call, reply: Any) -> None:
     wanted: Iterable[Any] = [m for m in reply.attachments if pb.Attachment.State.Name(m.state) in KEPT]
     known = await parents.those_readable(call, {(m.document_type, m.document_id) for m in wanted})
     left = [
-        _offering(call, message, known.get((message.document_type, message.document_id)))
+        _listing(call, message, known.get((message.document_type, message.document_id)))
         for message in reply.attachments
         if (message.document_type, message.document_id) in known
         or (pb.Attachment.State.Name(message.state) in rules.UNFINISHED and _mine(call, message))

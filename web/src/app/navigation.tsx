@@ -1,7 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
-  FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -20,6 +20,7 @@ const ICONS: Record<string, ReactNode> = {
   "procurement.purchase_order": <ShoppingCartOutlined />,
   "procurement.supplier": <ShopOutlined />,
   "procurement.supplier_item": <TagsOutlined />,
+  "documents.attachment": <PaperClipOutlined />,
   "inventory.item": <ContainerOutlined />,
   "inventory.item_category": <FolderOutlined />,
   "inventory.unit": <DeploymentUnitOutlined />,
