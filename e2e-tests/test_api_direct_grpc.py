@@ -117,6 +117,7 @@ OPEN = {
     "approval": {DIRECTORY, EVENTS},
     "procurement": {DIRECTORY, EVENTS, PREVIEW},
     "inventory": {DIRECTORY},
+    "documents": {DIRECTORY},
     "gateway": {DIRECTORY},
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from reconciler.report import DATABASES, Books, Finding, Outcome, what
@@ -142,9 +144,25 @@ async def copies_equal_their_originals(books: Books) -> Outcome:
     return Outcome("copies_equal_their_originals", rows, findings)
 
 
+async def every_file_is_in_the_store(books: Books) -> Outcome:
+    """What a row says was kept lies in the folder, as long as it was; where the folder cannot be seen, nothing is said."""
+    folder, findings = Path(os.environ.get("HEYI_DOCUMENTS_STORE") or "/nowhere"), []
+    rows = await books.rows(
+        "documents", "SELECT id, name, blob, size_bytes, touched_at FROM attachment WHERE state IN ('READY', 'REMOVED')"
+    )
+    for row in rows if folder.is_dir() else ():
+        path = folder / "blobs" / row["blob"].hex[:2] / row["blob"].hex
+        found = path.stat().st_size if path.exists() else "-"
+        if found != row["size_bytes"]:
+            said = what("every_file_is_in_the_store", name=row["name"], size=row["size_bytes"], found=found)
+            findings.append(Finding("documents", str(row["id"]), said, row["touched_at"], "documents.attachment"))
+    return Outcome("every_file_is_in_the_store", len(rows), findings)
+
+
 CHECKS: tuple[Callable[[Books], Awaitable[Outcome]], ...] = (
     every_event_was_heard,
     nothing_was_heard_that_nobody_said,
     case_and_requisition_agree,
     copies_equal_their_originals,
+    every_file_is_in_the_store,
 )
