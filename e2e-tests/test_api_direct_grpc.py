@@ -111,9 +111,10 @@ async def test_api_direct_grpc_person_without_permission(instance: Any, tokens: 
 
 # what a service may ask of another, by its account: everything else is refused to it
 DIRECTORY, PREVIEW = "heyi.identity.v1.Directory/GetAuthorization", "heyi.approval.v1.Cases/SimulateCases"
+FORESEE = "heyi.approval.v1.Cases/ForeseeCases"
 EVENTS, HELD = "heyi.platform.v1.Records/ListEvents", "heyi.platform.v1.Records/ListHeld"
 OPEN = {
-    "identity": {DIRECTORY, HELD},
+    "identity": {DIRECTORY, HELD, FORESEE},
     "approval": {DIRECTORY, EVENTS},
     "procurement": {DIRECTORY, EVENTS, PREVIEW},
     "inventory": {DIRECTORY},
