@@ -275,8 +275,8 @@ def _serving_pieces(runtime: Runtime, method: contract.Method) -> Any:
     """A reply in pieces: the handler answers with what makes them, once its transaction is over."""
 
     async def serve(request: Any, context: Any) -> Any:
-        reply = await _answer(runtime, method, request, context)
-        async for piece in reply.message:
+        pieces: Any = (await _answer(runtime, method, request, context)).message
+        async for piece in pieces:
             yield piece
 
     return serve

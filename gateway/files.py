@@ -1,8 +1,8 @@
 """Files on their way through the door, in pieces: nothing holds more than one of them, and every byte is counted.
 
 A method whose body is a google.api.HttpBody takes the raw bytes of a request piece by piece, each a call of its own
-from `offset` on: what came before the line was cut stands. A method that streams HttpBody is a download; its first piece
-says what it is.
+from `offset` on: what came before the line was cut stands. A method that streams HttpBody is a download; its first
+piece says what it is.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -144,17 +145,30 @@ async def copies_equal_their_originals(books: Books) -> Outcome:
     return Outcome("copies_equal_their_originals", rows, findings)
 
 
+def _size(*path: str) -> int | None:
+    """Of a file or folder; None where it is not there."""
+    try:
+        return Path(*path).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 async def every_file_is_in_the_store(books: Books) -> Outcome:
-    """What a row says was kept lies in the folder, as long as it was; where the folder cannot be seen, nothing is said."""
-    folder, findings = Path(os.environ.get("HEYI_DOCUMENTS_STORE") or "/nowhere"), []
+    """What a row says was kept lies in the folder, as long as it was; where none can be seen, nothing is said."""
+    findings = []
+    folder = os.environ.get("HEYI_DOCUMENTS_STORE") or "/nowhere"
     rows = await books.rows(
         "documents", "SELECT id, name, blob, size_bytes, touched_at FROM attachment WHERE state IN ('READY', 'REMOVED')"
     )
-    for row in rows if folder.is_dir() else ():
-        path = folder / "blobs" / row["blob"].hex[:2] / row["blob"].hex
-        found = path.stat().st_size if path.exists() else "-"
+    for row in rows if await asyncio.to_thread(_size, folder) is not None else ():
+        found = await asyncio.to_thread(_size, folder, "blobs", row["blob"].hex[:2], row["blob"].hex)
         if found != row["size_bytes"]:
-            said = what("every_file_is_in_the_store", name=row["name"], size=row["size_bytes"], found=found)
+            said = what(
+                "every_file_is_in_the_store",
+                name=row["name"],
+                size=row["size_bytes"],
+                found="-" if found is None else found,
+            )
             findings.append(Finding("documents", str(row["id"]), said, row["touched_at"], "documents.attachment"))
     return Outcome("every_file_is_in_the_store", len(rows), findings)
 

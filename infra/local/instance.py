@@ -87,12 +87,12 @@ class Instance:
                     f"The instance {self.name!r} was set up {'with' if kept.get('tls') else 'without'} TLS, for good. "
                     "`make reset` throws it and its data away; then HEYI_TLS decides again."
                 )
-            # a secret that a later release needs is added; the realm is told of it by hand (docs/runbook.md)
-            return (
-                kept
-                if kept["secrets"].keys() >= _new_secrets().keys()
-                else self._write_facts({**kept, "secrets": {**_new_secrets(), **kept["secrets"]}})
-            )
+            # what a later release needs is added; the realm is told of a new secret by hand (docs/runbook.md)
+            if kept["secrets"].keys() >= _new_secrets().keys() and kept["ports"].keys() >= set(_PORTS):
+                return kept
+            free = (port for port in range(min(kept["ports"].values()), 2**16) if port not in kept["ports"].values())
+            ports = {name: kept["ports"].get(name) or next(filter(_is_free, free)) for name in _PORTS}
+            return self._write_facts({**kept, "ports": ports, "secrets": {**_new_secrets(), **kept["secrets"]}})
         self.folder.mkdir(parents=True, exist_ok=True)
         return self._write_facts(
             {

@@ -154,10 +154,19 @@ def test_a_secret_that_a_later_release_needs_is_added_to_those_that_are_kept(scr
     before = scratch.facts["secrets"]
     file = scratch.folder / "instance.json"
     file.write_text(
-        json.dumps({**scratch.facts, "secrets": {k: v for k, v in before.items() if k != "client_reconciler"}})
+        json.dumps(
+            {
+                **scratch.facts,
+                "secrets": {k: v for k, v in before.items() if k != "client_reconciler"},
+                "ports": {k: v for k, v in scratch.facts["ports"].items() if k != "documents"},
+            }
+        )
     )
 
-    after = instance.Instance("scratch").facts["secrets"]
+    facts = instance.Instance("scratch").facts
+    after = facts["secrets"]
+    assert facts["ports"].keys() == scratch.facts["ports"].keys()
+    assert len(set(facts["ports"].values())) == len(facts["ports"])
 
     assert after["client_reconciler"]
     assert {**after, "client_reconciler": ""} == {**before, "client_reconciler": ""}
