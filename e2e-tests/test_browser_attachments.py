@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import uuid
 from typing import Any
 
 from attaching import attach, download
@@ -15,13 +14,14 @@ from papers import submit, title_of, written
 from PIL import Image
 from playwright.async_api import Locator, expect
 from screen import REQUISITION, Screen, spaced
+from test_api_cutoff import GRANTS, given
 from test_browser_approval import TASK, decide
 
 from chassis.testing import eventually
 from conftest import PHONE
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
-FILES, GRANTS = "documents.attachment", "/v1/identity/grants"
+FILES = "documents.attachment"
 
 
 def png(color: str) -> bytes:
@@ -72,9 +72,11 @@ async def test_browser_attachments_from_the_desk_and_the_phone_to_the_opinion(wi
         wire.cut_next("/content", "before the request")
         await choose(seen, "inspection report.pdf", report)
         await expect(seen).to_contain_text(phone.screen.t("attachments.cut"))
+        await seen.scroll_into_view_if_needed()
         await phone.picture("attachments-cut")
         await expect(added(seen, phone.screen, "inspection report.pdf")).to_be_visible(timeout=30_000)
         assert len(wire.done) == 2
+        await seen.scroll_into_view_if_needed()
         await phone.picture("attachments")
         assert not await violations(phone.page)
     requester = await door("requester")
@@ -120,17 +122,14 @@ async def test_browser_attachments_from_the_desk_and_the_phone_to_the_opinion(wi
 
 
 async def test_a_download_ends_with_the_right_that_allowed_it(door: Any) -> None:
-    """Somebody who may read all of Shanghai's requisitions until the grant is revoked."""
+    """Somebody who may read all of Shanghai's requisitions, as finance does, until the grant is revoked."""
     paper = await written(door, title_of("热处理委托"), {"item": "4002-0007", "quantity": "1"})
     file = await attach(await door("requester"), REQUISITION, paper["id"], "process.pdf", PDF)
     # a draft is its owner's alone
     await submit(door, paper)
     admin, reader = await door("admin"), await door("qianyongfu")
     assert (await download(reader, file["id"])).status_code == 404
-    (role,) = (await admin.get("/v1/identity/roles", filter='code = "procurement_reader"'))["roles"]
-    (person,) = (await admin.get("/v1/identity/employees", filter='username = "qianyongfu"'))["employees"]
-    body = {"employee_id": person["id"], "role_id": role["id"], "scope": "COMPANY", "id": str(uuid.uuid4())}
-    grant = await admin.call("POST", GRANTS, body | {"grant_company_id": person["homeCompanyId"]})
+    grant = await given(admin, "qianyongfu")
 
     async def answers(status: int) -> None:
         assert (await download(reader, file["id"])).status_code == status

@@ -93,7 +93,7 @@ export function FileButton({ label, icon, accept, camera = false, single = false
     <span className={camera ? "camera" : undefined}>
       <Button icon={icon} onClick={() => input.current?.click()}>{label}</Button>
       <input
-        ref={input} type="file" hidden aria-label={label} accept={accept} multiple={!single && !camera} {...(camera ? { capture: "environment" as const } : {})}
+        ref={input} type="file" className="gone" aria-label={label} accept={accept} multiple={!single && !camera} {...(camera ? { capture: "environment" as const } : {})}
         onChange={({ target }) => {
           const chosen = [...(target.files ?? [])];
           // the same file can be chosen again
