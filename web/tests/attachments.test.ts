@@ -8,7 +8,7 @@ describe("files", () => {
   });
 
   it("that came in part and that nothing on the page sends can be gone on with", () => {
-    const files = [["a", "UPLOADING"], ["b", "UPLOADING"], ["c", "READY"], ["d", "CHECKING"]].map(([id, state]) => ({ id, state }) as Attachment);
+    const files = [["a", "UPLOADING"], ["b", "UPLOADING"], ["c", "READY"], ["d", "CHECKING"]].map(([id, state]) => ({ id, state }) as unknown as Attachment);
     expect(interrupted(files, [{ id: "a" } as Upload]).map(({ id }) => id)).toEqual(["b"]);
   });
 });
