@@ -48,19 +48,29 @@ class Buckets:
 class BodyLimit:
     """Counts the bytes of a body as they come: what a header claims is only believed when it is too much.
 
-    The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever. `files` are
-    the limit and the seconds of a piece of a file.
+    The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, seconds: float, files: tuple[int, float] | None = None) -> None:
-        self._app, self._plain, self._files = app, (limit, seconds), files or (limit, seconds)
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        seconds: float,
+        files: tuple[str, int, float] = ("\n", 0, 0),
+        pieces: tuple[int, float] | None = None,
+    ) -> None:
+        """`files`: how an address ends that takes a file, and its body's limits; `pieces`: those of a file's piece."""
+        self._app, self._plain, self._files, self._pieces = app, (limit, seconds), files, pieces or (limit, seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        ending, bytes_of_file, seconds_of_file = self._files
+        takes_file = scope["path"].endswith(ending)
+        raw = scope["path"].startswith(_SHED) and (b"content-type", MEDIA_TYPE.encode()) in scope["headers"]
+        usual = self._pieces if raw else self._plain
+        limit, seconds = (bytes_of_file, seconds_of_file) if takes_file else usual
         size, comes = len(scope.get("query_string", b"")), False
-        raw = scope.get("path", "").startswith(_SHED) and (b"content-type", MEDIA_TYPE.encode()) in scope["headers"]
-        limit, seconds = self._files if raw else self._plain
         for name, value in scope["headers"]:
             size += len(name) + len(value)
             if name == b"content-length":

@@ -34,6 +34,8 @@ class Limits:
     transfers: int = 64
     transfers_per_person: int = 6
     transfer_seconds: float = 3600
+    file_bytes: int = 20 * 1024 * 1024
+    file_seconds: float = 120
     concurrency: int = 256
     streams: int = 2000
     streams_per_person: int = 6

@@ -59,6 +59,8 @@ export interface DocumentMeta {
   titleFields: string[];
   defaultOrder: string;
   hidden: boolean;
+  /** A file can make it. */
+  importable?: boolean;
   help?: string;
   fields: Field[];
   /** The message with the facts that its requests for approval carry. */
