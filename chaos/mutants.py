@@ -55,6 +55,21 @@ MUTANTS = (
         "services/procurement/tests/test_together.py::test_events_that_share_a_transaction_act_once_each_on_its_own_record",
     ),
     Mutant(
+        "doubt about a notice that was never settled",
+        "services/approval/notice_delivery/courier.py",
+        "sa.case((DELIVERY.c.trying, 1), else_=0)",
+        "0",
+        "services/approval/tests/test_notice_delivery.py::"
+        "test_a_process_that_dies_around_sending_leaves_a_doubt_that_is_counted",
+    ),
+    Mutant(
+        "every address of a robot's host",
+        "chassis/egress.py",
+        "if not all(is_public(one) for one in found):",
+        "if not any(is_public(one) for one in found):",
+        "chassis/tests/test_egress.py::test_a_name_that_leads_into_the_house_is_refused_whatever_else_it_has",
+    ),
+    Mutant(
         "version check",
         "chassis/statements.py",
         "where=model.version < insert.excluded.version",

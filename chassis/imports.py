@@ -130,6 +130,7 @@ class Imports:
 
     async def CheckImportBatch(self, request: Any, call: Call) -> Any:
         batch = await _own(call, request.id, lock=True)
+        _state(batch, *FROM["CHECKING"])
         columns = _chosen(batch, request.columns)
         return await _begin(call, batch, "CHECKING", columns=columns, total_count=batch.row_count)
 

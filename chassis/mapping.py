@@ -348,9 +348,26 @@ def _enum_codec(field: FieldDescriptor) -> tuple[Any, Any]:
     return read, numbers.__getitem__
 
 
+def _enums_codec(field: FieldDescriptor) -> tuple[Any, Any]:
+    """Members of an enum, each once, in the order in which they were sent."""
+    assert field.enum_type is not None
+    name, by_number, by_name = field.name, field.enum_type.values_by_number, field.enum_type.values_by_name
+
+    def read(message: Any, path: str, violations: Violations) -> list[str]:
+        sent = list(dict.fromkeys(getattr(message, name)))
+        if any(number not in by_number or not number for number in sent):
+            violations.append((path, "FIELD_TYPE", {"expected": ", ".join(list(by_name)[1:])}))
+            return []
+        return [str(by_number[number].name) for number in sent]
+
+    return read, lambda value: [by_name[one].number for one in value]
+
+
 def _array_codec(field: FieldDescriptor, spec: options_pb2.FieldSpec, kind: Any) -> tuple[Any, Any]:
     name = field.name
     of_ids = isinstance(kind, pg.ARRAY) and isinstance(kind.item_type, sa.Uuid)
+    if field.enum_type is not None:
+        return _enums_codec(field)
 
     def read(message: Any, path: str, violations: Violations) -> list[Any]:
         sent = list(getattr(message, name))

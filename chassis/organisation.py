@@ -8,6 +8,7 @@ made; what somebody may do is decided in `policy`.
 from __future__ import annotations
 
 import datetime
+import sys
 import uuid
 import zoneinfo
 from collections import defaultdict
@@ -47,6 +48,8 @@ class Person:
     # whom they report to in the principal place
     reports_to_id: uuid.UUID | None = None
     seats: tuple[Seat, ...] = ()
+    email: str = ""
+    locale: str = "zh-CN"
 
     @property
     def posts(self) -> list[tuple[uuid.UUID | None, uuid.UUID | None]]:
@@ -383,6 +386,8 @@ def _person(message: directory_pb2.Authorization.Person) -> Person:
             Seat(uuid.UUID(seat.department_id), _id(seat.post_id), _id(seat.reports_to_id), seat.dotted)
             for seat in message.seats
         ),
+        email=message.email,
+        locale=sys.intern(message.locale or "zh-CN"),
     )
 
 

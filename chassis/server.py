@@ -71,7 +71,7 @@ def run(names: Sequence[str]) -> None:
 async def _run(names: Sequence[str]) -> None:
     environment = Environment()
     services = [find(name) for name in names]
-    settings = {s.name: ServiceSettings.of(s.name, environment, s.need, s.may) for s in services}
+    settings = {s.name: ServiceSettings.of(s.name, environment, s.need, s.own_settings, s.may) for s in services}
     environment.check()
     shared = settings[services[0].name].shared
     telemetry.set_up(

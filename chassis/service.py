@@ -22,6 +22,7 @@ from chassis.states import advance
 if TYPE_CHECKING:
     from chassis.call import Call
     from chassis.runtime import Runtime
+    from chassis.settings import Environment
     from chassis.timers import OnTime
 
 Handler = Callable[[Any, "Call"], Awaitable[Any]]
@@ -69,6 +70,8 @@ class Service:
     need: Sequence[str] = ()
     # the same, where the service does without them too
     may: Sequence[str] = ()
+    # reads what else the environment says to this service, for `settings.own`
+    own_settings: Callable[[Environment], Any] | None = None
     # rows that must be there before anybody can call: run by `migrate`, again and again, as the owner
     seed: Callable[[Any], Awaitable[None]] | None = None
     # documents that wait for a person longer than they should, and what else the service tells its operators
@@ -91,6 +94,7 @@ class Service:
         self.background = more.pop("background", ())
         self.need = more.pop("need", ())
         self.may = more.pop("may", ())
+        self.own_settings = more.pop("own_settings", None)
         self.seed = more.pop("seed", None)
         self.timers = {handler.name: handler for handler in more.pop("timers", ())}
         if more:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chassis.tls import Tls
@@ -166,13 +167,20 @@ class ServiceSettings:
     keys: str = field(default="", repr=False)
     extras: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: Tls | None = None
+    # what the service reads by itself (`Service.own_settings`)
+    own: Any = field(default=None, repr=False)
 
     @classmethod
     def of(
-        cls, name: str, environment: Environment, need: Iterable[str] = (), may: Iterable[str] = ()
+        cls,
+        name: str,
+        environment: Environment,
+        need: Iterable[str] = (),
+        read_own: Callable[[Environment], Any] | None = None,
+        may: Iterable[str] = (),
     ) -> ServiceSettings:
-        """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"; `may` those that can
-        be left out, and are empty then.
+        """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"; `read_own` reads
+        those that are named otherwise; `may` names own ones that can be left out, and are empty then.
         """
         prefix = f"HEYI_{name.upper()}_"
         settings = cls(
@@ -188,6 +196,7 @@ class ServiceSettings:
                 **{extra: environment.get(f"{prefix}{extra}") for extra in may},
             },
             tls=environment.tls(name),
+            own=read_own(environment) if read_own else None,
         )
         own = {f"{prefix}{extra}": value for extra, value in settings.extras.items() if extra.endswith("_URL")}
         own[f"{prefix}DATABASE_URL"] = settings.database_url

@@ -62,6 +62,14 @@ def add_working_time(
     raise ValueError("the calendar has no working days")
 
 
+def working_from(organisation: Organisation, company_id: uuid.UUID, start: datetime.datetime) -> datetime.datetime:
+    """The first instant (UTC) from `start` on at which the company works."""
+    found = next(_spans(organisation, company_id, start), None)
+    if found is None:
+        raise ValueError("the calendar has no working days")
+    return found[0]
+
+
 def working_time_between(
     organisation: Organisation, company_id: uuid.UUID, start: datetime.datetime, end: datetime.datetime
 ) -> datetime.timedelta:

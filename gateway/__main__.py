@@ -9,9 +9,9 @@ from types import FrameType
 import orjson
 import uvicorn
 
-from chassis import contract, telemetry
+from chassis import contract, labels, telemetry
 from chassis.settings import Environment
-from gateway import labels, meta, routes
+from gateway import meta, routes
 from gateway.app import Gateway, create
 from gateway.comments import Comments
 from gateway.openapi import OpenApi

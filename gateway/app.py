@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis import authn, contract, telemetry
+from chassis import authn, contract, labels, telemetry
 from chassis.clients import ServiceTokens
 from chassis.clock import Clock
 from chassis.contract import Message
@@ -28,7 +28,7 @@ from chassis.errors import Refused
 from chassis.organisation import GROUP_TIME_ZONE
 from chassis.policy import Snapshot
 from chassis.tls import verification
-from gateway import codec, entry, export, files, imports, labels, meta, routes
+from gateway import codec, entry, export, files, imports, meta, routes
 from gateway.callers import Caller, Callers
 from gateway.comments import Comments
 from gateway.limits import BodyLimit, Concurrency

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import telemetry
 from chassis.db import is_away
 from chassis.errors import Refused
+from chassis.labels import LOCALES, choose_locale
 from gateway import errors
-from gateway.labels import LOCALES, choose_locale
 
 log = telemetry.logger("gateway.entry")
 

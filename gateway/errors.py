@@ -8,9 +8,8 @@ import orjson
 from google.rpc import code_pb2
 from starlette.responses import Response
 
-from chassis import errors
+from chassis import errors, labels
 from chassis.errors import Refused
-from gateway import labels
 
 # google.rpc.Code -> HTTP. FAILED_PRECONDITION is 400 and ABORTED 409 by AIP-193.
 HTTP_STATUS = {

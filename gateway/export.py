@@ -23,7 +23,7 @@ from chassis import contract, telemetry
 from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
-from gateway.labels import Labels
+from chassis.labels import Labels
 from gateway.meta import kind_of, method_name, service_of, short_name
 from gateway.routes import Binding, list_field
 

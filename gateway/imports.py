@@ -17,14 +17,14 @@ from typing import Any
 
 from starlette.requests import Request
 
-from chassis import contract, telemetry
+from chassis import contract, labels, telemetry
 from chassis.contract import Contract, Message, Method
 from chassis.errors import Refused
 from chassis.import_cells import folded
 from chassis.importable import Column, columns_of, importable
-from gateway import labels, sheets
+from chassis.labels import Labels
+from gateway import sheets
 from gateway.export import neutral
-from gateway.labels import Labels
 from gateway.meta import method_name, service_of, short_name
 from gateway.routes import Binding
 from gateway.sheets import Line

@@ -18,9 +18,9 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from chassis import contract
 from chassis.contract import Contract, Document
 from chassis.importable import importable
+from chassis.labels import Labels
 from gateway.codec import is_map
 from gateway.comments import Comments
-from gateway.labels import Labels
 from gateway.routes import Binding, list_field
 from heyi.options.v1 import options_pb2
 
@@ -142,6 +142,7 @@ class Meta:
             "description": self._comments.of(descriptor),
             "fields": self._fields(descriptor),
             "facts": self._message(descriptor.file.message_types_by_name[spec.facts]) if spec.facts else None,
+            "asks": spec.amount_path.rpartition(".")[0] or None,
             "cut": spec.cut or None,
             "hides": bool(spec.amount_path),
             "methods": methods,

@@ -9,11 +9,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis import telemetry
+from chassis import labels, telemetry
 from chassis.db import is_away
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.policy import Snapshot
-from gateway import csrf, labels
+from gateway import csrf
 from gateway.callers import Callers
 from gateway.login import ATTEMPT_SECONDS, Provider
 from gateway.sessions import SESSION, Sessions

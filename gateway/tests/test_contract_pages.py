@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 import gateway
-from chassis import contract
-from gateway import labels, routes
+from chassis import contract, labels
+from gateway import routes
 from gateway.meta import method_name
 from gateway.settings import AUTHORIZATION_METHOD
 from gateway.tests.bench import Bench, reason_of

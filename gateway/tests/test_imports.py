@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
-from chassis import contract
+from chassis import contract, labels
 from chassis.importable import columns_of, importable
-from gateway import imports, labels
+from gateway import imports
 from gateway.tests.bench import Bench, reason_of
 from gateway.tests.test_sheets import simple
 from heyi.platform.v1 import imports_pb2 as pb

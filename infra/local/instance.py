@@ -43,8 +43,12 @@ from infra.local.tls import RUNNER, TlsFiles, wanted
 
 SERVICES = ("identity", "approval", "procurement", "inventory", "documents")
 OWNERS = (*SERVICES, "gateway")
+# services that keep something encrypted
+KEYED = ("identity", "approval", "procurement")
 # accounts at Keycloak without a database
 ACCOUNTS = ("gateway_service", "reconciler")
+# the mail server and its password, for the service that sends
+SENDING = "HEYI_SMTP_"
 DEMO_PASSWORD = "Heyi-demo-2026"  # noqa: S105
 # In the order in which they start; they stop in the opposite order.
 PARTS = ("postgres", "nats", "keycloak", "services", *SERVICES, "gateway", "reconciler")
@@ -175,6 +179,7 @@ class Instance:
             "HEYI_PROCUREMENT_KEYS": f"k1:{self._secret('procurement_key')}",
             "HEYI_DOCUMENTS_STORE": str(self.store),
             "HEYI_IDENTITY_KEYS": f"k1:{self._secret('identity_key')}",
+            "HEYI_APPROVAL_KEYS": f"k1:{self._secret('approval_key')}",
             "HEYI_GATEWAY_PUBLIC_URL": self.url,
             "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": self._secret("client_gateway_service"),
             "HEYI_GATEWAY_WEB_ROOT": str(machine.ROOT / "web" / "dist"),
@@ -195,6 +200,9 @@ class Instance:
                 }.items()
             }
         env |= self.tls.env(*OWNERS, "reconciler") if self.tls else {}
+        if self.name != "up":
+            # where stories listen for what is sent out of the house
+            env["HEYI_EGRESS_ALLOW"] = self.receiver
         passed = (
             "HEYI_OTLP_ENDPOINT",
             "HEYI_TELEMETRY_FILE",
@@ -207,8 +215,16 @@ class Instance:
             "HEYI_DOCUMENTS_STORE",
             "HEYI_DOCUMENTS_LIMITS",
             "HEYI_DOCUMENTS_CLAMD",
+            "HEYI_EGRESS_ALLOW",
         )
-        return env | {name: os.environ[name] for name in passed if name in os.environ}
+        named = [name for name in os.environ if name in passed or name.startswith(SENDING)]
+        return env | {name: os.environ[name] for name in named}
+
+    @property
+    def receiver(self) -> str:
+        """The origin at which a story may listen as somebody else's server: the last port of the block."""
+        assert len(_PORTS) < _BLOCK
+        return f"http://127.0.0.1:{self._port('gateway') + _BLOCK - 1}"
 
     def up(self, *, demo: bool = True, only_infrastructure: bool = False) -> None:
         """Start all that is not running, the slow parts side by side; return when everything is healthy."""
@@ -382,7 +398,9 @@ class Instance:
         if self.processes.pid(host) is None:
             others = ("gateway", *(service for service in SERVICES if service not in self.hosts[host]))
             command = [str(machine.PYTHON), "-m", "chassis", *self.hosts[host]]
-            env = self._process_env(leave_out=tuple(f"HEYI_{other.upper()}_" for other in others))
+            foreign = [f"HEYI_{other.upper()}_" for other in others]
+            sends = "approval" in self.hosts[host]
+            env = self._process_env(leave_out=(*foreign, *([] if sends else [SENDING])))
             self.processes.start(host, command, env=env, cwd=machine.ROOT)
         if not self._services_answer(host, seconds=60):
             raise CannotContinueError(f"{host} not ready. Its last words:\n{self.processes.last_words(host)}")
@@ -401,7 +419,7 @@ class Instance:
 
     def _start_gateway(self) -> None:
         if self.processes.pid("gateway") is None:
-            others = tuple(f"HEYI_{service.upper()}_" for service in SERVICES)
+            others = (*(f"HEYI_{service.upper()}_" for service in SERVICES), SENDING)
             command = [str(machine.PYTHON), "-m", "gateway"]
             self.processes.start("gateway", command, env=self._process_env(leave_out=others), cwd=machine.ROOT)
 
@@ -518,5 +536,5 @@ def _new_secrets() -> dict[str, str]:
     return {
         **{name: secrets.token_hex(24) for name in names},
         "nats_name": f"heyi-{secrets.token_hex(6)}",
-        **{f"{owner}_key": base64.b64encode(secrets.token_bytes(32)).decode() for owner in ("identity", "procurement")},
+        **{f"{owner}_key": base64.b64encode(secrets.token_bytes(32)).decode() for owner in KEYED},
     }

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from approval.authority_limit.rpc import AuthorityLimits
 from approval.automatic_decision.rpc import AutomaticDecisions
 from approval.base import Base
+from approval.case.changing import HANDLERS as CHANGES
 from approval.case.conduct import LIVE
 from approval.case.deputies import follow_people
 from approval.case.expiry import HANDLERS
@@ -19,6 +20,13 @@ from approval.flow_publication.model import FlowPublication
 from approval.flow_publication.publishing import follow_owners
 from approval.flow_publication.rpc import FlowPublications
 from approval.notice.rpc import Notices
+from approval.notice_delivery import settings
+from approval.notice_delivery.check import look_for_untold
+from approval.notice_delivery.courier import deliver
+from approval.notice_delivery.model import UNTOLD, NoticeDelivery
+from approval.notice_delivery.rpc import NoticeDeliveries
+from approval.notice_preference.rpc import NoticePreferences
+from approval.notice_robot.rpc import NoticeRobots
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
 from approval.task.model import Task
@@ -48,10 +56,15 @@ SERVICE = Service(
         Tasks(),
         Opinions(),
         Notices(),
+        NoticePreferences(),
+        NoticeRobots(),
+        NoticeDeliveries(),
     ],
     reactions=REACTIONS,
-    timers=[*HANDLERS, *SUPERVISION],
-    background=[follow_people, follow_owners],
+    timers=[*HANDLERS, *SUPERVISION, *CHANGES],
+    background=[follow_people, follow_owners, deliver, look_for_untold],
+    need=("KEYS",),
+    own_settings=settings.read,
     held=[
         Held(
             "documents",
@@ -85,6 +98,13 @@ SERVICE = Service(
             FlowPublication.created_at,
             FlowPublication.state == "WAITING",
             FlowPublication.code,
+        ),
+        Stuck(
+            "approval.untold",
+            NoticeDelivery,
+            NoticeDelivery.untold_since_time,
+            UNTOLD,
+            NoticeDelivery.document_number,
         ),
         Stuck("approval.parked", Case, Case.created_at, Case.state == "PARKED", Case.document_number),
     ],

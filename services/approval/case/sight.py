@@ -79,8 +79,10 @@ def all_hidden(document_type: str, hidden: Sequence[str]) -> frozenset[str]:
     if not hidden:
         return frozenset()
     found = seeing.spread(document_type, hidden)
-    amount = contract.load().documents[document_type].amount
-    return found | {"amount"} if amount in found else found
+    document = contract.load().documents[document_type]
+    # as a case calls them: the amount, and the title, which may say all that names the document
+    named = {"amount": {document.amount}, "title": set(document.title)}
+    return found | {name for name, paths in named.items() if paths & found}
 
 
 def hidden_from(case: Case, employee_id: uuid.UUID | None) -> list[str]:

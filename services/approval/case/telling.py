@@ -10,6 +10,7 @@ from approval.case.model import Case
 from approval.case.sight import all_hidden, hidden_from
 from approval.engine.approvers import administrators
 from approval.lookups import world_of
+from approval.notice.kinds import kind_of
 from approval.notice.model import Notice
 from chassis.call import Call
 from heyi.approval.v1 import cases_pb2, notices_pb2
@@ -62,6 +63,7 @@ async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_k
             Notice(
                 company_id=case.company_id,
                 employee_id=employee_id,
+                kind=kind_of(text_key),
                 text_key=text_key,
                 text_facts={**known, **({"title": ""} if blind else {}), **facts},
                 document_type=case.document_type,

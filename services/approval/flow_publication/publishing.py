@@ -15,6 +15,7 @@ from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.rules import check_publishable
 from approval.flow_publication.model import PUBLISH, FlowPublication
 from approval.flow_publication.rules import decider_of
+from approval.notice.kinds import kind_of
 from approval.notice.model import Notice
 from chassis import passes, telemetry
 from chassis.call import Actor, Call, Refused
@@ -123,6 +124,7 @@ def _tell(
             Notice(
                 company_id=publication.company_id,
                 employee_id=who,
+                kind=kind_of(text_key),
                 text_key=text_key,
                 text_facts=facts,
                 document_type="approval.flow_publication",

@@ -6,7 +6,7 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +23,7 @@ class Notice(Searchable, Document, Base):
 
     company_id: Mapped[uuid.UUID]
     employee_id: Mapped[uuid.UUID]
+    kind: Mapped[str] = mapped_column(server_default="PROGRESS")
     text_key: Mapped[str]
     text_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     document_type: Mapped[str]
@@ -31,6 +32,8 @@ class Notice(Searchable, Document, Base):
     # none where it is about no case
     case_id: Mapped[uuid.UUID | None] = mapped_column(refers_to("approval_case.id"), index=True)
     read_time: Mapped[datetime.datetime | None]
+    # by which channels it goes is decided, and stands in `notice_delivery`
+    routed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:
@@ -40,5 +43,6 @@ class Notice(Searchable, Document, Base):
             message.allowed_actions.append("mark_read")
 
 
+Index("ix_notice_unrouted", Notice.created_at, Notice.id, postgresql_where=Notice.routed.is_(False))
 Index("ix_notice_mine", Notice.employee_id, Notice.created_at, Notice.id)
 Index("ix_notice_unread", Notice.employee_id, postgresql_where=Notice.read_time.is_(None))

@@ -18,10 +18,11 @@ class Notices:
         mine = Notice.employee_id == call.actor.employee_id
         return await call.page(Notice, request, where=[mine], scope=False)
 
+    async def GetNotice(self, request: Any, call: Call) -> Any:
+        return await _own(request, call)
+
     async def MarkReadNotice(self, request: Any, call: Call) -> Any:
-        notice = await call.load(Notice, request.id, scope=False)
-        if notice.employee_id != call.actor.employee_id:
-            raise Refused("DOCUMENT_NOT_FOUND", document_type="Notice", id=request.id)
+        notice = await _own(request, call)
         notice.read_time = notice.read_time or call.now()
         return notice
 
@@ -35,3 +36,10 @@ class Notices:
             .execution_options(synchronize_session=False)
         )
         return notices_pb2.MarkAllReadNoticesResponse(count=marked.rowcount)
+
+
+async def _own(request: Any, call: Call) -> Notice:
+    notice = await call.load(Notice, request.id, scope=False)
+    if notice.employee_id != call.actor.employee_id:
+        raise Refused("DOCUMENT_NOT_FOUND", document_type="Notice", id=request.id)
+    return notice

@@ -92,6 +92,7 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
 
 PERSON = (
     "id", "name", "username", "code", "home_company_id", "department_id", "post_id", "state", "not_before",
+    "email", "locale",
 )  # fmt: skip
 UNIT = ("id", "company_id", "parent_id", "head_id", "name", "state")
 PLACE = (
@@ -184,6 +185,7 @@ def _person(row: Any, seats: Iterable[Any]) -> pb.Authorization.Person:
         employee_id=str(row.id), name=row.name, username=row.username, code=row.code,
         company_id=str(row.home_company_id or NO_COMPANY), department_id=_text(row.department_id),
         post_id=_text(row.post_id), active=row.state == "ACTIVE",
+        email=row.email, locale=row.locale,
     )  # fmt: skip
     for seat in seats:
         if seat.kind == "PRINCIPAL":

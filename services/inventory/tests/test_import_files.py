@@ -24,8 +24,8 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chassis import contract, import_work
-from gateway import imports, labels
+from chassis import contract, import_work, labels
+from gateway import imports
 from heyi.platform.v1 import imports_pb2 as pb
 from inventory.item.model import Item
 from inventory.tests.conftest import Master

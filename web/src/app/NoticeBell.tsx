@@ -8,7 +8,7 @@ import { call } from "@/api/http";
 import { textOf, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ago } from "@/contract/format";
-import { inItsCompany, routeOf, useGo } from "./links";
+import { AppLink, inItsCompany, routeOf, useGo } from "./links";
 
 export interface Notice extends Row {
   textKey: string;
@@ -63,6 +63,7 @@ export function NoticeBell() {
     <section className="notices" aria-label={t("notices.title")}>
       <header>
         <strong>{t("notices.title")}</strong>
+        <AppLink to="/approval/notice-preferences" onClick={() => setOpen(false)}>{t("preferences.title")}</AppLink>
         <Button type="link" size="small" disabled={unread === 0} onClick={() => readAll.mutate()}>{t("notices.readAll")}</Button>
       </header>
       <NoticeList rows={rows} onOpen={() => setOpen(false)} />

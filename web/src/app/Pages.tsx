@@ -30,6 +30,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "procurement.purchase_order": { detail: lazy(() => import("@/pages/OrderPage")) },
   "procurement.sourcing_task": { list: lazy(() => import("@/pages/SourcingPool")) },
   "approval.task": { list: TaskInbox, detail: TaskInbox },
+  "approval.notice": { detail: lazy(() => import("@/pages/NoticePage")) },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
   "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
@@ -49,6 +50,7 @@ const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
 const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
 const ApprovalTurns = lazy(() => import("@/pages/ApprovalTurns"));
 const Operations = lazy(() => import("@/pages/Operations"));
+const NoticePreferences = lazy(() => import("@/pages/NoticePreferences"));
 const LinkPage = lazy(() => import("@/pages/LinkPage"));
 const Traces = lazy(() => import("@/pages/Traces"));
 
@@ -60,6 +62,7 @@ export function Pages() {
         <Route path="/" element={<Portal />} />
         <Route path="/approval/statistics" element={<ApprovalStatistics />} />
         <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
+        <Route path="/approval/notice-preferences" element={<NoticePreferences />} />
         <Route path="/approval/link" element={<LinkPage />} />
         <Route path="/platform/parked-events" element={<ParkedEvents />} />
         <Route path="/platform/operations" element={<Operations />} />

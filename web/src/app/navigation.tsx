@@ -2,7 +2,7 @@
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -15,6 +15,8 @@ const ICONS: Record<string, ReactNode> = {
   "approval.case": <AuditOutlined />,
   "approval.flow_definition": <BranchesOutlined />,
   "approval.authority_limit": <SafetyCertificateOutlined />,
+  "approval.notice_robot": <RobotOutlined />,
+  "approval.notice_delivery": <SendOutlined />,
   "procurement.purchase_requisition": <ShoppingOutlined />,
   "procurement.sourcing_task": <SolutionOutlined />,
   "procurement.purchase_order": <ShoppingCartOutlined />,
@@ -82,6 +84,8 @@ export function usePlaces(): PlaceGroup[] {
       .toSorted((a, b) => rank(a.key) - rank(b.key))
       .map((document) => ({ key: document.key, to: document.route, title: document.plural, icon: iconOf(document.key) })),
   }));
+  const preferences = { key: "notice-preferences", to: "/approval/notice-preferences", title: t("preferences.title"), icon: <BellOutlined /> };
+  groups.find(({ key }) => key === "approval")?.places.push(preferences);
   if (statistics) {
     const place = { key: "statistics", to: "/approval/statistics", title: t("statistics.title"), icon: <BarChartOutlined /> };
     groups.find(({ key }) => key === "approval")?.places.push(place);

@@ -36,6 +36,10 @@ export function FieldInput(props: FieldInputProps) {
     const options = submittedTypes(meta).map((one) => ({ value: one.key, label: one.title }));
     return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(keys) => onChange(keys)} className="wide-input" />;
   }
+  if (field.repeated && field.type === "enum") {
+    const options = enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label }));
+    return <Select {...aria} mode="multiple" value={(value as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(names) => onChange(names)} className="wide-input" />;
+  }
   if (field.repeated && field.type !== "message") {
     return <Select {...aria} mode="tags" value={(value as string[] | undefined) ?? []} onChange={(texts) => onChange(texts)} className="wide-input" tokenSeparators={[",", "，"]} />;
   }

@@ -14,7 +14,8 @@ export function FieldValue({ field, value, plain = false, said }: { field: Field
   if (Array.isArray(value)) {
     if (field.references) return <References document={field.references} ids={value as string[]} plain={plain} />;
     if (field.type === "message") return <span>{t("detail.members", { count: value.length })}</span>;
-    const names = field.name === `${DOCUMENT_TYPE}s` ? value.map((key) => meta.documents[String(key)]?.title ?? String(key)) : value;
+    const known = (key: string) => (field.enum ? enumLabel(meta, field.enum, key) : field.name === `${DOCUMENT_TYPE}s` ? meta.documents[key]?.title : undefined);
+    const names = value.map((key) => known(String(key)) ?? String(key));
     return <span>{names.join(t("list.comma"))}</span>;
   }
   if (field.name === DOCUMENT_TYPE) return <span>{meta.documents[String(value)]?.title ?? String(value)}</span>;

@@ -23,7 +23,7 @@ export function RightsForm({ part, value, onChange }: { part: Part; value: unkno
       {Object.entries(said).map(([path, right]) => {
         const known = pathField(meta, document, path);
         const label = known ? pathLabel(known) : path;
-        const rights = rightsOffered(part, known !== undefined && canBeWritten(known));
+        const rights = rightsOffered(part, known !== undefined && canBeWritten(document, known));
         return (
           <div key={path} className="node-rule right-row" role="group" aria-label={label}>
             <span>{label}</span>

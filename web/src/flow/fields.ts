@@ -51,7 +51,7 @@ export function useConditionFields(): ConditionField[] {
   const { t } = useTranslation();
   const meta = useMeta();
   const documentType = useContext(DocumentTypeContext);
-  return useMemo(() => [...ownFields(t), ...factFields(meta, documentType).map((field) => ofFact(meta, field))], [t, meta, documentType]);
+  return useMemo(() => [...ownFields(t), ...factFields(meta, documentType).filter(({ type }) => type !== "message").map((field) => ofFact(meta, field))], [t, meta, documentType]);
 }
 
 /** The field of a name; one that the contract does not know is what its values are. */

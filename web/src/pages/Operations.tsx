@@ -76,6 +76,7 @@ function reasonOf(t: TFunction, kind: string): string {
     "approval.parked": t("operations.unstaffed"),
     "identity.reorganisation": t("operations.reorganisation"),
     "approval.publication": t("operations.publication"),
+    "approval.untold": t("operations.untold"),
     "procurement.undecided": t("operations.waiting"),
     "procurement.unconfirmed": t("operations.unconfirmed"),
   };
