@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= up
 
-.PHONY: help up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix reconcile attack sbom lint format gen lock
+.PHONY: help up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ gen: ## write gen/ anew from the contract
 
 lock: ## write requirements/all.txt anew from requirements/*.in (needs uv: pip install uv)
 	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q uv.in -c all.txt -o uv.txt
+
+uploads: ## send a file of 2 GiB while sender and services are killed; ends with how many bytes are wrong (ARGS=BYTES)
+	@$(PYTHON) -m infra.local.check uploads $(ARGS)
 
 matrix: ## ask everything in the contract as everybody; ends with how many answers are not as the table says
 	@$(PYTHON) -m infra.local.check matrix $(ARGS)

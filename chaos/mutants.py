@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "size limit",
         "gateway/limits.py",
-        "if read > self._limit:",
+        "if read > limit:",
         "if False:",
         "gateway/tests/test_calls.py::test_a_chunked_body_is_counted_too",
     ),
@@ -341,6 +341,27 @@ MUTANTS = (
         ".where(Account.due_at <= now)",
         "services/identity/tests/test_account_lease.py::"
         "test_what_one_has_claimed_nobody_else_claims_before_the_lease_ends",
+    ),
+    Mutant(
+        "right to a file",
+        "services/documents/attachment/rpc.py",
+        "return row, await parents.readable(call, row.document_type, str(row.document_id))",
+        'return row, Parent(None, "", True)',
+        "services/documents/tests/test_attachment_rpc.py::test_a_download_ends_with_the_right_and_each_is_on_record",
+    ),
+    Mutant(
+        "bytes that came twice",
+        "services/documents/attachment/rules.py",
+        "return slice(min(received - offset, length), length)",
+        "return slice(0, length)",
+        "services/documents/tests/test_uploading.py::test_pieces_in_any_order_and_twice_make_the_same_file",
+    ),
+    Mutant(
+        "people's tokens pass on for reads alone",
+        "chassis/runtime.py",
+        "passed_on = method.read_only and token.service is None",
+        "passed_on = token.service is None",
+        "services/documents/tests/test_passing_on.py::test_a_service_changes_nothing_in_a_person_s_name",
     ),
 )
 

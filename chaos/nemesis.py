@@ -20,9 +20,8 @@ import asyncpg
 import nats
 
 from chaos.proxy import Proxy
-from infra.local.instance import Instance
+from infra.local.instance import SERVICES, Instance
 
-SERVICES = ("identity", "approval", "procurement", "inventory")
 POINTS = (
     "before_tx", "after_first_write", "before_commit", "after_commit", "before_reply", "event_after_inbox",
     "event_before_commit", "event_after_commit", "before_acknowledge", "before_publish", "after_publish",

@@ -85,6 +85,13 @@ def of(method: contract.Method, request: Any, reply: Any, call: Any, *, exportin
     )
 
 
+def asked_for(method: contract.Method, request: Any) -> Shown:
+    """A read that the contract puts on record whatever it shows, as a file that leaves the suite."""
+    named = _key(getattr(request, "id", ""))
+    kind = audit.kind_of(method, exporting=False)
+    return Shown(kind, method.document or "", [named] if named else [], {"asked": _asked(request)})
+
+
 @functools.cache
 def _rows(reply: Descriptor) -> tuple[Descriptor | None, FieldDescriptor | None]:
     """What a reply is made of: itself, or its rows and the field that holds them."""

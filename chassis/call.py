@@ -81,6 +81,8 @@ class Call:
     locale: str = "zh-CN"
     traceparent: str = ""
     fields: str = ""
+    # the caller's own, for questions that are answered by the caller's rights
+    token: str = field(default="", repr=False)
     announcements: list[Announcement] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     numbers: list[tuple[Any, str, str]] = field(default_factory=list)
@@ -487,12 +489,13 @@ class Call:
         else:
             self.copies.append((statement, row))
 
-    async def ask(self, target: str, method: str, request: contract.Message) -> Any:
+    async def ask(self, target: str, method: str, request: contract.Message, *, as_caller: bool = False) -> Any:
         """Ask another service before a decision: `ask("approval", "heyi.approval.v1.Cases/SimulateCases", request)`.
 
-        Raises what the other refused, or SERVICE_UNAVAILABLE.
+        `as_caller`: with the caller's token, so that the answer is what the caller may see; reads only. Raises what the
+        other refused, or SERVICE_UNAVAILABLE.
         """
-        return await self.runtime.clients.ask(target, method, request, self)
+        return await self.runtime.clients.ask(target, method, request, self, as_caller=as_caller)
 
     # ---- replies
 

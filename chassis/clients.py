@@ -1,6 +1,7 @@
 """Questions to other services: one channel per target, always with a deadline, as this service's own account.
 
-The employee for whom the question is asked travels along, so that the other's audit names a person.
+The employee for whom the question is asked travels along, so that the other's audit names a person. What only reads can
+be asked with the caller's own token: the answer is what the caller may see.
 """
 
 from __future__ import annotations
@@ -67,10 +68,25 @@ class Clients:
         self.channels: dict[str, grpc.aio.Channel] = {}
         self.places = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, target: str, method: str, request: contract.Message, call: Call | None = None) -> Any:
-        """One question. Raises what the other refused, or SERVICE_UNAVAILABLE."""
+    async def ask(
+        self,
+        target: str,
+        method: str,
+        request: contract.Message,
+        call: Call | None = None,
+        *,
+        as_caller: bool = False,
+    ) -> Any:
+        """One question, of this service's own account or, `as_caller`, of whoever called. Raises what the other
+        refused, or SERVICE_UNAVAILABLE.
+        """
         asked = contract.load().methods[method]
-        token = await self.tokens.token_now() if self.tokens else ""
+        if as_caller:
+            assert call is not None
+            assert asked.read_only, "only the gateway lets people change something"
+            token = call.token
+        else:
+            token = await self.tokens.token_now() if self.tokens else ""
         metadata = [("authorization", f"Bearer {token}"), ("traceparent", telemetry.traceparent())]
         if call is not None:
             metadata += [("heyi-company", str(call.company_id)), ("heyi-locale", call.locale)]

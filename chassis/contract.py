@@ -43,6 +43,8 @@ class Method:
     reply: type[Message]
     policy: options_pb2.Policy
     read_only: bool
+    # the reply comes in pieces
+    streams: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _method(descriptor: MethodDescriptor, service: str, document: str | None) ->
         reply=message_factory.GetMessageClass(descriptor.output_type),
         policy=policy,
         read_only=descriptor.GetOptions().idempotency_level == NO_SIDE_EFFECTS,
+        streams=descriptor.server_streaming,
     )
 
 

@@ -153,9 +153,14 @@ class Runtime:
         if method.policy.public and not envelope.token:
             return Actor(None, service="public")
         token = await self.verify(envelope.token)
-        # people's tokens come by way of the gateway; a service's own is worth nothing in the hands of another
-        if envelope.certificate is not None and name_of(token.service or "gateway") not in envelope.certificate:
-            raise Refused("NOT_SIGNED_IN", why="certificate")
+        # people's tokens come by way of the gateway, and by way of a service that was called with them where something
+        # is only read; a service's own is worth nothing in the hands of another
+        if envelope.certificate is not None:
+            own = {name_of(token.service or "gateway")}
+            passed_on = method.read_only and token.service is None and self.settings is not None
+            others = map(name_of, self.settings.shared.targets) if passed_on else ()
+            if envelope.certificate.isdisjoint({*own, *others}):
+                raise Refused("NOT_SIGNED_IN", why="certificate")
         if token.service is not None:
             caused_by = ids.parse(envelope.caused_by) if envelope.caused_by else None
             return Actor(None, service=token.service, caused_by=caused_by)
@@ -215,6 +220,9 @@ class Runtime:
 
         call, answer = await self._retrying(attempt)
         shown = audit_reads.of(method, request, answer, call, exporting=envelope.exporting)
+        if shown is None and method.policy.audit:
+            # a file leaves the suite: on record before its first byte goes
+            shown = audit_reads.asked_for(method, request)
         if shown is not None:
             row = shown.row(call, telemetry.trace_id())
             await self._retrying(functools.partial(self._put_down, row))
@@ -286,7 +294,16 @@ class Runtime:
         envelope: Envelope,
     ) -> Call:
         call = Call(
-            self, session, method, actor, company, reach, envelope.locale, envelope.traceparent, envelope.fields
+            self,
+            session,
+            method,
+            actor,
+            company,
+            reach,
+            envelope.locale,
+            envelope.traceparent,
+            envelope.fields,
+            envelope.token,
         )
         call.ip_address = envelope.ip_address
         return call
@@ -317,7 +334,9 @@ class Runtime:
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
-        pieces = audit.pieces(call, method_name, changed, telemetry.trace_id())
+        # a piece of a file leaves no entry of its own; everything else that writes does, reactions too
+        on_record = call.method is None or call.method.policy.audit
+        pieces = audit.pieces(call, method_name, changed, telemetry.trace_id()) if on_record else []
         if call.outgoing:
             pieces.append(Piece(outbox.INSERT, {**outbox.values(call.outgoing), "at": call.now()}))
         if call.readers:

@@ -40,7 +40,7 @@ from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
 from chassis.errors import Refused
 from chassis.outbox import Relay
-from chassis.runtime import Envelope, Runtime
+from chassis.runtime import Envelope, Reply, Runtime
 from chassis.service import Service, find
 from chassis.settings import Environment, ServiceSettings
 from chassis.tls import names_in, verification
@@ -72,7 +72,7 @@ def run(names: Sequence[str]) -> None:
 async def _run(names: Sequence[str]) -> None:
     environment = Environment()
     services = [find(name) for name in names]
-    settings = {s.name: ServiceSettings.of(s.name, environment, s.need, s.own_settings) for s in services}
+    settings = {s.name: ServiceSettings.of(s.name, environment, s.need, s.own_settings, s.may) for s in services}
     environment.check()
     shared = settings[services[0].name].shared
     telemetry.set_up(
@@ -244,8 +244,9 @@ def generic_handlers(runtime: Runtime) -> list[grpc.GenericRpcHandler]:
     by_service: dict[str, dict[str, Any]] = {}
     for method in runtime.service.methods():
         service, name = method.full_name.split("/")
-        by_service.setdefault(service, {})[name] = grpc.unary_unary_rpc_method_handler(
-            _serving(runtime, method),
+        handler = grpc.unary_stream_rpc_method_handler if method.streams else grpc.unary_unary_rpc_method_handler
+        by_service.setdefault(service, {})[name] = handler(
+            _serving_pieces(runtime, method) if method.streams else _serving(runtime, method),
             request_deserializer=_reading(method.request),
             response_serializer=method.reply.SerializeToString,
         )
@@ -264,41 +265,57 @@ def _reading(kind: type[contract.Message]) -> Callable[[bytes], contract.Message
 
 
 def _serving(runtime: Runtime, method: contract.Method) -> Any:
-    certified = runtime.settings is not None and runtime.settings.tls is not None
-
     async def serve(request: Any, context: Any) -> Any:
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        envelope = Envelope(
-            token=metadata.get("authorization", "").removeprefix("Bearer "),
-            company=metadata.get("heyi-company", ""),
-            key=metadata.get("idempotency-key", ""),
-            locale=metadata.get("heyi-locale", "zh-CN"),
-            traceparent=metadata.get("traceparent", ""),
-            caused_by=metadata.get("heyi-caused-by", ""),
-            fields=metadata.get("heyi-fields", ""),
-            ip_address=metadata.get("heyi-address", "")[:45],
-            exporting=metadata.get("heyi-purpose", "") == "export",
-            certificate=names_in(context.auth_context()) if certified else None,
-        )
-        with (
-            telemetry.acting_as(runtime.service.name),
-            telemetry.span(method.full_name, traceparent=envelope.traceparent, kind="server", begins=False),
-            vitals.timed(method, request),
-        ):
-            try:
-                reply = await runtime.invoke(method, request, envelope)
-                faults.point("before_reply")
-            except Refused as refusal:
-                vitals.refused(method, refusal)
-                await context.abort_with_status(rpc_status.to_status(errors.to_status(refusal)))
-            except Exception:
-                log.exception("call failed", method=method.full_name)
-                fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
-                vitals.refused(method, fault)
-                await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+        reply = await _answer(runtime, method, request, context)
         if reply.replayed:
             telemetry.count("heyi.idempotency.replays", method=method.full_name)
             context.set_trailing_metadata((("heyi-replayed", "1"),))
         return reply.message
 
     return serve
+
+
+def _serving_pieces(runtime: Runtime, method: contract.Method) -> Any:
+    """A reply in pieces: the handler answers with what makes them, once its transaction is over."""
+
+    async def serve(request: Any, context: Any) -> Any:
+        pieces: Any = (await _answer(runtime, method, request, context)).message
+        async for piece in pieces:
+            yield piece
+
+    return serve
+
+
+async def _answer(runtime: Runtime, method: contract.Method, request: Any, context: Any) -> Reply:
+    """What a call is answered with; a refusal ends it here."""
+    certified = runtime.settings is not None and runtime.settings.tls is not None
+    metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    envelope = Envelope(
+        token=metadata.get("authorization", "").removeprefix("Bearer "),
+        company=metadata.get("heyi-company", ""),
+        key=metadata.get("idempotency-key", ""),
+        locale=metadata.get("heyi-locale", "zh-CN"),
+        traceparent=metadata.get("traceparent", ""),
+        caused_by=metadata.get("heyi-caused-by", ""),
+        fields=metadata.get("heyi-fields", ""),
+        ip_address=metadata.get("heyi-address", "")[:45],
+        exporting=metadata.get("heyi-purpose", "") == "export",
+        certificate=names_in(context.auth_context()) if certified else None,
+    )
+    with (
+        telemetry.acting_as(runtime.service.name),
+        telemetry.span(method.full_name, traceparent=envelope.traceparent, kind="server", begins=False),
+        vitals.timed(method, request),
+    ):
+        try:
+            reply = await runtime.invoke(method, request, envelope)
+            faults.point("before_reply")
+        except Refused as refusal:
+            vitals.refused(method, refusal)
+            await context.abort_with_status(rpc_status.to_status(errors.to_status(refusal)))
+        except Exception:
+            log.exception("call failed", method=method.full_name)
+            fault = Refused("INTERNAL_FAULT", trace_id=telemetry.trace_id())
+            vitals.refused(method, fault)
+            await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+    return reply

@@ -70,6 +70,8 @@ class Service:
     background: Sequence[Callable[[Runtime], Awaitable[None]]] = ()
     # own variables of the environment, beside those of every service: "KEYS", "KEYCLOAK_URL"
     need: Sequence[str] = ()
+    # the same, where the service does without them too
+    may: Sequence[str] = ()
     # reads what else the environment says to this service, for `settings.own`
     own_settings: Callable[[Environment], Any] | None = None
     # rows that must be there before anybody can call: run by `migrate`, again and again, as the owner
@@ -93,6 +95,7 @@ class Service:
         self.series = more.pop("series", {})
         self.background = (custom_fields.keep, *more.pop("background", ()))
         self.need = more.pop("need", ())
+        self.may = more.pop("may", ())
         self.own_settings = more.pop("own_settings", None)
         self.seed = more.pop("seed", None)
         self.timers = {handler.name: handler for handler in more.pop("timers", ())}

@@ -188,9 +188,10 @@ class ServiceSettings:
         environment: Environment,
         need: Iterable[str] = (),
         read_own: Callable[[Environment], Any] | None = None,
+        may: Iterable[str] = (),
     ) -> ServiceSettings:
         """Read without raising. `need` names the service's own variables: "KEYS", "KEYCLOAK_URL"; `read_own` reads
-        those that are named otherwise.
+        those that are named otherwise; `may` names own ones that can be left out, and are empty then.
         """
         prefix = f"HEYI_{name.upper()}_"
         settings = cls(
@@ -201,7 +202,10 @@ class ServiceSettings:
             nats_url=environment.need(f"{prefix}NATS_URL"),
             client_secret=environment.need(f"{prefix}CLIENT_SECRET"),
             keys=environment.get(f"{prefix}KEYS"),
-            extras={extra: environment.need(f"{prefix}{extra}") for extra in need},
+            extras={
+                **{extra: environment.need(f"{prefix}{extra}") for extra in need},
+                **{extra: environment.get(f"{prefix}{extra}") for extra in may},
+            },
             tls=environment.tls(name),
             own=read_own(environment) if read_own else None,
         )

@@ -10,11 +10,12 @@ import orjson
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from chassis import contract
 from chassis.authn import ALGORITHMS, GATEWAY_CLIENT, Verifier, service_clients
 from chassis.clock import Clock
 
 ISSUER, AUDIENCE = "http://127.0.0.1:1/realms/heyi", "heyi-services"
-SERVICES = ("identity", "approval", "procurement", "inventory")
+SERVICES = {method.service for method in contract.load().methods.values()} - {"platform"}
 
 
 @functools.cache

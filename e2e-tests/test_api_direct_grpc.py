@@ -119,6 +119,7 @@ OPEN = {
     "approval": {DIRECTORY, EVENTS} | FIND,
     "procurement": {DIRECTORY, EVENTS, PREVIEW} | FIND,
     "inventory": {DIRECTORY} | FIND,
+    "documents": {DIRECTORY},
     "gateway": {DIRECTORY},
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -96,14 +97,16 @@ DAMAGE = {
     "nothing_was_heard_that_nobody_said": ("approval", "DELETE FROM outbox"),
     "case_and_requisition_agree": ("procurement", "UPDATE purchase_requisition SET state = 'REJECTED'"),
     "copies_equal_their_originals": ("inventory", "UPDATE item SET version = version + 1"),
+    "what_is_used_is_the_sum_of_its_files": ("documents", "UPDATE store_usage SET used_bytes = 1"),
+    "every_file_is_in_the_store": ("documents", "UPDATE attachment SET size_bytes = 6"),
 }
 
 
 @pytest.fixture(scope="module")
-async def books():
+async def books(tmp_path_factory):
     """One requisition that became an order, one that waits for its first approver."""
     with pytest.MonkeyPatch.context() as environment:
-        async with wire("identity", "inventory", "procurement", "approval") as line:
+        async with wire("identity", "inventory", "procurement", "approval", "documents") as line:
             factory = await Factory(line).build()
             requisition = await factory.submitted()
             await factory.approve(requisition, "head")
@@ -118,10 +121,35 @@ async def books():
             async with identity.begin() as connection:
                 await connection.execute(sa.text("UPDATE account SET done = wanted"))
             await identity.dispose()
+            await attached(line.benches["documents"].owner_url, tmp_path_factory.mktemp("store"), environment)
             for name in DATABASES:
                 owner = line.benches[name].owner_url
                 environment.setenv(f"HEYI_{name.upper()}_RO_DATABASE_URL", owner.replace("_owner@", "_ro@"))
             yield line
+
+
+async def attached(owner_url, store, environment):
+    """A file of five bytes in the store, its row, its outbox entry and a stored reply."""
+    environment.setenv("HEYI_DOCUMENTS_STORE", str(store))
+    blob = uuid.uuid4()
+    path = store / "blobs" / blob.hex[:2] / blob.hex
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"bytes")
+    owner = migrate.owner_engine(owner_url)
+    async with owner.begin() as connection:
+        ids = {"id": uuid.uuid4(), "blob": blob, "who": uuid.uuid4(), "company": uuid.uuid4()}
+        await connection.execute(
+            sa.text(
+                "INSERT INTO attachment (id, version, state, added_by_id, name, description, document_type, "
+                "document_id, document_title, part_id, size_bytes, received_bytes, media_type, sha256, refusal, blob, "
+                "charged_company_id, touched_at) VALUES (:id, 1, 'READY', :who, 'plan.pdf', '', 'inventory.unit', "
+                ":id, '', '', 5, 5, 'application/pdf', '', '', :blob, :company, '2026-11-23')"
+            ),
+            ids,
+        )
+        for who in ("who", "company"):
+            await connection.execute(sa.text(f"INSERT INTO store_usage VALUES (:{who}, 5)"), ids)
+    await owner.dispose()
 
 
 async def has_case(line, requisition):

@@ -28,7 +28,7 @@ from chassis.errors import Refused
 from chassis.organisation import GROUP_TIME_ZONE
 from chassis.policy import Snapshot
 from chassis.tls import verification
-from gateway import codec, entry, export, imports, meta, routes
+from gateway import codec, entry, export, files, imports, meta, routes
 from gateway.callers import Caller, Callers
 from gateway.comments import Comments
 from gateway.gather import EVERY, Gather
@@ -51,8 +51,6 @@ OWN_PATHS = frozenset({META_PATH, STREAM_PATH})
 MAX_QUERY = 16 * 1024
 _WATCH_SECONDS = 5
 _SWEEP_SECONDS = 300
-_FILE_NAME = re.compile(r';\s*name="?([^";]+)"?')
-_PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
 
 
 class Gateway:
@@ -64,6 +62,7 @@ class Gateway:
         loaded = contract.load()
         self.bindings = routes.bindings(loaded)
         self.router = routes.Router(self.bindings)
+        self.transfers = files.Transfers(limits.transfers, limits.transfers_per_person)
         self.exports = export.Exports(
             loaded, self.bindings, limits.export_rows, limits.export_at_once, limits.export_csv_rows
         )
@@ -154,6 +153,11 @@ class Gateway:
         key = request.headers.get("idempotency-key", "")
         if (key or method.policy.idempotency_key) and not KEY.fullmatch(key):
             raise Refused("IDEMPOTENCY_KEY_MISSING")
+        if binding.takes_file or method.streams:
+            return await self._transfer(request, binding, parts, caller)
+        if files.is_raw(request):
+            # not even read: it may be long
+            raise Refused("MALFORMED_REQUEST", position=0)
         raw = await request.body()
         if raw and not _is_json(request):
             raise Refused("MALFORMED_REQUEST", position=0)
@@ -162,11 +166,32 @@ class Gateway:
         reply = await self.ask(request, binding, message, caller, key, picked)
         headers = {"Idempotency-Replayed": "true"} if reply.replayed else {}
         if binding.is_file:
-            return _file(reply.message, headers, f"{binding.action}-{parts[-1][:8]}" if parts else binding.action)
+            plain_name = f"{binding.action}-{parts[-1][:8]}" if parts else binding.action
+            kind, more = files.described(reply.message.content_type, plain_name)
+            return Response(reply.message.data, headers=headers | more, media_type=kind)
         for item in (item for name in binding.explained for item in getattr(reply.message, name)):
             item.message = labels.load(request.state.locale).sentence(item.reason, item.facts)
         body = orjson.dumps(binding.encoder_of(picked)(reply.message))
         return Response(body, method.policy.success_status or 200, headers, "application/json")
+
+    async def _transfer(
+        self, request: Request, binding: routes.Binding, parts: list[str], caller: Caller | None
+    ) -> Response:
+        """A file on its way in or out, in pieces."""
+        who = caller.principal if caller else ""
+        message: Any = binding.request(parts, _query(request), b"")
+        if binding.method.streams:
+            leave = self.transfers.enter(who)
+            metadata = self._metadata(request, caller)
+            pieces = self.upstreams.pieces(binding.method, message, metadata, self.settings.limits.transfer_seconds)
+            return await files.give(request, pieces, leave)
+        if not files.is_raw(request):
+            raise Refused("MALFORMED_REQUEST", position=0)
+        with self.transfers.holding(who):
+            reply = await files.take(
+                request, message, binding.body, lambda piece: self.ask(request, binding, piece, caller)
+            )
+        return Response(orjson.dumps(binding.encode(reply.message)), 200, {}, "application/json")
 
     async def ask(
         self,
@@ -195,6 +220,7 @@ class Gateway:
         return await self.upstreams.call(service, binding.method, message, metadata)
 
     def _metadata(self, request: Request, caller: Caller | None, key: str = "") -> list[tuple[str, str]]:
+        """What travels beside every call: whose it is, about which company, in which language, under which key."""
         metadata = [("heyi-locale", request.state.locale), ("traceparent", telemetry.traceparent())]
         if caller is not None:
             metadata.append(("authorization", f"Bearer {caller.token}"))
@@ -369,8 +395,9 @@ def create(gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(HTTPException, entry.on_http_exception)
     app.add_exception_handler(Exception, entry.on_fault)
     limits = gateway.settings.limits
-    files = (f":{imports.FILE}", limits.file_bytes, limits.file_seconds)
-    limited = BodyLimit(ContractDoor(gateway, app), limits.body_bytes, limits.body_seconds, files)
+    own = (f":{imports.FILE}", limits.file_bytes, limits.file_seconds)
+    pieces = (limits.upload_bytes, limits.upload_seconds)
+    limited = BodyLimit(ContractDoor(gateway, app), limits.body_bytes, limits.body_seconds, own, pieces)
     at_once = Concurrency(limited, limits.concurrency, (STREAM_PATH, "/health/"))
     return entry.Entry(at_once, secure=gateway.settings.public_url.startswith("https://"))
 
@@ -393,18 +420,3 @@ def _is_json(request: Request) -> bool:
 
 def _has_credentials(request: Request, cookie: str) -> bool:
     return "authorization" in request.headers or cookie in request.cookies
-
-
-def _file(body: Any, headers: dict[str, str], plain_name: str) -> Response:
-    """A file that a service made, under the name that its content type carries, else a plain one."""
-    kind = body.content_type.partition(";")[0].strip() or "application/octet-stream"
-    name = _FILE_NAME.search(body.content_type)
-    extension = kind.rsplit("/", 1)[-1]
-    said = name[1] if name else f"{plain_name}.{extension}"
-    is_pdf = kind == "application/pdf"
-    headers |= {
-        "Content-Disposition": export.disposition("inline" if is_pdf else "attachment", said),
-        "Content-Security-Policy": _PDF_POLICY if is_pdf else "default-src 'none'; sandbox",
-        "Cache-Control": "private, no-store",
-    }
-    return Response(body.data, headers=headers, media_type=kind)

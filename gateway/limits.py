@@ -16,6 +16,13 @@ _REMEMBERED = 20_000
 # answers of the last so many requests that take longer than this on average; so many are let in all the same
 _RECENT, _SLOW_SECONDS, _ALWAYS = 32, 2.0, 32
 _SHED = "/v1/"
+# a body of bytes, not JSON: a piece of a file
+MEDIA_TYPE = "application/octet-stream"
+
+
+def transfers(scope: Scope) -> None:
+    """A file is on its way: how long that takes says nothing about the suite."""
+    scope["state"]["transfer"] = True
 
 
 class Buckets:
@@ -44,16 +51,25 @@ class BodyLimit:
     The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, seconds: float, files: tuple[str, int, float] = ("\n", 0, 0)) -> None:
-        """`files`: how an address ends that takes a file, and the limits of its body."""
-        self._app, self._limit, self._seconds, self._files = app, limit, seconds, files
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        seconds: float,
+        files: tuple[str, int, float] = ("\n", 0, 0),
+        pieces: tuple[int, float] | None = None,
+    ) -> None:
+        """`files`: how an address ends that takes a file, and its body's limits; `pieces`: those of a file's piece."""
+        self._app, self._plain, self._files, self._pieces = app, (limit, seconds), files, pieces or (limit, seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         ending, bytes_of_file, seconds_of_file = self._files
         takes_file = scope["path"].endswith(ending)
-        limit, seconds = (bytes_of_file, seconds_of_file) if takes_file else (self._limit, self._seconds)
+        raw = scope["path"].startswith(_SHED) and (b"content-type", MEDIA_TYPE.encode()) in scope["headers"]
+        usual = self._pieces if raw else self._plain
+        limit, seconds = (bytes_of_file, seconds_of_file) if takes_file else usual
         size, comes = len(scope.get("query_string", b"")), False
         for name, value in scope["headers"]:
             size += len(name) + len(value)
@@ -116,5 +132,5 @@ class Concurrency:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
-            if asks:
+            if asks and not scope.get("state", {}).get("transfer"):
                 self._usual_seconds += (self._monotonic() - began - self._usual_seconds) / _RECENT

@@ -12,12 +12,14 @@ from chassis import contract
 from gateway.codec import CUSTOM_FIELDS, MAX_ITEMS, entry_of, is_map
 from gateway.comments import Comments
 from gateway.errors import HTTP_STATUS
+from gateway.limits import MEDIA_TYPE
 from gateway.meta import OUTPUT_ONLY, REQUIRED, short_name
 from gateway.routes import Binding
 
 F = FieldDescriptor
 _VARIABLE = re.compile(r"\{([a-z0-9_.]+)\}")
 _STRING = {"type": "string"}
+_BYTES = {"type": "string", "format": "binary"}
 _WELL_KNOWN: dict[str, dict[str, Any]] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
@@ -107,6 +109,9 @@ class OpenApi:
             out["security"] = []
         if binding.body:
             descriptor: Any = method.request.DESCRIPTOR
+            if binding.takes_file:
+                out["requestBody"] = {"required": True, "content": {MEDIA_TYPE: {"schema": _BYTES}}}
+                return out
             if binding.body == "*":
                 schema = self._object(descriptor, {*binding.path_fields})
             else:
@@ -116,7 +121,7 @@ class OpenApi:
 
     def _reply(self, binding: Binding) -> dict[str, Any]:
         if binding.is_file:
-            return {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+            return {"description": "The file.", "content": {"*/*": {"schema": _BYTES}}}
         schema = self._message(binding.method.reply.DESCRIPTOR)
         if (rows := binding.rows) is not None:
             reply = self._schemas[self._name(binding.method.reply.DESCRIPTOR)]
@@ -197,6 +202,8 @@ class OpenApi:
             return {"type": "string", "format": "byte"}
         if field.type == F.TYPE_INT32:
             return {"type": "integer", "format": "int32"}
+        if field.type == F.TYPE_UINT32:
+            return {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
         if field.type != F.TYPE_STRING:
             return {"type": "string", "format": "int64"}
         if spec.HasField("decimal"):

@@ -28,6 +28,7 @@ _VERBS = ("get", "post", "patch", "delete")
 # What a link may say beside the request's own fields: downloads and streams cannot carry headers.
 LINK_PARAMETERS = frozenset({"company", "locale"})
 MASK = "update_mask"
+FILE = "google.api.HttpBody"
 # the system parameter of lists: which fields of a row are wanted (AIP-157)
 FIELDS = "fields"
 _PICKED_REMEMBERED = 200
@@ -66,7 +67,10 @@ class Binding:
         self.decoder = codec.decoder(request)
         self.encode = codec.encoder(method.reply.DESCRIPTOR)
         self.explained = _explained(method.reply.DESCRIPTOR)
-        self.is_file = method.reply.DESCRIPTOR.full_name == "google.api.HttpBody"
+        self.is_file = method.reply.DESCRIPTOR.full_name == FILE
+        taken = request.fields_by_name.get(body)
+        # its body is bytes, passed on in pieces
+        self.takes_file = taken is not None and taken.message_type is not None and taken.message_type.full_name == FILE
         self.path_fields = [segment.field for segment in self.segments if segment.field]
         self._check(request)
         self.query = {} if body == "*" else dict(_query_fields(request, {*self.path_fields, body}))

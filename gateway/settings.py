@@ -28,6 +28,12 @@ class Limits:
     anonymous_burst: float = 120
     body_bytes: int = 1024 * 1024
     body_seconds: float = 15
+    # of a piece of a file, and of files on their way at once; a download ends after so long
+    upload_bytes: int = 8 * 1024 * 1024
+    upload_seconds: float = 60
+    transfers: int = 64
+    transfers_per_person: int = 6
+    transfer_seconds: float = 3600
     file_bytes: int = 20 * 1024 * 1024
     file_seconds: float = 120
     concurrency: int = 256

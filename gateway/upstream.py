@@ -117,6 +117,25 @@ class Upstreams:
         except grpc.aio.AioRpcError as problem:
             raise refusal_of(problem, service, method.full_name) from None
 
+    async def pieces(
+        self, method: Method, request: Message, metadata: Iterable[tuple[str, str]], deadline: float
+    ) -> AsyncIterator[Any]:
+        """Ask a service that answers in pieces. Refuses as `call` does, before the first piece or between two."""
+        upstream = self._upstreams[method.service]
+        ask = upstream.channel.unary_stream(
+            f"/{method.full_name}",
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.reply.FromString,
+        )
+        call = ask(request, timeout=deadline, metadata=tuple(metadata))
+        try:
+            async for piece in call:
+                yield piece
+        except grpc.aio.AioRpcError as problem:
+            raise refusal_of(problem, method.service, method.full_name) from None
+        finally:
+            call.cancel()
+
     async def close(self) -> None:
         """Let calls under way end, then close the channels."""
         await asyncio.gather(*(upstream.channel.close(grace=5) for upstream in self._upstreams.values()))

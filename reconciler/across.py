@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from reconciler.report import DATABASES, Books, Finding, Outcome, what
@@ -142,9 +145,38 @@ async def copies_equal_their_originals(books: Books) -> Outcome:
     return Outcome("copies_equal_their_originals", rows, findings)
 
 
+def _size(*path: str) -> int | None:
+    """Of a file or folder; None where it is not there."""
+    try:
+        return Path(*path).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+async def every_file_is_in_the_store(books: Books) -> Outcome:
+    """What a row says was kept lies in the folder, as long as it was; where none can be seen, nothing is said."""
+    findings = []
+    folder = os.environ.get("HEYI_DOCUMENTS_STORE") or "/nowhere"
+    rows = await books.rows(
+        "documents", "SELECT id, name, blob, size_bytes, touched_at FROM attachment WHERE state IN ('READY', 'REMOVED')"
+    )
+    for row in rows if await asyncio.to_thread(_size, folder) is not None else ():
+        found = await asyncio.to_thread(_size, folder, "blobs", row["blob"].hex[:2], row["blob"].hex)
+        if found != row["size_bytes"]:
+            said = what(
+                "every_file_is_in_the_store",
+                name=row["name"],
+                size=row["size_bytes"],
+                found="-" if found is None else found,
+            )
+            findings.append(Finding("documents", str(row["id"]), said, row["touched_at"], "documents.attachment"))
+    return Outcome("every_file_is_in_the_store", len(rows), findings)
+
+
 CHECKS: tuple[Callable[[Books], Awaitable[Outcome]], ...] = (
     every_event_was_heard,
     nothing_was_heard_that_nobody_said,
     case_and_requisition_agree,
     copies_equal_their_originals,
+    every_file_is_in_the_store,
 )

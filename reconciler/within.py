@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import audit_seals
+from reconciler.report import DATABASES
 
-EVERYWHERE = ("identity", "approval", "procurement", "inventory")
+EVERYWHERE = DATABASES
 
 
 @dataclass(frozen=True)
@@ -245,5 +246,15 @@ INVARIANTS = (
         "SELECT e.id, e.username, a.done, a.wanted, e.account_problem AS problem, e.updated_at AS at "
         "FROM account a JOIN employee e ON e.id = a.employee_id "
         "WHERE a.done <> a.wanted",
+    ),
+    Invariant(
+        "what_is_used_is_the_sum_of_its_files",
+        ("documents",),
+        "",
+        "SELECT count(*) FROM store_usage",
+        "SELECT u.id, u.used_bytes AS stored, coalesce(s.sum, 0) AS sum, coalesce(s.at, 'epoch') AS at "
+        "FROM store_usage u CROSS JOIN LATERAL (SELECT sum(size_bytes) AS sum, max(touched_at) AS at FROM attachment "
+        "WHERE u.id IN (added_by_id, charged_company_id) AND state NOT IN ('REFUSED', 'PURGED')) s "
+        "WHERE u.used_bytes <> coalesce(s.sum, 0)",
     ),
 )

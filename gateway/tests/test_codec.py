@@ -66,6 +66,7 @@ def _value(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
         F.TYPE_STRING: _text,
         F.TYPE_BOOL: st.booleans(),
         F.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+        F.TYPE_UINT32: st.integers(0, 2**32 - 1),
         F.TYPE_INT64: st.integers(-(2**63), 2**63 - 1),
         F.TYPE_DOUBLE: st.floats(-1e300, 1e300),
         F.TYPE_BYTES: st.binary(max_size=10),

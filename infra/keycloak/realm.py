@@ -27,6 +27,7 @@ VALUES = (
     "approval_secret",
     "procurement_secret",
     "inventory_secret",
+    "documents_secret",
     "reconciler_secret",
     "admin_name",
     "admin_password",

@@ -99,6 +99,25 @@ def matrix(report: Report, arguments: Sequence[str]) -> bool:
     return passed and cells > 0
 
 
+def uploads(report: Report, arguments: Sequence[str]) -> bool:
+    """Send 2 GiB on an instance of its own while sender and services die; ends with how many bytes are wrong."""
+    machine.debian_packages(report, browser=True)
+    os.environ["HEYI_DOCUMENTS_LIMITS"] = "file=4GiB,person=8GiB"
+    instance = Instance("uploads", report)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    try:
+        instance.up()
+        size = str(int(arguments[0]) if arguments else 2 * 1024**3)
+        env = {**os.environ, **instance.env(), "INSTANCE": instance.name, "HEYI_UPLOADS_BYTES": size}
+        passed = _pytest(report, "uploads", ["e2e-tests/test_uploads.py", "--timeout=3000"], env=env)
+    finally:
+        instance.down()
+    properties = ElementTree.parse(REPORTS / "uploads.xml").getroot().iter("property")
+    noted = {one.get("name"): one.get("value") for one in properties}
+    print(f"\nuploads: {noted.get('wrong', 'unknown')} wrong of {noted.get('bytes', '0')} bytes")
+    return passed
+
+
 def attack(report: Report, arguments: Sequence[str]) -> bool:
     """Attack a fresh instance in every way that is known; ends with how many attacks got through."""
     machine.debian_packages(report, browser=True)
@@ -260,6 +279,7 @@ def main() -> int:
         "lint": lambda: lint(report),
         "attack": lambda: attack(report, arguments),
         "matrix": lambda: matrix(report, arguments),
+        "uploads": lambda: uploads(report, arguments),
         "prepare": lambda: prepare(report),
     }
     try:

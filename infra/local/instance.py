@@ -41,7 +41,7 @@ from infra.local.processes import Processes
 from infra.local.report import CannotContinueError, Report, Step, run_side_by_side, until
 from infra.local.tls import RUNNER, TlsFiles, wanted
 
-SERVICES = ("identity", "approval", "procurement", "inventory")
+SERVICES = ("identity", "approval", "procurement", "inventory", "documents")
 OWNERS = (*SERVICES, "gateway")
 # services that keep something encrypted
 KEYED = ("identity", "approval", "procurement")
@@ -91,12 +91,12 @@ class Instance:
                     f"The instance {self.name!r} was set up {'with' if kept.get('tls') else 'without'} TLS, for good. "
                     "`make reset` throws it and its data away; then HEYI_TLS decides again."
                 )
-            # a secret that a later release needs is added; the realm is told of it by hand (docs/runbook.md)
-            return (
-                kept
-                if kept["secrets"].keys() >= _new_secrets().keys()
-                else self._write_facts({**kept, "secrets": {**_new_secrets(), **kept["secrets"]}})
-            )
+            # what a later release needs is added; the realm is told of a new secret by hand (docs/runbook.md)
+            if kept["secrets"].keys() >= _new_secrets().keys() and kept["ports"].keys() >= set(_PORTS):
+                return kept
+            free = (port for port in range(min(kept["ports"].values()), 2**16) if port not in kept["ports"].values())
+            ports = {name: kept["ports"].get(name) or next(filter(_is_free, free)) for name in _PORTS}
+            return self._write_facts({**kept, "ports": ports, "secrets": {**_new_secrets(), **kept["secrets"]}})
         self.folder.mkdir(parents=True, exist_ok=True)
         return self._write_facts(
             {
@@ -125,6 +125,11 @@ class Instance:
         """The certificates of this instance; None where its parts speak in clear."""
         parts = (*OWNERS, "reconciler", "postgres", "nats", "keycloak")
         return TlsFiles(self.folder / "tls", parts) if self.facts.get("tls") else None
+
+    @property
+    def store(self) -> Path:
+        """Where files that belong to documents lie: outside of what the gateway serves."""
+        return self.folder / "documents"
 
     @cached_property
     def postgres(self) -> Postgres:
@@ -172,6 +177,7 @@ class Instance:
             "HEYI_TARGETS": ",".join(f"{s}=127.0.0.1:{self._port(s)}" for s in SERVICES),
             "HEYI_IDENTITY_KEYCLOAK_URL": self.keycloak.url,
             "HEYI_PROCUREMENT_KEYS": f"k1:{self._secret('procurement_key')}",
+            "HEYI_DOCUMENTS_STORE": str(self.store),
             "HEYI_IDENTITY_KEYS": f"k1:{self._secret('identity_key')}",
             "HEYI_APPROVAL_KEYS": f"k1:{self._secret('approval_key')}",
             "HEYI_GATEWAY_PUBLIC_URL": self.url,
@@ -207,6 +213,9 @@ class Instance:
             "HEYI_AUDIT_DAYS",
             "HEYI_FAULTS",
             "HEYI_RECONCILER_AT",
+            "HEYI_DOCUMENTS_STORE",
+            "HEYI_DOCUMENTS_LIMITS",
+            "HEYI_DOCUMENTS_CLAMD",
             "HEYI_EGRESS_ALLOW",
         )
         named = [name for name in os.environ if name in passed or name.startswith(SENDING)]
@@ -448,7 +457,7 @@ class Instance:
 
     def _reconciler_env(self) -> dict[str, str]:
         """The read-only role of each database, its own account, where identity and the realm are, and nothing else."""
-        names = {"HEYI_INSTANCE", "HEYI_ISSUER", "HEYI_TARGETS", "HEYI_RECONCILER_AT"}
+        names = {"HEYI_INSTANCE", "HEYI_ISSUER", "HEYI_TARGETS", "HEYI_RECONCILER_AT", "HEYI_DOCUMENTS_STORE"}
         names |= {"HEYI_TLS_CA"} | {f"HEYI_RECONCILER_{what}" for what in ("CLIENT_SECRET", "TLS_CERT", "TLS_KEY")}
         names |= {f"HEYI_{service.upper()}_RO_DATABASE_URL" for service in SERVICES}
         return self._plain_env({name: value for name, value in self.env().items() if name in names})

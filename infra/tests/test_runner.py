@@ -144,6 +144,8 @@ def test_the_reconciler_learns_the_read_only_roles_and_its_own_account_alone(scr
         "HEYI_ISSUER",
         "HEYI_TARGETS",
         "HEYI_RECONCILER_CLIENT_SECRET",
+        # whether each file that a row names is there
+        "HEYI_DOCUMENTS_STORE",
         *(f"HEYI_{service.upper()}_RO_DATABASE_URL" for service in instance.SERVICES),
     }
 
@@ -152,10 +154,19 @@ def test_a_secret_that_a_later_release_needs_is_added_to_those_that_are_kept(scr
     before = scratch.facts["secrets"]
     file = scratch.folder / "instance.json"
     file.write_text(
-        json.dumps({**scratch.facts, "secrets": {k: v for k, v in before.items() if k != "client_reconciler"}})
+        json.dumps(
+            {
+                **scratch.facts,
+                "secrets": {k: v for k, v in before.items() if k != "client_reconciler"},
+                "ports": {k: v for k, v in scratch.facts["ports"].items() if k != "documents"},
+            }
+        )
     )
 
-    after = instance.Instance("scratch").facts["secrets"]
+    facts = instance.Instance("scratch").facts
+    after = facts["secrets"]
+    assert facts["ports"].keys() == scratch.facts["ports"].keys()
+    assert len(set(facts["ports"].values())) == len(facts["ports"])
 
     assert after["client_reconciler"]
     assert {**after, "client_reconciler": ""} == {**before, "client_reconciler": ""}

@@ -32,6 +32,14 @@ export function queryText(query: Query = {}): string {
   return text ? `?${text}` : "";
 }
 
+/** What goes along with every call. */
+function headersOf(options: CallOptions): Record<string, string> {
+  const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
+  const company = options.company || context.company;
+  if (company) headers["X-Company"] = company;
+  return headers;
+}
+
 /** What a repeat of the same change is known by. */
 function said({ body, file }: CallOptions): string | undefined {
   if (file) return `${file.name} ${file.size} ${file.lastModified}`;
@@ -41,9 +49,7 @@ function said({ body, file }: CallOptions): string | undefined {
 async function send(verb: string, url: string, options: CallOptions): Promise<Response> {
   const unsafe = verb !== "GET";
   const body = options.file ?? said(options);
-  const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
-  const company = options.company || context.company;
-  if (company) headers["X-Company"] = company;
+  const headers = headersOf(options);
   const key = unsafe ? keyFor(verb, url, said(options)) : undefined;
   if (unsafe) headers["X-CSRF"] = "1";
   if (key) headers["Idempotency-Key"] = key;
@@ -91,6 +97,24 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   const answer = response.status === 204 ? {} : await bodyOf(response, options);
   settle(verb, url, options);
   return spreadAnswer(answer) as T;
+}
+
+/** A line that moves nothing for so long is dead. */
+const DEAD_MS = 60_000;
+
+/** A piece of a file: bytes that the server knows by their offset, so they need no key. */
+export async function sendBytes<T>(url: string, bytes: Uint8Array<ArrayBuffer>, options: CallOptions): Promise<T> {
+  const headers = { ...headersOf(options), "X-CSRF": "1", "Content-Type": "application/octet-stream" };
+  const signal = AbortSignal.any([AbortSignal.timeout(DEAD_MS), ...(options.signal ? [options.signal] : [])]);
+  let response: Response;
+  try {
+    response = await fetch(url, { method: "POST", headers, body: bytes, signal, credentials: "same-origin" });
+  } catch (problem) {
+    if (options.signal?.aborted) throw problem;
+    throw new Unreachable(String(problem));
+  }
+  if (!response.ok) throw await refusal(response, options);
+  return (await bodyOf(response, options)) as T;
 }
 
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */

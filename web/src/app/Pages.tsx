@@ -34,6 +34,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
   "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
+  "documents.attachment": { list: lazy(() => import("@/attachments/AttachmentList")), form: lazy(() => import("@/attachments/AttachmentForm")), detail: lazy(() => import("@/attachments/AttachmentPage")) },
   "identity.calendar_day": { list: lazy(() => import("@/pages/CalendarDays")) },
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },
   "identity.duty_conflict": { list: lazy(() => import("@/pages/DutyConflicts")), form: lazy(() => import("@/pages/DutyConflictForm")), detail: lazy(() => import("@/pages/DutyConflictPage")) },

@@ -1,9 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
-  FormOutlined,
-  FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -24,6 +22,7 @@ const ICONS: Record<string, ReactNode> = {
   "procurement.purchase_order": <ShoppingCartOutlined />,
   "procurement.supplier": <ShopOutlined />,
   "procurement.supplier_item": <TagsOutlined />,
+  "documents.attachment": <PaperClipOutlined />,
   "inventory.item": <ContainerOutlined />,
   "inventory.item_category": <FolderOutlined />,
   "inventory.unit": <DeploymentUnitOutlined />,

@@ -47,3 +47,8 @@ export function decimalText(field: Pick<Field, "name" | "decimal">, value: strin
   if (scale <= 2) return group(value, scale);
   return /price/i.test(field.name) ? group(value, 2, scale) : group(value, 0, scale);
 }
+
+/** A sentence of the catalog with its facts. */
+export function refusalText(sentence: string, facts: Record<string, string>): string {
+  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? "");
+}

@@ -139,6 +139,7 @@ export interface PersonStatistics {
 }
 
 export interface Opinion extends Row {
+  taskId: string;
   authorId: string;
   kind: string;
   text: string;

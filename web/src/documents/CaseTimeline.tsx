@@ -3,10 +3,12 @@ import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
 import { notifySuccess } from "@/app/notify";
-import { lasting, timeText } from "@/contract/format";
+import { lasting, refusalText, timeText } from "@/contract/format";
 import { enumLabel, methodOf, textOf } from "@/contract/meta";
 import type { ApprovalStep, Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { FileRow } from "@/attachments/FileRow";
+import { useAttachments } from "@/attachments/useAttachments";
 import { ActionDialog, offeredActions } from "./ActionBar";
 import { CopyLink } from "./CopyLink";
 import { DueTime } from "./DueTime";
@@ -16,6 +18,7 @@ import { Reference, References } from "./Reference";
 import { voteText } from "./vote";
 
 const GOOD = new Set(["APPROVE", "HANDLE", "SUBMIT"]);
+const DECIDED = new Set(["APPROVE", "REJECT", "RETURN", "HANDLE"]);
 const BAD = new Set(["REJECT", "RETURN", "WITHDRAW"]);
 
 /** Where a request is, with whom, since when; what was said; what comes next. */
@@ -69,6 +72,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
             {opinion.earlier && <small className="earlier">{t("timeline.earlier")}</small>}
             {opinion.reason && <p className="quiet">{textOf(meta, opinion.reason, opinion.reasonFacts)}</p>}
             {opinion.text && <blockquote>{opinion.text}</blockquote>}
+            {opinion.taskId && DECIDED.has(opinion.kind) && <OpinionFiles caseId={caseId} taskId={opinion.taskId} />}
           </Moment>
         ))}
         {open.map((task) => (
@@ -120,8 +124,12 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   );
 }
 
-export function refusalText(sentence: string, facts: Record<string, string>): string {
-  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? "");
+/** The files that somebody added to an opinion. */
+function OpinionFiles({ caseId, taskId }: { caseId: string; taskId: string }) {
+  const { files, admission, refresh } = useAttachments("approval.case", caseId);
+  const rows = (files.data?.rows ?? []).filter(({ partId, state }) => partId === taskId && state === "READY");
+  if (rows.length === 0) return null;
+  return <ul className="files">{rows.map((file) => <FileRow key={file.id} file={file} scanned={admission?.scanned ?? false} onChanged={refresh} />)}</ul>;
 }
 
 export function Moment({ tone, children }: { tone: string; children: ReactNode }) {

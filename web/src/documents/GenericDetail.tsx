@@ -12,6 +12,7 @@ import { isCustom } from "@/contract/customFields";
 import { decimalText } from "@/contract/format";
 import { fieldOf, membersOf, NAME_OF_DAY, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { AttachmentsPanel } from "@/attachments/AttachmentsPanel";
 import { ActionBar } from "./ActionBar";
 import { CaseTimeline } from "./CaseTimeline";
 import { FieldValue } from "./FieldValue";
@@ -47,6 +48,8 @@ export default function GenericDetail({ document, ...rest }: Props) {
   return <DetailPage document={document} row={data} {...rest} />;
 }
 
+/** Files have no files of their own. */
+const FILES = "documents";
 const LAST = ["companyId", "departmentId", "departmentHeadName", "ownerId", "createTime", "updateTime"];
 const IN_HEADER = ["number", "state", "amount", "currency", "title"];
 
@@ -72,6 +75,7 @@ export function DetailPage({ document, row, own, next, tools, notes, more, side,
       </div>
       {fields.filter(({ type }) => type === "message").map((field) => <MessageCard key={field.name} field={field} value={row[field.name]} currency={row.currency as string} />)}
       {more?.(row)}
+      {document.service !== FILES && <AttachmentsPanel documentType={document.key} documentId={row.id} version={row.etag} />}
       <History document={document} id={row.id} />
     </section>
   );

@@ -19,10 +19,12 @@ interface Props {
   /** Buttons beside the primary one. */
   tools?: ReactNode;
   title?: string;
+  /** New ones come about elsewhere. */
+  madeElsewhere?: boolean;
 }
 
 /** The list of any document: search, filters, columns, totals, export, keys, selection. */
-export default function GenericList({ document, cells, tools, title }: Props) {
+export default function GenericList({ document, cells, tools, title, madeElsewhere = false }: Props) {
   const { t } = useTranslation();
   const can = useCan();
   const go = useGo();
@@ -32,7 +34,7 @@ export default function GenericList({ document, cells, tools, title }: Props) {
   const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra };
   const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns) });
   const summary = useListSummary(document, asked);
-  const creatable = can(document.methods.create);
+  const creatable = !madeElsewhere && can(document.methods.create);
   const empty = (
     <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : t("list.emptyOf", { title: document.plural })}>
       {!state.filtered && creatable && <AppLink to={`${document.route}/new`}>{t("list.new", { title: document.title })}</AppLink>}

@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button, Collapse, Empty, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { useAttachments } from "@/attachments/useAttachments";
 import { call } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
 import { timeText } from "@/contract/format";
@@ -23,6 +24,8 @@ interface HistoryEntry {
   service: string;
   method: string;
   changes: FieldChange[];
+  /** What happened, where it is no method of the document. */
+  said?: string;
 }
 
 interface HistoryPage {
@@ -40,6 +43,16 @@ export function useHistory(document: DocumentMeta, id: string) {
   });
 }
 
+/** Files that were added to a document and removed from it. */
+function useFilesHistory(document: DocumentMeta, id: string): HistoryEntry[] {
+  const { t } = useTranslation();
+  const { files } = useAttachments(document.key, document.service === "documents" ? "" : id);
+  return (files.data?.rows ?? []).flatMap(({ id: file, name, addTime, addedById, removeTime, removedById }) => [
+    ...(addTime ? [{ id: `${file}+`, createTime: addTime, actorId: addedById, service: "documents", method: "", changes: [], said: t("attachments.wasAdded", { name }) }] : []),
+    ...(removeTime ? [{ id: `${file}-`, createTime: removeTime, actorId: removedById, service: "documents", method: "", changes: [], said: t("attachments.wasRemoved", { name }) }] : []),
+  ]);
+}
+
 /** Who changed what, before and after. */
 export function History({ document, id }: { document: DocumentMeta; id: string }) {
   const { t } = useTranslation();
@@ -50,9 +63,13 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
   const { t } = useTranslation();
   const meta = useMeta();
   const history = useHistory(document, id);
+  const files = useFilesHistory(document, id);
   if (history.error) return <p className="field-error">{sentenceOf(history.error).title}</p>;
   if (!history.data) return <Skeleton active title={false} />;
-  const entries = history.data.pages.flatMap((page) => page.entries);
+  const told = history.data.pages.flatMap((page) => page.entries);
+  // files that are older than what was asked for come with the changes of their time
+  const since = history.hasNextPage ? (told.at(-1)?.createTime ?? "") : "";
+  const entries = [...told, ...files.filter(({ createTime }) => createTime >= since)].toSorted((a, b) => b.createTime.localeCompare(a.createTime));
   if (entries.length === 0) return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("history.none")} />;
   return (
     <>
@@ -61,7 +78,7 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
           <li key={entry.id}>
             <p>
               {entry.actorId ? <Reference document="identity.employee" id={entry.actorId} plain /> : serviceName(meta, entry.service)}
-              <strong>{actionLabel(meta, document, entry.method)}</strong>
+              <strong>{entry.said ?? actionLabel(meta, document, entry.method)}</strong>
               <time dateTime={entry.createTime}>{timeText(entry.createTime)}</time>
             </p>
             {entry.changes.length > 0 && <Changes document={document} changes={entry.changes} />}

@@ -7,7 +7,8 @@ import { sentenceOf } from "@/app/notify";
 import { methodOf, type DocumentMeta } from "@/contract/meta";
 import type { ApprovalPreview, ApprovalStep } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
-import { Moment, refusalText, StepText } from "@/documents/CaseTimeline";
+import { refusalText } from "@/contract/format";
+import { Moment, StepText } from "@/documents/CaseTimeline";
 
 /** Who will be asked, in order, and why: as the draft stands, before it is submitted. */
 export function ApprovalPath({ document, id, version }: { document: DocumentMeta; id: string | undefined; version: string | undefined }) {

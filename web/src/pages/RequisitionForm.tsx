@@ -17,6 +17,7 @@ import { PageProblem } from "@/documents/PageProblem";
 import { useEditing, type Editing } from "@/documents/useEditing";
 import { useRules } from "@/documents/useRules";
 import type { Values } from "@/documents/formValues";
+import { AttachmentsPanel } from "@/attachments/AttachmentsPanel";
 import { ApprovalPath } from "./ApprovalPath";
 import { useSubmit } from "./useSubmit";
 import { amountOf, deriveLine, incompleteLine, isBlank, isLocked, orderColumns, withoutBlankEnd } from "./requisitionLines";
@@ -96,6 +97,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
             />
             <p className="preview-total">{t("requisition.previewTotal")} <strong className="figure">{group(total, 2)}</strong> {String(values.currency ?? "")}</p>
           </section>
+      {saved && <AttachmentsPanel documentType={document.key} documentId={saved.id} version={saved.etag} />}
     </section>
   );
 }

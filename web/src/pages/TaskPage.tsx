@@ -8,12 +8,13 @@ import { ApiError, Unreachable, violationsByField } from "@/api/errors";
 import { AppLink, routeOf } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { group } from "@/contract/decimal";
-import { ago } from "@/contract/format";
+import { ago, refusalText } from "@/contract/format";
 import { fieldOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Requisition, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { AttachmentsPanel } from "@/attachments/AttachmentsPanel";
 import { ActionDialog, offeredActions, type OfferedAction } from "@/documents/ActionBar";
-import { CaseTimeline, refusalText } from "@/documents/CaseTimeline";
+import { CaseTimeline } from "@/documents/CaseTimeline";
 import { FieldDifferences } from "@/documents/FieldDifferences";
 import { CopyLink } from "@/documents/CopyLink";
 import { DueTime } from "@/documents/DueTime";
@@ -72,6 +73,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <Alert type="info" showIcon className="note" title={t("approval.changedSince")} description={<FieldDifferences document={about} changes={task.data.changedSince} />} />
       )}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
+      {record.data && about && <AttachmentsPanel documentType={about.key} documentId={record.data.id} version={record.data.etag} />}
       {state === "OPEN" && <Advice caseId={caseId} currency={currency} about={about} />}
       <CaseTimeline caseId={caseId} tools={false} />
       {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
@@ -260,6 +262,7 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
         <Form.Item label={t("approval.opinion")} htmlFor={id} required={required} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
           <Input.TextArea id={id} value={text} onChange={({ target }) => setText(target.value)} autoFocus={required} rows={2} maxLength={2000} aria-required={required} />
         </Form.Item>
+        <AttachmentsPanel documentType="approval.case" documentId={task.caseId} partId={task.id} plain />
       </Form>
     </Modal>
   );

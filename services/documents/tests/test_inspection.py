@@ -1,0 +1,130 @@
+"""What is in a file, looked at by the process that does nothing else: kinds, bombs, ways out, pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+MIB = 1024**2
+
+
+def look(path: Path, most: int = 0) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "documents.inspection", str(path), str(path.with_suffix(".small")), str(most)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return dict(json.loads(done.stdout))
+
+
+def packed(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def put(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "text"),
+    [
+        (b"%PDF-1.4\n", "application/pdf", False),
+        ("一，二，三\n".encode(), None, True),
+        ("一，二，三\n".encode("gb18030"), None, True),
+        ("\ufeff一\t二\n".encode("utf-16"), None, True),
+        (b"\x7fELF\x02\x01\x01" + bytes(60), "application/x-executable", False),
+        (b"MZ" + bytes(200), "application/x-msdownload", False),
+        (b"plain\x00but not", None, False),
+    ],
+)
+def test_a_kind_is_told_by_its_first_bytes(tmp_path: Path, data: bytes, media_type: str | None, text: bool) -> None:
+    found = look(put(tmp_path, "x", data))
+    assert (found["media_type"], found["text"]) == (media_type, text)
+
+
+def test_an_archive_as_people_make_them_is_fine(tmp_path: Path) -> None:
+    inner = packed(("sheet.xml", b"<x/>" * 1000))
+    data = packed(("图纸/a.txt", b"a" * 1000), ("b.xlsx", inner), ("empty/", b""))
+    assert "refusal" not in look(put(tmp_path, "x.zip", data), 200 * MIB)
+
+
+def test_what_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    bomb = put(tmp_path, "x.xlsx", packed(("xl/sheet1.xml", bytes(64 * MIB))))
+    assert bomb.stat().st_size < MIB
+    assert look(bomb, 200 * MIB)["refusal"] == "ATTACHMENT_BOMB"
+
+
+def test_what_an_archive_says_of_itself_is_not_believed(tmp_path: Path) -> None:
+    """The size in the directory is made small: what is counted is what comes out."""
+    data = bytearray(packed(("a", bytes(64 * MIB))))
+    true, said = (64 * MIB).to_bytes(4, "little"), (10).to_bytes(4, "little")
+    assert data.count(true) >= 1
+    found = look(put(tmp_path, "x.zip", bytes(data).replace(true, said)), 200 * MIB)
+    assert found["refusal"] in ("ATTACHMENT_BOMB", "ATTACHMENT_DAMAGED")
+
+
+def test_too_many_entries_are_refused(tmp_path: Path) -> None:
+    found = look(put(tmp_path, "x.zip", packed(*((f"{n}", b"") for n in range(2001)))), 200 * MIB)
+    assert (found["refusal"], found["facts"]) == ("ATTACHMENT_ENTRIES", {"count": "2001", "limit": "2000"})
+
+
+def test_archives_within_archives_within_archives_are_refused(tmp_path: Path) -> None:
+    data = packed(("a.txt", b"a"))
+    for _ in range(2):
+        data = packed(("inner.zip", data))
+    assert look(put(tmp_path, "x.zip", data), 200 * MIB)["refusal"] == "ATTACHMENT_NESTED"
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return entry
+
+
+@pytest.mark.parametrize("entry", ["../up.txt", "/etc/passwd", "a/../../b", "C:/x", "a\\..\\..\\b", link("to")])
+def test_an_entry_that_leads_out_of_its_folder_is_refused(tmp_path: Path, entry: Any) -> None:
+    assert look(put(tmp_path, "x.zip", packed((entry, b"x"))), 200 * MIB)["refusal"] == "ATTACHMENT_ENTRY"
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    data = packed(("a.txt", bytes(range(256)) * 400))
+    assert look(put(tmp_path, "x.zip", data[:-30]), 200 * MIB)["refusal"] == "ATTACHMENT_DAMAGED"
+
+
+def test_a_picture_of_too_many_pixels_is_a_file_without_a_small_one(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("1", (10_000, 5_001)).save(out, "PNG")
+    path = put(tmp_path, "x.png", out.getvalue())
+    found = look(path)
+    assert (found["media_type"], found["pictured"]) == ("image/png", False)
+    assert not path.with_suffix(".small").exists()
+
+
+def test_a_picture_is_turned_as_it_was_taken_and_says_nothing_of_where(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "SecretCamera"
+    Image.new("RGB", (1200, 800), "olive").save(out, "JPEG", exif=exif)
+    path = put(tmp_path, "x.jpg", out.getvalue())
+    assert look(path)["pictured"]
+    small = path.with_suffix(".small").read_bytes()
+    with Image.open(io.BytesIO(small)) as picture:
+        assert picture.height > picture.width
+    assert b"SecretCamera" not in small
