@@ -28,6 +28,8 @@ Values = dict[str, Any]
 
 LANGUAGES = ("zh-CN", "en")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+# digits that a double keeps whatever they are
+EXACT_DIGITS = 15
 # words that mean something else in a formula
 RESERVED = re.compile(
     r"all|as|bool|break|bytes|const|continue|days|double|duration|dyn|else|exists|exists_one|false|filter|for|function|has"
@@ -264,6 +266,14 @@ class Form:
                 return None
         return found[: LENGTHS[pb.TypedField.TEXT]]
 
+    def told_by(self, keys: Iterable[str]) -> frozenset[str]:
+        """These fields, and all that are computed from them or are there because of them."""
+        found = set(keys)
+        for field in self._ordered:
+            if _uses(f"{field.formula} {field.visible_when}", found):
+                found.add(field.key)
+        return frozenset(found)
+
     def references(self, values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         """What kept values name: path, what is named (`person`, `department`, `<service>.<document>`), id."""
         return list(_references(self.fields.values(), values, ""))
@@ -451,6 +461,32 @@ def _references(fields: Iterable[pb.TypedField], values: Mapping[str, Any], at: 
 
 
 # ---- comparing, hashing
+
+
+def compared(field: pb.TypedField, raw: str) -> Any:
+    """The value that a filter compares a field with, as values of it are kept; None for a text that is none."""
+    kind = kind_of(field)
+    if kind == pb.TypedField.YES_NO:
+        return {"true": True, "false": False}.get(raw)
+    if kind in CHOSEN:
+        known = raw in {option.key for option in field.options}
+        return None if not known else [raw] if kind == pb.TypedField.CHOICES else raw
+    try:
+        if kind in NUMBERS:
+            return read_decimal(field, raw, "")
+        return _READERS[kind](pb.TypedField(kind=kind, key=field.key), raw, "")
+    except Wrong:
+        return None
+
+
+def fact(field: pb.TypedField, value: Any) -> Any:
+    """A value as CEL with doubles sees it, empty ones too; None for a number of more digits than a double keeps."""
+    seen = _seen(field, value)
+    if isinstance(seen, Decimal):
+        return float(seen) if len(seen.as_tuple().digits) <= EXACT_DIGITS else None
+    if isinstance(seen, list) and field.kind == pb.TypedField.TABLE:
+        return [{column.key: fact(column, row.get(column.key)) for column in field.columns} for row in value or ()]
+    return seen
 
 
 def canonical(values: Mapping[str, Any]) -> str:

@@ -18,7 +18,10 @@ from approval.flow_definition.rpc import FlowDefinitions
 from approval.flow_publication.model import FlowPublication
 from approval.flow_publication.publishing import follow_owners
 from approval.flow_publication.rpc import FlowPublications
+from approval.form_definition.rpc import FormDefinitions
 from approval.notice.rpc import Notices
+from approval.office_request.model import OfficeRequest
+from approval.office_request.rpc import OfficeRequests
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
 from approval.task.model import Task
@@ -44,6 +47,8 @@ SERVICE = Service(
         FlowPublications(),
         AutomaticDecisions(),
         AuthorityLimits(),
+        FormDefinitions(),
+        OfficeRequests(),
         Cases(),
         Tasks(),
         Opinions(),
@@ -59,6 +64,13 @@ SERVICE = Service(
             FlowDefinition.business_owner_id,
             FlowDefinition.state != "RETIRED",
             FlowDefinition.code,
+        ),
+        Held(
+            "documents",
+            OfficeRequest,
+            OfficeRequest.owner_id,
+            OfficeRequest.state.in_(["DRAFT", "SUBMITTED", "RETURNED", "WITHDRAWN"]),
+            sa.func.coalesce(OfficeRequest.number, OfficeRequest.title),
         ),
         Held("turns", Task, Task.assignee_id, Task.state.in_(LIVE), Task.document_number),
         Held(

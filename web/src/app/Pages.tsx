@@ -28,6 +28,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.task": { list: TaskInbox, detail: TaskInbox },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
+  "approval.form_definition": { form: lazy(() => import("@/pages/FormDesigner")), detail: lazy(() => import("@/pages/FormPage")) },
+  "approval.office_request": { list: lazy(() => import("@/pages/OfficeRequestList")), form: lazy(() => import("@/pages/OfficeRequestForm")), detail: lazy(() => import("@/pages/OfficeRequestPage")) },
   "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
   "identity.calendar_day": { list: lazy(() => import("@/pages/CalendarDays")) },
   "identity.consistency_run": { list: lazy(() => import("@/pages/ConsistencyRuns")), detail: lazy(() => import("@/pages/ConsistencyRunPage")) },

@@ -1,7 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
-  FileDoneOutlined, FileTextOutlined, FolderOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileTextOutlined, FolderOutlined, FormOutlined, ProfileOutlined, IdcardOutlined, KeyOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -12,8 +12,10 @@ import { useMeta } from "@/contract/useMeta";
 /** Icons, in the order in which the menu shows the documents; one that is not here comes last. */
 const ICONS: Record<string, ReactNode> = {
   "approval.task": <CheckSquareOutlined />,
+  "approval.office_request": <FormOutlined />,
   "approval.case": <AuditOutlined />,
   "approval.flow_definition": <BranchesOutlined />,
+  "approval.form_definition": <ProfileOutlined />,
   "approval.authority_limit": <SafetyCertificateOutlined />,
   "procurement.purchase_requisition": <ShoppingOutlined />,
   "procurement.sourcing_task": <SolutionOutlined />,

@@ -11,12 +11,15 @@ import { FieldValue } from "@/documents/FieldValue";
 import { LinesTable } from "@/documents/LinesTable";
 import { Reference } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
+import { RequestContent } from "./OfficeRequestPage";
 
 /** Of the record's own bookkeeping an approver needs nothing: only what is asked for. */
 const ASIDE = new Set([
   "number", "state", "amount", "currency", "title", "createTime", "updateTime", "ownerId", "caseId", "submission", "submitTime", "decideTime", "waitingOnIds", "waitingSinceTime",
   "baseAmount", "baseCurrency", "exchangeRate", "exchangeRateDate", "copiedFromId", "orderedPercent", "outcomeNote", "companyId",
 ]);
+/** Of a designed form its own fields say all. */
+const FORM = new Set(["formId", "formCode", "formName", "formVersion", "values", "hiddenKeys"]);
 const LINE_COLUMNS = ["description", "specification", "quantity", "unitPrice", "lastUnitPrice", "amount", "needDate", "supplierId", "note"];
 
 /** What an approver agrees to: lines first, then the rest. */
@@ -24,7 +27,7 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const { t } = useTranslation();
   const meta = useMeta();
   const wide = Grid.useBreakpoint().lg ?? true;
-  const fields = shownFields(document.fields).filter(({ name, type }) => !ASIDE.has(name) && type !== "message");
+  const fields = shownFields(document.fields).filter(({ name, type }) => !ASIDE.has(name) && type !== "message" && type !== "map" && !(row.form && FORM.has(name)));
   const change = fieldOf(document, "pendingChange");
   const lines = fieldOf(document, "lines");
   const members = membersOf(meta, lines?.message);
@@ -33,6 +36,7 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const changeFields = membersOf(meta, change?.message).filter(({ type }) => type !== "message");
   return (
     <>
+      {Boolean(row.form) && <RequestContent row={row} />}
       {change && Boolean(row.pendingChange) && <FactsCard title={change.label} fields={changeFields} row={row.pendingChange as Values} />}
       {lines && rows.length > 0 && (
         <section className="card">
