@@ -26,6 +26,8 @@ interface Props {
 export function FieldProperties({ field, others, errors, onChange, column = false, children }: Props) {
   const { t, i18n } = useTranslation();
   const meta = useMeta();
+  const named = useLanguages();
+  const helped = { "zh-CN": t("forms.helpZh"), en: t("forms.helpEn") };
   const put = (more: Partial<TypedField>) => onChange({ ...field, ...more });
   const kindName = Object.keys(meta.enums).find((name) => name.endsWith(KIND));
   const kind = (one: Kind) => enumLabel(meta, kindName, one);
@@ -33,7 +35,7 @@ export function FieldProperties({ field, others, errors, onChange, column = fals
   return (
     <div className="fields single">
       {LANGUAGES.map((language) => (
-        <Line key={language} label={t(`forms.label.${language}`)} required error={errors[`label.${language}`]} value={field.label[language] ?? ""} onChange={(text) => put({ label: { ...field.label, [language]: text } })} />
+        <Line key={language} label={named[language]} required error={errors[`label.${language}`]} value={field.label[language] ?? ""} onChange={(text) => put({ label: { ...field.label, [language]: text } })} />
       ))}
       <Line label={t("forms.key")} required error={errors.key} value={field.key} onChange={(key) => put({ key: key.toLowerCase() })} />
       {column && <Choice label={t("forms.kind")} value={field.kind} options={COLUMN_KINDS.map((one) => ({ value: one, label: kind(one) }))} error={errors.kind} onChange={(one) => put({ kind: one as Kind })} />}
@@ -79,12 +81,18 @@ export function FieldProperties({ field, others, errors, onChange, column = fals
           <RuleInput label={t("forms.visibleWhen")} value={field.visibleWhen ?? ""} fields={others} error={errors.visible_when ?? errors.visibleWhen} onChange={(visibleWhen) => put({ visibleWhen })} />
           {field.kind !== "COMPUTED" && <RuleInput label={t("forms.requiredWhen")} value={field.requiredWhen ?? ""} fields={others} error={errors.required_when ?? errors.requiredWhen} onChange={(requiredWhen) => put({ requiredWhen })} />}
           {LANGUAGES.map((language) => (
-            <Line key={language} label={t(`forms.help.${language}`)} error={errors[`help.${language}`]} value={field.help?.[language] ?? ""} onChange={(text) => put({ help: { ...field.help, [language]: text } })} />
+            <Line key={language} label={helped[language]} error={errors[`help.${language}`]} value={field.help?.[language] ?? ""} onChange={(text) => put({ help: { ...field.help, [language]: text } })} />
           ))}
         </>
       )}
     </div>
   );
+}
+
+/** What a name is called in each language. */
+export function useLanguages() {
+  const { t } = useTranslation();
+  return { "zh-CN": t("forms.labelZh"), en: t("forms.labelEn") };
 }
 
 /** Errors below a path, without it. */
@@ -94,6 +102,7 @@ export function within(errors: Record<string, string>, prefix: string): Record<s
 
 function Options({ field, errors, onChange }: { field: TypedField; errors: Record<string, string>; onChange: (options: TypedField["options"]) => void }) {
   const { t } = useTranslation();
+  const named = useLanguages();
   const options = field.options ?? [];
   return (
     <div>
@@ -103,7 +112,7 @@ function Options({ field, errors, onChange }: { field: TypedField; errors: Recor
         <div key={index} className="form-option">
           <Line label={t("forms.optionKey")} error={errors[`options[${index}].key`]} value={option.key} onChange={(key) => onChange(options.with(index, { ...option, key: key.toLowerCase() }))} />
           {LANGUAGES.map((language) => (
-            <Line key={language} label={t(`forms.label.${language}`)} error={errors[`options[${index}].label.${language}`]} value={option.label[language] ?? ""} onChange={(text) => onChange(options.with(index, { ...option, label: { ...option.label, [language]: text } }))} />
+            <Line key={language} label={named[language]} error={errors[`options[${index}].label.${language}`]} value={option.label[language] ?? ""} onChange={(text) => onChange(options.with(index, { ...option, label: { ...option.label, [language]: text } }))} />
           ))}
           <Button type="text" icon={<DeleteOutlined />} aria-label={t("forms.removeOption", { number: index + 1 })} onClick={() => onChange(options.toSpliced(index, 1))} />
         </div>

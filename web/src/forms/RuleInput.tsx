@@ -9,6 +9,7 @@ import { kindOf, wordsIn, type TypedField } from "./typed";
 export function RuleInput({ label, value, fields, error, onChange }: { label: string; value: string; fields: TypedField[]; error?: string; onChange: (rule: string) => void }) {
   const { t, i18n } = useTranslation();
   const id = useId();
+  const said: Record<string, string> = { in: t("forms.has"), yes: t("forms.isYes"), no: t("forms.isNo") };
   const [key, setKey] = useState<string>();
   const [comparison, setComparison] = useState<string>();
   const [wanted, setWanted] = useState<unknown>();
@@ -28,7 +29,7 @@ export function RuleInput({ label, value, fields, error, onChange }: { label: st
             setWanted(undefined);
           }}
         />
-        {field && <Select aria-label={`${label}: ${t("forms.operator")}`} value={chosen} options={comparisonsOf(field).map((one) => ({ value: one, label: t(`forms.compare.${one}`, { defaultValue: one }) }))} onChange={setComparison} />}
+        {field && <Select aria-label={`${label}: ${t("forms.operator")}`} value={chosen} options={comparisonsOf(field).map((one) => ({ value: one, label: said[one] ?? one }))} onChange={setComparison} />}
         {field && !bare && <span className="form-term"><TypedInput id={`${id}-value`} field={{ ...field, kind: kind === "CHOICES" ? "CHOICE" : kind!, required: true }} value={wanted} onChange={setWanted} /></span>}
         {field && (
           <Button disabled={!bare && (wanted === undefined || wanted === "")} onClick={() => onChange(both(value, conditionText(field, chosen!, String(wanted ?? ""))))}>{t("forms.addTerm")}</Button>

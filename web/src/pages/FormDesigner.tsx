@@ -15,7 +15,7 @@ import { useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing } from "@/documents/useEditing";
 import { FormFields } from "@/forms/FormFields";
-import { Choice, FieldProperties, Line, within } from "@/forms/FieldProperties";
+import { Choice, FieldProperties, Line, useLanguages, within } from "@/forms/FieldProperties";
 import { add, change, KINDS, move, newField, NUMBERS, place, remove, sectionOf, type Design } from "@/forms/design";
 import { kindOf, wordsIn, type FilledForm, type Kind, type TypedField, type TypedValues } from "@/forms/typed";
 import type { ApprovalPreview } from "@/contract/types";
@@ -158,6 +158,7 @@ function Designer({ document, row }: { document: DocumentMeta; row: Row | undefi
 /** What the form says of its fields as a whole: sections, amount, summary. */
 function Properties({ design, put, errors }: { design: Design; put: (next: Design) => void; errors: Record<string, string> }) {
   const { t, i18n } = useTranslation();
+  const named = useLanguages();
   const options = (fields: TypedField[]) => fields.map(({ key, label }) => ({ value: key, label: wordsIn(label, i18n.language) }));
   return (
     <Form layout="vertical" component="div">
@@ -166,7 +167,7 @@ function Properties({ design, put, errors }: { design: Design; put: (next: Desig
         <div key={index} className="form-option">
           {(["zh-CN", "en"] as const).map((language) => (
             <Line
-              key={language} label={t(`forms.label.${language}`)} required error={errors[`sections[${index}].label.${language}`]} value={section.label[language] ?? ""}
+              key={language} label={named[language]} required error={errors[`sections[${index}].label.${language}`]} value={section.label[language] ?? ""}
               onChange={(text) => put({ ...design, sections: design.sections.with(index, { ...section, label: { ...section.label, [language]: text } }) })}
             />
           ))}
