@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= up
 
-.PHONY: help up down status logs reset demo test e2e pictures bench voters chaos soak mutants matrix reconcile attack sbom lint format gen lock
+.PHONY: help up down status logs reset demo test e2e pictures bench voters imports chaos soak mutants matrix reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: ## measure: make bench ARGS="flagship list --json FILE"
 voters: ## fifty people press at the same moment, 200 times; ends with how often the case advanced
 	@$(PYTHON) -m infra.local.check prepare
 	@HEYI_VOTERS_ROUNDS=$(or $(ARGS),200) .venv/bin/python -m pytest -q services/approval/tests/test_voters.py
+
+imports: ## bring in a file of 20,000 items of which 300 are bad, and take it back (ARGS: another number of rows)
+	@$(PYTHON) -m infra.local.check prepare
+	@record=$$(mktemp) && HEYI_IMPORT_RECORD=$$record HEYI_IMPORT_ROWS=$(or $(ARGS),20000) .venv/bin/python -m pytest -q --timeout=1800 services/inventory/tests/test_import_files.py -k large_file && cat $$record && rm $$record
 
 chaos: ## break the suite and count what is missing, 8 minutes (ARGS=short: 2 minutes; ARGS="--seed N": once more)
 	@$(PYTHON) -m infra.local.check prepare

@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import contract, ids, mapping, policy, query, seeing, statements
+from chassis import contract, ids, mapping, naming, policy, query, seeing, statements
 from chassis.db import tables_of
 from chassis.errors import Refused
 from chassis.organisation import Organisation, Place
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Actor", "Call", "Refused", "same_version"]
 
 NO_COMPANY = uuid.UUID(int=0)
-# fields that the runtime fills in
-COMPUTED = frozenset({"allowed_actions", "department_name"})
 # the column of a list that says what a row hides from the caller
 HIDDEN = "hidden_from_caller"
 # the common orders of a list
@@ -226,7 +224,7 @@ class Call:
         write = plan.writer(wanted, in_order=True)
         present = (
             self._presenter(model, wanted)
-            if wanted is None or wanted & COMPUTED or hasattr(model, "__present__") or blind is not None
+            if wanted is None or _computed(model, wanted) or hasattr(model, "__present__") or blind is not None
             else None
         )
         for row in rows[:size]:
@@ -480,8 +478,7 @@ class Call:
         reaches: dict[str, policy.Reach | None] = {}
         hook = getattr(model, "__present__", None)
         shown = frozenset(model.__message__.DESCRIPTOR.fields_by_name) if wanted is None else wanted
-        names_department = "department_name" in shown
-        organisation, day = self.organisation, getattr(model, "__day__", "")
+        names = naming.Naming(self.organisation, model, shown)
 
         def reaches_row(action: str, row: Any) -> bool:
             if action not in reaches:
@@ -505,14 +502,17 @@ class Call:
                 seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
-            if names_department and "department_id" not in (hidden or ()):
-                name = organisation.department_named(row.department_id, row.company_id, getattr(row, day))
-                message.department_name = name
+            names.write(row, message, hidden or (), whole=whole)
             if hook is not None:
                 hook(row, message, self)
             return message
 
         return present
+
+
+def _computed(model: Any, wanted: frozenset[str]) -> bool:
+    """Whether something is wanted that the runtime fills in."""
+    return "allowed_actions" in wanted or bool(naming.needed(model, wanted))
 
 
 def same_version(row: Any, etag: str | None) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 from chassis import ids, telemetry
+from chassis.import_tables import import_tables
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -259,6 +260,7 @@ class Tables:
             sa.Column("told", sa.BigInteger(), nullable=False, server_default="0"),
             sa.Index("ix_participant_employee_id", "employee_id"),
         )
+        self.import_batch, self.import_row = import_tables(metadata, instant)
         self.timer = self._timer(metadata, instant) if timers else None
 
     @staticmethod

@@ -1,7 +1,8 @@
 """What a service throws away by itself: keys and events that nobody can ask for any more.
 
-Idempotency keys are kept 7 days. Events are kept 30 days, so that a lost stream can be filled again from the outbox and
-a consumer still knows what it has seen. An event that was never published is never thrown away.
+Idempotency keys are kept 7 days, the rows of imported files 30 days. Events are kept 30 days, so that a lost stream can
+be filled again from the outbox and a consumer still knows what it has seen. An event that was never published is never
+thrown away.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from chassis import faults
+from chassis import faults, import_work
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
@@ -33,7 +34,7 @@ async def run(runtime: Runtime) -> None:
 
 
 async def tidy(runtime: Runtime) -> int:
-    """Remove what is old, in small transactions; returns how many rows went."""
+    """Remove what is old, in small transactions; returns how many rows and files went."""
     now, tables = runtime.clock.now(), runtime.tables
     old = (
         (tables.idempotency, tables.idempotency.c.created_at < now - KEYS_KEPT),
@@ -43,7 +44,7 @@ async def tidy(runtime: Runtime) -> int:
             sa.and_(tables.outbox.c.created_at < now - EVENTS_KEPT, tables.outbox.c.published_at.is_not(None)),
         ),
     )
-    gone = 0
+    gone = await import_work.expire(runtime)
     for table, condition in old:
         key = sa.tuple_(*table.primary_key.columns)
         some = sa.select(*table.primary_key.columns).where(condition).limit(BATCH)

@@ -68,6 +68,7 @@ class Operations:
             overdue_timers=found.timers_overdue,
             late_timer_seconds=round(found.timer_late_seconds),
             failing_timer_count=found.timers_failing,
+            organisation_epoch=call.organisation.epoch,
         )
         for stuck in self.stuck:
             report.stuck_groups.append(await _waiting(stuck, call, days))

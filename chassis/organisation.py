@@ -61,11 +61,21 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What a department was until a day, included."""
+    """What a department or a post was until a day, included."""
 
     until: datetime.date
     name: str
-    parent_id: uuid.UUID | None
+    parent_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Headed:
+    """Who headed a department, or stood in for its head, from one day to another, both included."""
+
+    first: datetime.date
+    last: datetime.date | None
+    employee_id: uuid.UUID
+    acting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +90,13 @@ class Unit:
     active: bool
     # the oldest first
     former: tuple[Former, ...] = ()
+    heads: tuple[Headed, ...] = ()
 
-    def named_on(self, day: datetime.date) -> str:
-        """What it was called on a day; one before it was known: its first name."""
-        return next((was.name for was in self.former if day <= was.until), self.name)
+    def headed_on(self, day: datetime.date) -> uuid.UUID | None:
+        """Who stood in on a day, else who was the head; None where that is not known."""
+        then = [one for one in self.heads if one.first <= day and (one.last is None or day <= one.last)]
+        then.sort(key=lambda one: one.acting, reverse=True)
+        return then[0].employee_id if then else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ class Rank:
     code: str
     name: str
     level: int
+    # the oldest first
+    former: tuple[Former, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +215,9 @@ class Organisation:
             people={person.employee_id: person for person in map(_person, answer.people)},
             departments={unit.department_id: unit for unit in map(_unit, answer.departments)},
             posts={
-                uuid.UUID(post.post_id): Rank(uuid.UUID(post.post_id), post.code, post.name, post.level)
+                uuid.UUID(post.post_id): Rank(
+                    uuid.UUID(post.post_id), post.code, post.name, post.level, _former(post.former)
+                )
                 for post in answer.posts
             },
             companies={place.company_id: place for place in map(_place, answer.companies)},
@@ -280,13 +297,41 @@ class Organisation:
         self, department_id: uuid.UUID | None, company_id: uuid.UUID, at: datetime.datetime | datetime.date | None
     ) -> str:
         """What a department was called on a day, or at an instant in its company's days; now, where none is said."""
+        return self._named(self.departments.get(department_id) if department_id else None, company_id, at)
+
+    def post_named(
+        self, post_id: uuid.UUID | None, company_id: uuid.UUID, at: datetime.datetime | datetime.date | None
+    ) -> str:
+        """What a post was called on a day, or at an instant in a company's days; now, where none is said."""
+        return self._named(self.posts.get(post_id) if post_id else None, company_id, at)
+
+    def head_named(
+        self, department_id: uuid.UUID | None, company_id: uuid.UUID, at: datetime.datetime | datetime.date | None
+    ) -> str:
+        """Who headed a department on a day, or at an instant in its company's days; now, where none is said. Nobody
+        where that is not known.
+        """
         unit = self.departments.get(department_id) if department_id else None
-        if unit is None or at is None or not unit.former:
-            return unit.name if unit else ""
-        if isinstance(at, datetime.datetime):
-            place = self.companies.get(company_id)
-            at = at.astimezone(zoneinfo.ZoneInfo(place.time_zone if place else GROUP_TIME_ZONE)).date()
-        return unit.named_on(at)
+        if unit is None:
+            return ""
+        head_id = unit.head_id if at is None else unit.headed_on(self._day_of(at, company_id))
+        head = self.people.get(head_id) if head_id else None
+        return head.name if head else ""
+
+    def _named(
+        self, known: Unit | Rank | None, company_id: uuid.UUID, at: datetime.datetime | datetime.date | None
+    ) -> str:
+        """A name of a day; one before it was known: the first name."""
+        if known is None or at is None or not known.former:
+            return known.name if known else ""
+        day = self._day_of(at, company_id)
+        return next((was.name for was in known.former if day <= was.until), known.name)
+
+    def _day_of(self, at: datetime.datetime | datetime.date, company_id: uuid.UUID) -> datetime.date:
+        if not isinstance(at, datetime.datetime):
+            return at
+        place = self.companies.get(company_id)
+        return at.astimezone(zoneinfo.ZoneInfo(place.time_zone if place else GROUP_TIME_ZONE)).date()
 
     def named(self, words: str) -> list[uuid.UUID]:
         """Employees, also former ones, whose name holds the words, whose sign-in name begins with them, or with this
@@ -349,10 +394,18 @@ def _unit(message: directory_pb2.Authorization.Unit) -> Unit:
         head_id=_id(message.head_id),
         name=message.name,
         active=message.active,
-        former=tuple(
-            Former(datetime.date.fromisoformat(was.until_date), was.name, _id(was.parent_id)) for was in message.former
+        former=_former(message.former),
+        heads=tuple(
+            Headed(
+                datetime.date.fromisoformat(one.from_date), _day(one.until_date), uuid.UUID(one.employee_id), one.acting
+            )
+            for one in message.heads
         ),
     )
+
+
+def _former(messages: Iterable[directory_pb2.Authorization.Former]) -> tuple[Former, ...]:
+    return tuple(Former(datetime.date.fromisoformat(was.until_date), was.name, _id(was.parent_id)) for was in messages)
 
 
 def _place(message: directory_pb2.Authorization.Place) -> Place:

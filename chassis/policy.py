@@ -90,7 +90,9 @@ class Rights:
         return person
 
     def companies_of(self, employee_id: uuid.UUID) -> list[uuid.UUID]:
-        """Companies that a person may act for: the own one first, then those that a right names, by code."""
+        """Companies that are offered to a person: the own one first, then those in which a right reaches anything, by
+        code.
+        """
         person = self.organisation.people.get(employee_id)
         if person is None or not person.active:
             return []
@@ -99,20 +101,36 @@ class Rights:
             place
             for place in self.organisation.companies.values()
             if place.company_id != person.company_id
-            and any(right.holds(place.company_id, self.organisation.today(place.company_id)) for right in rights)
+            and any(
+                right.holds(place.company_id, self.organisation.today(place.company_id))
+                and self._lands(right, person, place.company_id)
+                for right in rights
+            )
         ]
         home = person.company_id
         own = [home] if home is not None and home in self.organisation.companies else []
         return [*own, *(place.company_id for place in sorted(others, key=lambda place: place.code))]
 
     def acts_for(self, employee_id: uuid.UUID, company_id: uuid.UUID) -> bool:
-        """Whether a person may choose this company."""
+        """Whether a person may choose this company; also one where they see only what they were asked about."""
         person = self.organisation.people.get(employee_id)
         if person is None or not person.active or company_id not in self.organisation.companies:
             return False
         today = self.organisation.today(company_id)
         rights = self.organisation.rights.get(employee_id, ())
         return person.company_id == company_id or any(right.holds(company_id, today) for right in rights)
+
+    def _lands(self, right: Right, person: Person, company_id: uuid.UUID) -> bool:
+        """Whether a right reaches more than nothing in a company: departments may all lie in others."""
+        match right.scope:
+            case "CHOSEN":
+                departments = right.department_ids
+            case "DEPARTMENT" | "DEPARTMENT_AND_BELOW":
+                departments = frozenset(where for where, _ in person.posts if where)
+            case _:
+                return True
+        units = map(self.organisation.departments.get, departments)
+        return any(unit is not None and unit.company_id == company_id for unit in units)
 
     def reach(
         self, employee_id: uuid.UUID, permission: str, company_id: uuid.UUID, today: datetime.date | None = None

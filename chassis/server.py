@@ -26,6 +26,7 @@ from chassis import (
     errors,
     faults,
     housekeeping,
+    import_work,
     inbox,
     policy,
     sweep,
@@ -187,6 +188,7 @@ class Host:
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
         self._go(self._forever(lambda: housekeeping.run(self.runtime)))
+        self._go(self._forever(lambda: import_work.run(self.runtime)))
         if self.service.timers:
             self._go(self._forever(lambda: timers.run(self.runtime)))
         for background in self.service.background:

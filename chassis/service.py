@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis import contract, ids
+from chassis.imports import Imports
 from chassis.mapping import plan_for
 from chassis.operations import Operations, Stuck
 from chassis.records import Held, Records
@@ -82,7 +83,7 @@ class Service:
         self.stuck = more.pop("stuck", ())
         self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(self.held), Operations(self.stuck))
+        own = (Records(self.held), Operations(self.stuck), Imports())
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = more.pop("background", ())
@@ -118,7 +119,7 @@ class Service:
         known = contract.load().methods
         handlers: dict[str, Handler] = {}
         for rpc in self.rpcs:
-            package = "platform" if isinstance(rpc, (Records, Operations)) else self.name
+            package = "platform" if isinstance(rpc, (Records, Operations, Imports)) else self.name
             full_service = f"heyi.{package}.v1.{type(rpc).__name__}"
             methods = contract.load().methods_of(full_service)
             if not methods:

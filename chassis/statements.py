@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import selectinload
 
-from chassis import mapping, query
+from chassis import mapping, naming, query
 from chassis.db import Part
 
 
@@ -75,7 +75,7 @@ def columns(
     names = [attribute.key for attribute in sa.inspect(model).column_attrs if attribute.key not in ("search", *shown)]
     if wanted is not None and not hasattr(model, "__present__"):
         needed = {"id", "version", "state", "owner_id", "department_id", *(key.attribute for key in order)}
-        needed |= {"company_id", model.__day__} if "department_name" in wanted else set()
+        needed |= naming.needed(model, wanted)
         names = [name for name in names if name in needed]
     # the table's columns, not the attributes: two of these are compared by making an expression of them
     columns = sa.inspect(model).columns

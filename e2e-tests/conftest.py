@@ -30,10 +30,10 @@ PHONE, DESKTOP = (360, 740), (1280, 800)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that do not play on the instance set up parts of their own, and may run beside those that do."""
+    """Those with parts of their own run beside those that play on the instance; so do those that only look at it."""
     for item in items:
         if "instance" not in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.apart)
+            item.add_marker(pytest.mark.beside)
 
 
 @pytest.fixture(scope="session")
@@ -127,10 +127,10 @@ class Window:
         if message.type == "error" and not any(f"status of {status}" in message.text for status in self.expected):
             self.faults.append(f"console: {message.text[:300]} at {message.location.get('url', '')}")
 
-    async def sign_in(self, username: str, password: str = DEMO_PASSWORD) -> None:
-        """From the front door through Keycloak's page."""
+    async def sign_in(self, username: str, password: str = DEMO_PASSWORD, *, at: str = "/") -> None:
+        """From the front door, or another page, through Keycloak's page and back."""
         self.expected.add(401)  # the first question of a page that nobody is signed in to
-        await self.page.goto(self.base + "/")
+        await self.page.goto(self.base + at)
         await self.page.fill("#username", username)
         await self.page.fill("#password", password)
         await self.page.click("#kc-login")

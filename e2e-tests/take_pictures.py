@@ -74,6 +74,22 @@ async def test_browser_pictures_of_approvals(window: Any, door: Any, locale: str
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
+async def test_browser_pictures_of_an_import(window: Any, tmp_path: Path, locale: str) -> None:
+    """What the check of a file found; the file is given up then."""
+    sheet, name = tmp_path / "items.csv", {"en": "items.csv", "zh-CN": "物料.csv"}[locale]
+    rows = ["code,name,category_id,base_unit_id,kind", *(f"PIC-{n},样图件 {n},2002,PCS,PART" for n in range(12))]
+    sheet = sheet.with_name(name)
+    sheet.write_text("\n".join([*rows, "PIC-90,样图件 90,2099,PCS,PART", "PIC 91,样图件 91,2002,PCS,Part of"]), "utf-8")
+    desk = await window("admin", locale=locale, size=DESK)
+    await desk.go("/inventory/items/import")
+    await desk.page.locator("input[type=file]").set_input_files(sheet)
+    await desk.screen.button(desk.screen.t("import.check")).click()
+    await expect(desk.page.get_by_role("row").filter(has_text="2099")).to_be_visible()
+    await take(desk, "import")
+    await desk.screen.button(desk.screen.t("import.giveUp")).click()
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
 async def test_browser_pictures_of_flows(window: Any, door: Any, locale: str) -> None:
     """A flow as it is drawn, one of its cards open, and its simulation."""
     admin = await door("admin")

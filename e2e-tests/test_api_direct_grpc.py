@@ -111,12 +111,14 @@ async def test_api_direct_grpc_person_without_permission(instance: Any, tokens: 
 
 # what a service may ask of another, by its account: everything else is refused to it
 DIRECTORY, PREVIEW = "heyi.identity.v1.Directory/GetAuthorization", "heyi.approval.v1.Cases/SimulateCases"
+FORESEE = "heyi.approval.v1.Cases/ForeseeCases"
+FIND = {f"heyi.platform.v1.Imports/{name}" for name in ("FindNamed", "FindReferences")}
 EVENTS, HELD = "heyi.platform.v1.Records/ListEvents", "heyi.platform.v1.Records/ListHeld"
 OPEN = {
-    "identity": {DIRECTORY, HELD},
-    "approval": {DIRECTORY, EVENTS},
-    "procurement": {DIRECTORY, EVENTS, PREVIEW},
-    "inventory": {DIRECTORY},
+    "identity": {DIRECTORY, HELD, FORESEE} | FIND,
+    "approval": {DIRECTORY, EVENTS} | FIND,
+    "procurement": {DIRECTORY, EVENTS, PREVIEW} | FIND,
+    "inventory": {DIRECTORY} | FIND,
     "gateway": {DIRECTORY},
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},

@@ -16,6 +16,7 @@ from playwright.async_api import expect
 
 from conftest import PHONE
 
+pytestmark = pytest.mark.beside
 LOCALES = ("zh-CN", "en")
 APPEARANCES = [("zh-CN", "light"), ("en", "dark")]
 

@@ -28,7 +28,7 @@ from chassis.errors import Refused
 from chassis.organisation import GROUP_TIME_ZONE
 from chassis.policy import Snapshot
 from chassis.tls import verification
-from gateway import entry, export, labels, meta, routes
+from gateway import codec, entry, export, imports, labels, meta, routes
 from gateway.callers import Caller, Callers
 from gateway.comments import Comments
 from gateway.limits import BodyLimit, Concurrency
@@ -64,6 +64,7 @@ class Gateway:
         self.bindings = routes.bindings(loaded)
         self.router = routes.Router(self.bindings)
         self.exports = export.Exports(loaded, self.bindings, limits.export_rows, limits.export_at_once)
+        self.imports = imports.Imports(loaded, self.bindings)
         self._pages_of_meta = {
             locale: meta.Meta(loaded, self.bindings, labels.load(locale), Comments()).page()
             for locale in labels.LOCALES
@@ -173,6 +174,13 @@ class Gateway:
         picked: frozenset[str] | None = None,
     ) -> Any:
         """Ask the service that a method belongs to, on the caller's behalf."""
+        metadata = self._metadata(request, caller, key)
+        if picked is not None:
+            metadata.append(("heyi-fields", ",".join(sorted(picked))))
+        service = binding.target or getattr(message, "service", "")
+        return await self.upstreams.call(service, binding.method, message, metadata)
+
+    def _metadata(self, request: Request, caller: Caller | None, key: str = "") -> list[tuple[str, str]]:
         metadata = [("heyi-locale", request.state.locale), ("traceparent", telemetry.traceparent())]
         if caller is not None:
             metadata.append(("authorization", f"Bearer {caller.token}"))
@@ -180,10 +188,38 @@ class Gateway:
             metadata.append(("heyi-company", company))
         if key:
             metadata.append(("idempotency-key", key))
-        if picked is not None:
-            metadata.append(("heyi-fields", ",".join(sorted(picked))))
-        service = binding.target or getattr(message, "service", "")
-        return await self.upstreams.call(service, binding.method, message, metadata)
+        return metadata
+
+    async def file(self, request: Request) -> Response | None:
+        """What goes in and out of an import: a template, a file, the rows to correct; None for any other address."""
+        path, verb = request.scope["path"], request.method
+        words = labels.load(request.state.locale)
+        if verb == "GET" and (document := self.imports.find(path, imports.TEMPLATE)):
+            await self.callers.known(request)
+            content, name = await self.imports.template(document, words)
+        elif verb == "GET" and (wanted := imports.ROWS_ADDRESS.fullmatch(path)):
+            caller = await self.callers.known(request)
+            content, name = await self.imports.to_correct(wanted[1], wanted[2], words, self._asker(request, caller))
+        elif verb == "POST" and (document := self.imports.find(path, imports.FILE)):
+            caller, key = await self.callers.known(request), request.headers.get("idempotency-key", "")
+            if not KEY.fullmatch(key):
+                raise Refused("IDEMPOTENCY_KEY_MISSING")
+            self.callers.exports(caller)
+            name = next((text for key, text in _query(request) if key == "fileName"), "")
+            batch = await self.imports.take(document, request, name, key, self._asker(request, caller))
+            body = orjson.dumps(codec.encoder(type(batch).DESCRIPTOR)(batch))
+            return Response(body, 201, media_type="application/json")
+        else:
+            return None
+        headers = {"Content-Disposition": export.disposition("attachment", name)}
+        return Response(content, headers=headers, media_type=export.MEDIA_TYPE)
+
+    def _asker(self, request: Request, caller: Caller) -> imports.Ask:
+        async def ask(service: str, method: contract.Method, message: Message, key: str) -> Any:
+            metadata = self._metadata(request, caller, key)
+            return (await self.upstreams.call(service, method, message, metadata)).message
+
+        return ask
 
     async def export(self, request: Request, binding: routes.Binding) -> Response:
         """A list as a file."""
@@ -282,6 +318,8 @@ class ContractDoor:
             answer = await gateway.serve(request, *found)
         elif scope["method"] == "GET" and (listing := gateway.exports.find(path)):
             answer = await gateway.export(request, listing)
+        elif (found_file := await gateway.file(request)) is not None:
+            answer = found_file
         else:
             raise Refused("NO_SUCH_ADDRESS", path=path[:200])
         await answer(scope, receive, send)
@@ -310,7 +348,8 @@ def create(gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(HTTPException, entry.on_http_exception)
     app.add_exception_handler(Exception, entry.on_fault)
     limits = gateway.settings.limits
-    limited = BodyLimit(ContractDoor(gateway, app), limits.body_bytes, limits.body_seconds)
+    files = (f":{imports.FILE}", limits.file_bytes, limits.file_seconds)
+    limited = BodyLimit(ContractDoor(gateway, app), limits.body_bytes, limits.body_seconds, files)
     at_once = Concurrency(limited, limits.concurrency, (STREAM_PATH, "/health/"))
     return entry.Entry(at_once, secure=gateway.settings.public_url.startswith("https://"))
 

@@ -76,7 +76,8 @@ class Exports:
             request: Any = binding.method.request.DESCRIPTOR
             if name == ACTION:
                 raise contract.ContractError(f"{binding.method.full_name}: {ACTION} is the gateway's own verb")
-            if name == "list" and document and {"page_size", "page_token"} <= {*request.fields_by_name}:
+            paged = {"page_size", "page_token"} <= {*request.fields_by_name}
+            if name.startswith("list") and document and paged and "{" not in binding.template:
                 self._by_path[binding.template] = binding
             if name == "batchGet" and document:
                 self._names[document] = binding

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from chassis import contract
+
 LOCALES = ("zh-CN", "en")
 DEFAULT_LOCALE = LOCALES[0]
 FOLDER = Path(__file__).resolve().parents[1] / "proto" / "labels"
@@ -111,8 +113,14 @@ class Labels:
         entry = self.refusals.get(reason)
         if entry is None:
             return in_words(reason)
+        facts = {name: self._said(value) for name, value in facts.items()}
         parts = [fill(entry[key], facts) for key in ("message", "remedy") if entry.get(key)]
         return (" " if self.locale == "en" else "").join(parts)
+
+    def _said(self, value: str) -> str:
+        """A fact as people read it: `inventory.item` is an item."""
+        known = contract.load().documents.get(value)
+        return value if known is None else self.document(value.split(".")[0], str(known.message.DESCRIPTOR.name))
 
 
 @functools.cache

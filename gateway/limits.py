@@ -44,18 +44,22 @@ class BodyLimit:
     The whole of it comes within some seconds: who sends a byte now and then would hold a place for ever.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
-        self._app, self._limit, self._seconds = app, limit, seconds
+    def __init__(self, app: ASGIApp, limit: int, seconds: float, files: tuple[str, int, float] = ("\n", 0, 0)) -> None:
+        """`files`: how an address ends that takes a file, and the limits of its body."""
+        self._app, self._limit, self._seconds, self._files = app, limit, seconds, files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        ending, bytes_of_file, seconds_of_file = self._files
+        takes_file = scope["path"].endswith(ending)
+        limit, seconds = (bytes_of_file, seconds_of_file) if takes_file else (self._limit, self._seconds)
         size, comes = len(scope.get("query_string", b"")), False
         for name, value in scope["headers"]:
             size += len(name) + len(value)
             if name == b"content-length":
-                if not value.isdigit() or int(value) > self._limit:
-                    raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+                if not value.isdigit() or int(value) > limit:
+                    raise Refused("REQUEST_TOO_LARGE", limit_bytes=limit)
                 comes = True
             elif name == b"transfer-encoding":
                 comes = True
@@ -64,7 +68,7 @@ class BodyLimit:
         if not comes:
             # neither length nor encoding: HTTP/1.1 knows no body then, and nothing is waited for
             return await self._app(scope, receive, send)
-        read, complete, deadline = 0, False, asyncio.get_running_loop().time() + self._seconds
+        read, complete, deadline = 0, False, asyncio.get_running_loop().time() + seconds
 
         async def counted() -> Message:
             nonlocal read, complete
@@ -73,11 +77,11 @@ class BodyLimit:
                 async with asyncio.timeout_at(None if complete else deadline):
                     message = await receive()
             except TimeoutError:
-                raise Refused("REQUEST_TOO_SLOW", seconds=round(self._seconds)) from None
+                raise Refused("REQUEST_TOO_SLOW", seconds=round(seconds)) from None
             complete = not message.get("more_body", False)
             read += len(message.get("body", b""))
-            if read > self._limit:
-                raise Refused("REQUEST_TOO_LARGE", limit_bytes=self._limit)
+            if read > limit:
+                raise Refused("REQUEST_TOO_LARGE", limit_bytes=limit)
             return message
 
         await self._app(scope, counted, send)

@@ -17,6 +17,7 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from chassis import contract
 from chassis.contract import Contract, Document
+from chassis.importable import importable
 from gateway.codec import is_map
 from gateway.comments import Comments
 from gateway.labels import Labels
@@ -136,6 +137,7 @@ class Meta:
             "titleFields": [camel[one] for one in document.title],
             "defaultOrder": document.default_order,
             "hidden": spec.hidden,
+            "importable": document.name in importable(),
             "help": self._words.find("help", service, descriptor.name),
             "description": self._comments.of(descriptor),
             "fields": self._fields(descriptor),

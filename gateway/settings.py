@@ -28,6 +28,8 @@ class Limits:
     anonymous_burst: float = 120
     body_bytes: int = 1024 * 1024
     body_seconds: float = 15
+    file_bytes: int = 20 * 1024 * 1024
+    file_seconds: float = 120
     concurrency: int = 256
     streams: int = 2000
     streams_per_person: int = 6

@@ -46,8 +46,11 @@ def test_what_services_may_call_is_named_for_each():
     assert named == {
         "heyi.identity.v1.Directory/GetAuthorization": {"*"},
         "heyi.approval.v1.Cases/SimulateCases": {"procurement"},
+        "heyi.approval.v1.Cases/ForeseeCases": {"identity"},
         "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},
         "heyi.platform.v1.Records/ListHeld": {"identity"},
+        "heyi.platform.v1.Imports/FindNamed": {"approval", "identity", "inventory", "procurement"},
+        "heyi.platform.v1.Imports/FindReferences": {"approval", "identity", "inventory", "procurement"},
         "heyi.identity.v1.ConsistencyRuns/StartConsistencyRun": {"reconciler"},
         "heyi.identity.v1.ConsistencyRuns/ReportConsistencyRun": {"reconciler"},
         "heyi.identity.v1.ConsistencyRuns/RecordConsistencyRun": {"reconciler"},

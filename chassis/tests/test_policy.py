@@ -180,6 +180,31 @@ def test_companies_that_a_person_may_act_for(right, companies):
     assert not given.acts_for(ME, STRANGER)
 
 
+@pytest.mark.parametrize(
+    ("right", "offered"),
+    [
+        ({"scope": "DEPARTMENT_AND_BELOW"}, [A]),
+        ({"scope": "DEPARTMENT"}, [A]),
+        ({"scope": "CHOSEN", "department_ids": [str(FAR)]}, [A, B]),
+        ({"scope": "CHOSEN", "department_ids": [str(NORTH)]}, [A]),
+        ({"scope": "OWN"}, [A, B, C]),
+        ({"scope": "COMPANY"}, [A, B, C]),
+    ],
+)
+def test_a_company_is_offered_where_a_right_reaches_anything(right, offered):
+    given = rights({"company_id": "", **right})
+    assert given.companies_of(ME) == offered
+    # what somebody was asked about in another company stays within reach
+    assert given.acts_for(ME, C)
+
+
+def test_a_head_is_offered_the_company_of_a_post_held_beside():
+    message = answer({"company_id": "", "scope": "DEPARTMENT_AND_BELOW"})
+    message.people[0].seats.add(department_id=str(FAR), post_id=str(uuid.UUID(int=50)))
+    held = Rights(Organisation.of(message, FrozenClock("2026-11-23T12:00:00+08:00")))
+    assert held.companies_of(ME) == [A, B]
+
+
 def test_who_was_disabled_or_cut_off_is_not_signed_in_any_more():
     message = answer()
     cut = datetime.datetime(2026, 11, 23, 4, 0, 0, 500_000, tzinfo=datetime.UTC)

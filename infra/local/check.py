@@ -170,20 +170,20 @@ def _stories(
     browsers = {"HEYI_CHROMIUM": machine.chromium() or "", "HEYI_FIREFOX": machine.firefox() or ""}
     env = {**os.environ, **instance.env(), "INSTANCE": instance.name, **browsers}
     REPORTS.mkdir(parents=True, exist_ok=True)
-    with (REPORTS / "apart.log").open("w+") as said:
-        apart = subprocess.Popen(
-            _pytest_command("apart", [*paths, "-m", "apart", *arguments]),
+    with (REPORTS / "beside.log").open("w+") as said:
+        beside = subprocess.Popen(
+            _pytest_command("beside", [*paths, "-m", "beside", *arguments]),
             cwd=machine.ROOT, env=env, stdout=said, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
-            command = _pytest_command("e2e", [*paths, "-m", "not apart", *arguments])
+            command = _pytest_command("e2e", [*paths, "-m", "not beside", *arguments])
             passed = _command(report, "e2e tests", command, env=env, fine=OR_NONE)
         finally:
-            code = apart.wait()
+            code = beside.wait()
         said.seek(0)
         print(said.read())
-    report.line(f"e2e tests with parts of their own: {'passed' if code in OR_NONE else f'FAILED ({code})'}")
-    ran = sum(_counts(REPORTS / f"{name}.xml")[0] for name in ("e2e", "apart"))
+    report.line(f"e2e tests beside them: {'passed' if code in OR_NONE else f'FAILED ({code})'}")
+    ran = sum(_counts(REPORTS / f"{name}.xml")[0] for name in ("e2e", "beside"))
     return passed and code in OR_NONE and ran > 0
 
 

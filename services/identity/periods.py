@@ -7,7 +7,7 @@ on a day ends what lasted until then, and goes on until the next one begins, how
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,24 @@ def changeable(period: Any, before: Span, today: datetime.date, *, refusal: str,
     if before.from_date < today and (others or period.from_date != before.from_date):
         facts: dict[str, Any] = {"from": before.from_date}
         raise Refused(refusal, **facts)
+
+
+def remember(document: Any, kind: type[Any], kept: Sequence[str], today: datetime.date) -> None:
+    """Write into a document's periods what it is from today on, where that is something else than before. `kind`: the
+    lines of `periods`, with the attributes `kept`.
+    """
+    now = {name: getattr(document, name) for name in kept}
+    last = document.periods[-1] if document.periods else None
+    if last is not None and now == {name: getattr(last, name) for name in kept}:
+        return
+    if last is not None and last.from_date >= today:
+        for name, value in now.items():
+            setattr(last, name, value)
+        return
+    if last is not None:
+        last.until_date = today - DAY
+    number = len(document.periods) + 1
+    document.periods.append(kind(line_number=number, from_date=today, until_date=None, **now))
 
 
 def tell(call: Call, kind: type[contract.Message], row: Any) -> None:

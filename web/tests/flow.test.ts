@@ -133,6 +133,7 @@ describe("two versions", () => {
     expect(changes(withNode(tree, "b", (node) => ({ ...node, name: "B", vote: "any" })))).toEqual([["changed", "b", "name", "vote"]]);
     expect(changes(moved(tree, "c", { parent: "large", index: 0 }))).toEqual([["moved", "c"]]);
     expect(changes(withNode(tree, "a", (node) => ({ ...node, timeout: { hours: 8, then: "remind" } })))).toEqual([["changed", "a", "timeout"]]);
+    expect(changes(withNode(tree, "a", (node) => ({ ...node, rights: { amount: "hidden" }, cuts: true })))).toEqual([["changed", "a", "rights", "cuts"]]);
     expect(changes(withNode(moved(tree, "a", { parent: "start", index: 3 }), "a", (node) => ({ ...node, name: "A" })))).toEqual([["moved", "a"], ["changed", "a", "name"]]);
   });
 });

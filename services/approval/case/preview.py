@@ -55,6 +55,11 @@ async def upcoming(call: Call, case: Case, tasks: Sequence[Any]) -> list[common_
 
 def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
     """What comes after the turns of a walk that goes on over its live visits."""
+    return messages(following(walk, tasks)[0])
+
+
+def following(walk: Walk, tasks: Sequence[Any]) -> tuple[list[Step], Visit | None]:
+    """The same as steps, and the node at which the case would be stuck or refused."""
     walk.world = replace(walk.world, foreseeing=True)
     for visit in walk.visits:
         here = [task for task in tasks if task.visit_id == visit.id]
@@ -63,7 +68,7 @@ def ahead(walk: Walk, tasks: Sequence[Any]) -> list[common_pb2.ApprovalStep]:
         }
         live = [task for task in here if task.state in conduct.LIVE]
         walk.turns += [Turn(visit, Asked(task.assignee_id, "", {}), "OPEN", task.vote) for task in live]
-    return messages(foresee(walk)[0])
+    return foresee(walk)
 
 
 def messages(steps: Iterable[Step]) -> list[common_pb2.ApprovalStep]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from approval.case import advice, changing, conduct, migration, preview, sight, statistics, steering, timing
+from approval.case import advice, changing, conduct, foreseen, migration, preview, sight, statistics, steering, timing
 from approval.case.arrival import case_of
 from approval.case.drawing import drawing_of
 from approval.case.model import Case
@@ -155,6 +155,9 @@ class Cases:
 
     async def SimulateCases(self, request: Any, call: Call) -> Any:
         return await preview.simulate(call, case_of(request.approval))
+
+    async def ForeseeCases(self, request: Any, call: Call) -> Any:
+        return await foreseen.foresee(call, request)
 
 
 def _said(call: Call, case: Case, opinion: Opinion) -> Any:

@@ -17,7 +17,6 @@ from chassis import ids
 from chassis.call import Call, Refused
 from chassis.mapping import instant_of
 from heyi.approval.v1 import case_views_pb2 as views
-from heyi.approval.v1 import cases_pb2 as pb
 
 ANALYZE = "approval.case.analyze"
 PERIOD, LONGEST = datetime.timedelta(days=30), datetime.timedelta(days=400)
@@ -44,9 +43,9 @@ def of_flow(flow_definition_id: str) -> Any:
     return Task.case_id.in_(sa.select(Case.id).where(Case.flow_definition_id == flow_of(flow_definition_id)))
 
 
-async def analyze(call: Call, request: Any) -> pb.AnalyzeCasesResponse:
+async def analyze(call: Call, request: Any) -> views.AnalyzeCasesResponse:
     begin, end = period(request, call.now())
-    reply = pb.AnalyzeCasesResponse()
+    reply = views.AnalyzeCasesResponse()
     reply.from_time.FromDatetime(begin)
     reply.until_time.FromDatetime(end)
     within = [Task.company_id == call.company_id, *call.scope_of(Case, ANALYZE)]

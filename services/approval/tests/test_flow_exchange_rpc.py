@@ -13,7 +13,15 @@ from heyi.approval.v1 import flow_definitions_pb2 as pb
 
 DOWNLOAD = pb.DownloadFlowDefinitionRequest
 TREE = sequence(
-    approve("a", {"kind": "department_head"}, vote="ratio", percent=60),
+    approve(
+        "a",
+        {"kind": "department_head"},
+        vote="ratio",
+        percent=60,
+        cuts=True,
+        changed="always",
+        rights={"delivery_place": "required", "lines.unit_price": "hidden"},
+    ),
     condition("c", branch("c1", approve("b", "boss"), when="amount > 5000"), branch("c2")),
     copy("k", {"kind": "post", "post": "buyer"}),
 )

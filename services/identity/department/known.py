@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis.call import Call
+from identity import periods
 from identity.department.model import Department, DepartmentPeriod
-from identity.periods import DAY
 
 DEEPEST = 50
 KEPT = ("name", "parent_id", "state")
@@ -40,15 +40,4 @@ async def known_since(call: Call, department_ids: Collection[uuid.UUID], day: da
 
 def remember(department: Department, today: datetime.date) -> None:
     """Write down what the department is from today on, where that is something else than before."""
-    now = {name: getattr(department, name) for name in KEPT}
-    last = department.periods[-1] if department.periods else None
-    if last is not None and now == {name: getattr(last, name) for name in KEPT}:
-        return
-    if last is not None and last.from_date >= today:
-        for name, value in now.items():
-            setattr(last, name, value)
-        return
-    if last is not None:
-        last.until_date = today - DAY
-    number = len(department.periods) + 1
-    department.periods.append(DepartmentPeriod(line_number=number, from_date=today, until_date=None, **now))
+    periods.remember(department, DepartmentPeriod, KEPT, today)

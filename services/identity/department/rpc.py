@@ -21,7 +21,7 @@ from identity.department.known import above, remember
 from identity.department.model import Department
 from identity.employee.model import Employee
 from identity.headship import heads
-from identity.organisation import chart, sheet
+from identity.organisation import chart, rows, sheet
 from identity.placement.model import Placement
 
 
@@ -92,6 +92,9 @@ class Departments:
     async def ChartDepartments(self, request: pb.ChartDepartmentsRequest, call: Call) -> pb.OrganisationChart:
         day = _day(request.chart_date, call)
         return await chart.message(call, day, department=request.department_id, everybody=request.people)
+
+    async def ListSeatsDepartments(self, request: pb.ListSeatsDepartmentsRequest, call: Call) -> Any:
+        return await rows.page(call, request, _day(request.chart_date, call))
 
     async def PrintChartDepartments(self, request: pb.PrintChartDepartmentsRequest, call: Call) -> paper.Sheet:
         day = _day(request.chart_date, call)

@@ -37,6 +37,9 @@ class Directory:
         employee = await call.load(Employee, me)
         rights = Rights(organisation)
         allowed = rights.companies_of(me)
+        if call.company_id not in allowed and rights.acts_for(me, call.company_id):
+            # a link led to what they were asked about there
+            allowed = [*allowed, call.company_id]
         companies = await call.db.scalars(sa.select(Company).where(Company.id.in_(allowed), Company.state == "ACTIVE"))
         by_id = {company.id: company for company in companies}
         chosen = _chosen(call.company_id, [company_id for company_id in allowed if company_id in by_id])

@@ -20,8 +20,9 @@ from identity.department.model import Department, DepartmentPeriod
 from identity.departure.model import Departure
 from identity.employee.model import Employee
 from identity.grant.model import Grant
+from identity.headship.model import Headship
 from identity.placement.model import Placement
-from identity.post.model import Post
+from identity.post.model import Post, PostPeriod
 from identity.role.model import Role
 
 # what every active employee may do in the own company, without a grant
@@ -42,15 +43,27 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
     for past in (await db.execute(_FORMER)).all():
         was = pb.Authorization.Former(until_date=str(past.until_date), name=past.name, parent_id=_text(past.parent_id))
         former[past.department_id].append(was)
+    heads: defaultdict[uuid.UUID, list[pb.Authorization.Headed]] = defaultdict(list)
+    for one in (await db.execute(_HEADS)).all():
+        heads[one.department_id].append(
+            pb.Authorization.Headed(
+                from_date=str(one.from_date), until_date=_text(one.until_date), employee_id=str(one.employee_id),
+                acting=one.kind == "ACTING",
+            )
+        )  # fmt: skip
     for unit in (await db.execute(sa.select(*_columns(Department, UNIT)))).all():
         answer.departments.add(
             department_id=str(unit.id), company_id=str(unit.company_id), parent_id=_text(unit.parent_id),
             head_id=_text(unit.head_id), name=unit.name, active=unit.state == "ACTIVE", former=former[unit.id],
+            heads=heads[unit.id],
         )  # fmt: skip
     for place in (await db.execute(sa.select(*_columns(Company, PLACE)))).all():
         answer.companies.add(company_id=str(place.id), **{name: getattr(place, name) for name in PLACE[1:]})
+    called: defaultdict[uuid.UUID, list[pb.Authorization.Former]] = defaultdict(list)
+    for past in (await db.execute(_CALLED)).all():
+        called[past.post_id].append(pb.Authorization.Former(until_date=str(past.until_date), name=past.name))
     for post in (await db.execute(sa.select(Post.id, Post.code, Post.name, Post.level))).all():
-        answer.posts.add(post_id=str(post.id), code=post.code, name=post.name, level=post.level)
+        answer.posts.add(post_id=str(post.id), code=post.code, name=post.name, level=post.level, former=called[post.id])
     for day in (await db.execute(_DAYS)).all():
         answer.calendar_days.add(
             company_id=_text(day.calendar_company_id), calendar_date=str(day.calendar_date),
@@ -140,6 +153,19 @@ _FORMER = (
     .where(DepartmentPeriod.until_date.is_not(None))
     .order_by(DepartmentPeriod.until_date)
 )
+_CALLED = (
+    sa.select(PostPeriod.post_id, PostPeriod.until_date, PostPeriod.name)
+    .where(PostPeriod.until_date.is_not(None))
+    .order_by(PostPeriod.until_date)
+)
+# what documents of earlier days show; one that is planned stands on none
+_HEADS = (
+    sa.select(
+        Headship.department_id, Headship.kind, Headship.employee_id, Headship.from_date, Headship.until_date
+    )
+    .where(Headship.state.in_(["ACTIVE", "ENDED"]))
+    .order_by(Headship.from_date)
+)  # fmt: skip
 _DAYS = sa.select(CalendarDay.calendar_company_id, CalendarDay.calendar_date, CalendarDay.kind).where(
     CalendarDay.state == "ACTIVE"
 )

@@ -20,6 +20,7 @@ class Headship(Searchable, Document, Base):
     __message__ = pb.Headship
     __transitions__ = periods.TRANSITIONS
     __search__ = ("reason",)
+    __day__ = "until_date"
 
     company_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
     state: Mapped[str] = mapped_column(default="PLANNED", index=True)

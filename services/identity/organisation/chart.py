@@ -20,7 +20,7 @@ from identity.employee.model import Employee
 from identity.headship.model import Headship
 from identity.organisation import tree
 from identity.placement.model import Placement
-from identity.post.model import Post
+from identity.post.model import Post, PostPeriod
 from identity.reorganisation.model import Reorganisation
 
 MOST_PEOPLE = 5000
@@ -54,21 +54,21 @@ async def on(call: Call, day: datetime.date, *, without: uuid.UUID | None = None
     named |= {key for seat in found.seats for key in (seat.employee_id, seat.reports_to_id) if key}
     coming = await _scheduled(call, day, without) if scheduled else []
     named |= {key for one in coming for line in one.lines for key in (line.employee_id, line.reports_to_id) if key}
-    await know(call, found, named)
+    await know(call, found, named, day)
     for one in coming:
         found, _ = tree.applied(found, one.lines)
     return found
 
 
-async def know(call: Call, found: tree.Tree, named: set[uuid.UUID]) -> None:
-    """The people of the company and those who are named, and every post."""
+async def know(call: Call, found: tree.Tree, named: set[uuid.UUID], day: datetime.date) -> None:
+    """The people of the company and those who are named, and every post as it is called on the day."""
     known = sa.select(Employee.id, Employee.code, Employee.name, Employee.state, Employee.home_company_id)
     by_key = Employee.id == sa.any_(sa.literal(list(named), pg.ARRAY(sa.Uuid)))
     for row in (await call.db.execute(known.where(sa.or_(Employee.home_company_id == call.company_id, by_key)))).all():
         own = row.home_company_id == call.company_id
         found.people[row.id] = tree.Known(row.name, row.state == "ACTIVE", row.code, own)
-    for row in (await call.db.execute(sa.select(Post.id, Post.code, Post.name, Post.state))).all():
-        found.posts[row.id] = tree.Known(row.name, row.state == "ACTIVE", row.code)
+    for row in (await call.db.execute(_posts(day))).all():
+        found.posts[row.id] = tree.Known(row.named, row.state == "ACTIVE", row.code)
 
 
 async def message(call: Call, day: datetime.date, *, department: str = "", everybody: bool = False) -> Any:
@@ -137,6 +137,21 @@ def _seats(company_id: uuid.UUID, day: datetime.date) -> Any:
             sa.or_(Placement.until_date.is_(None), Placement.until_date >= day),
         )
     )  # fmt: skip
+
+
+def _posts(day: datetime.date) -> Any:
+    """Every post with its name of the day: the planned one, else the first that lasted until then or lasts still."""
+    then = (
+        sa.select(PostPeriod.name)
+        .where(
+            PostPeriod.post_id == Post.id, sa.or_(PostPeriod.until_date.is_(None), PostPeriod.until_date >= day)
+        )
+        .order_by(PostPeriod.line_number)
+        .limit(1)
+        .scalar_subquery()
+    )  # fmt: skip
+    named = sa.case((Post.next_name_date <= day, Post.next_name), else_=sa.func.coalesce(then, Post.name))
+    return sa.select(Post.id, Post.code, Post.state, named.label("named"))
 
 
 def _holds(model: Any, day: datetime.date) -> Any:

@@ -77,12 +77,15 @@ class Tree:
 
     def principal(self, employee_id: uuid.UUID) -> Seat | None:
         """Where somebody belongs on the day."""
-        mine = (s for s in self.seats if s.employee_id == employee_id and s.kind == "PRINCIPAL" and not s.later)
-        return next(mine, None)
+        return next((seat for seat in self.principals() if seat.employee_id == employee_id), None)
+
+    def principals(self) -> list[Seat]:
+        """Where everybody belongs on the day."""
+        return [seat for seat in self.seats if seat.kind == "PRINCIPAL" and not seat.later]
 
     def counts(self) -> Counter[uuid.UUID]:
         """How many people belong to each unit."""
-        return Counter(seat.department_id for seat in self.seats if seat.kind == "PRINCIPAL" and not seat.later)
+        return Counter(seat.department_id for seat in self.principals())
 
     def in_order(self) -> Iterator[tuple[Unit, int]]:
         """The units from the top down with their depth; what hangs on nothing that is there stands at the top."""
@@ -116,7 +119,7 @@ class _Change:
         self.moved: dict[uuid.UUID, int] = {}
         self.dissolved: dict[uuid.UUID, int] = {}
         self.concerned: dict[uuid.UUID, int] = {}
-        self.seats = {s.employee_id: s for s in tree.seats if s.kind == "PRINCIPAL" and not s.later}
+        self.seats = {seat.employee_id: seat for seat in tree.principals()}
 
     def apply(self, line: Any) -> None:
         handlers: dict[str, Callable[[Any], None]] = {
@@ -223,7 +226,7 @@ def _against(before: Tree, after: Tree, change: _Change) -> Iterator[Finding]:
     for unit_id, line in change.moved.items():
         if _comes_back(unit_id, lambda key: after.units[key].parent_id if key in after.units else None):
             yield Finding("circle", {"name": after.units[unit_id].name}, line)
-    seats = {seat.employee_id: seat for seat in after.seats if seat.kind == "PRINCIPAL" and not seat.later}
+    seats = {seat.employee_id: seat for seat in after.principals()}
     for employee_id, line in change.concerned.items():
         if _comes_back(employee_id, lambda key: seats[key].reports_to_id if key in seats else None):
             yield Finding("reports_in_circle", {"name": after.people[employee_id].name}, line)

@@ -20,7 +20,7 @@ from chassis.call import Call
 from chassis.timers import OnTime, Timer
 from heyi.identity.v1 import departments_pb2, employees_pb2
 from heyi.identity.v1 import reorganisations_pb2 as pb
-from identity import epoch, periods
+from identity import epoch, lookups, periods
 from identity.department.known import remember
 from identity.department.model import Department
 from identity.duty_conflict import held
@@ -46,13 +46,15 @@ async def foreseen(
     before = await chart.on(call, call.today() if now else day, without=reorganisation.id, scheduled=not now)
     named = {key for line in reorganisation.lines for key in (line.employee_id, line.reports_to_id) if key}
     if named - before.people.keys():
-        await chart.know(call, before, {*before.people, *named})
+        await chart.know(call, before, {*before.people, *named}, day)
     after, found = applied(before, reorganisation.lines)
     return before, after, [*found, *await _duties(call, {line.employee_id for line in reorganisation.lines} - {None})]
 
 
 async def preview(call: Call, reorganisation: Reorganisation) -> pb.ReorganisationPreview:
-    """What the page shows: the tree as it would be, changes marked, departments that go at the end."""
+    """What the page shows: the tree as it would be, changes marked, departments that go at the end; and the steps of
+    running approvals that it concerns.
+    """
     before, after, found = await foreseen(call, reorganisation)
     answer = pb.ReorganisationPreview(findings=[_said(one, n) for n, one in enumerate(found[:MOST_FINDINGS], 1)])
     changed, counts, were = changed_units(before, after), after.counts(), before.counts()
@@ -72,6 +74,12 @@ async def preview(call: Call, reorganisation: Reorganisation) -> pb.Reorganisati
             change=change, name_before=known.name if known else "", parent_name_before=above.name if above else "",
             people_count_before=were[unit.id],
         )  # fmt: skip
+    met = await lookups.approvals_met(before, after, call)
+    if met is None:
+        answer.approvals_unknown = True
+        return answer
+    answer.approvals.extend(met.effects)
+    answer.approvals_looked_at, answer.approvals_capped = met.looked_at, met.more
     return answer
 
 

@@ -16,7 +16,7 @@ from identity.department.model import Department, DepartmentPeriod
 from identity.employee.model import Account, Employee
 from identity.headship.model import Headship
 from identity.placement.model import Placement
-from identity.post.model import Post
+from identity.post.model import Post, PostPeriod
 from identity.role.model import Role
 
 PASSWORD = "Heyi-demo-2026"
@@ -75,11 +75,21 @@ async def settle_in(service: Bench) -> None:
          "from_date": since, "name": u.name, "parent_id": u.parent_id, "state": "ACTIVE"}
         for u in organisation.departments.values()
     ]  # fmt: skip
+    called = [
+        {
+            "id": uuid.uuid5(r.post_id, "period"),
+            "post_id": r.post_id,
+            "line_number": 1,
+            "from_date": since,
+            "name": r.name,
+        }
+        for r in organisation.posts.values()
+    ]
     async with service.runtime.sessions() as session, session.begin():
         await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
         for model, rows in (
             (Company, companies), (Department, departments), (Post, posts), (Employee, people),
-            (Placement, placements), (Headship, headships), (DepartmentPeriod, known),
+            (Placement, placements), (Headship, headships), (DepartmentPeriod, known), (PostPeriod, called),
         ):  # fmt: skip
             await session.execute(sa.insert(model.__table__), rows)
         accounts = [{"employee_id": row["id"], "wanted": 1, "done": 1} for row in people]

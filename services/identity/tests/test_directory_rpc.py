@@ -123,6 +123,18 @@ async def test_me_says_who_where_and_what_i_may(house: Bench) -> None:
     assert widest["procurement.purchase_order.release"] == grants_pb2.Grant.COMPANY
 
 
+async def test_a_head_is_offered_companies_with_something_to_see_and_stays_where_a_link_led(house: Bench) -> None:
+    house.revoke("head")
+    house.grant("head", ["*"], "OWN", company=COMPANY, role="employee")
+    house.grant("head", ["procurement.*"], "DEPARTMENT_AND_BELOW", role="department_head")
+
+    at_home = await house.as_("head").GetMe()
+    there = await house.as_("head", company=OTHER_COMPANY).GetMe()
+
+    assert [c.code for c in at_home.companies] == ["C1"]
+    assert ([c.code for c in there.companies], there.company_id) == (["C1", "C2"], str(OTHER_COMPANY))
+
+
 async def test_an_administrator_sees_every_company(house: Bench, admin: Any) -> None:
     me = await admin.GetMe()
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 import sqlalchemy as sa
 
+from chassis import contract
+from chassis.clients import Clients
 from chassis.testing import COMPANY, Bench, refused, stable
+from heyi.approval.v1 import case_views_pb2
+from heyi.common.v1 import common_pb2
 from identity.department.model import Department
 from identity.employee.model import Employee
+from identity.lookups import FORESEE
 from identity.organisation import days
 from identity.tests import factories as make
 
@@ -202,6 +210,43 @@ async def test_the_chart_asks_the_same_number_of_statements_whatever_the_size(ho
     assert sum(unit.people_count for unit in chart.units) == len([p for p in chart.people if p.kind == 1])
 
 
+async def test_the_chart_as_rows_says_everybody_once_page_by_page(house: Bench, admin: Any) -> None:
+    empty = await admin.CreateDepartment(department=make.department(code="ZZ", parent_id=stable("works")))
+    await admin.CreatePlacement(
+        placement=placement("requester", "finance", kind="MATRIX", reports_to_id=stable("finance_head"))
+    )
+    seats, token = [], ""
+    while True:
+        answer = await admin.ListSeatsDepartments(page_size=3, page_token=token)
+        seats, token = [*seats, *answer.seats], answer.next_page_token
+        if not token:
+            break
+
+    chart = await admin.ChartDepartments(people=True)
+    names = {unit.department_id: unit.code for unit in chart.units}
+    said = [(seat.department_code, seat.employee_code, seat.kind) for seat in seats if seat.employee_code]
+    assert sorted(said) == sorted((names[one.department_id], one.code, one.kind) for one in chart.people)
+    assert [seat.department_code for seat in seats if not seat.employee_code] == [empty.code]
+    (dotted,) = [seat for seat in seats if seat.reports_to_name]
+    assert (dotted.department_name, dotted.head_name, dotted.employee_name) == ("Finance", "Finance Head", "Requester")
+    (below,) = [seat for seat in seats if seat.employee_name == "Colleague"]
+    assert (below.department_name, below.parent_code, below.post_name) == ("Workshop", "WORKS", "Worker")
+    with refused("PAGE_TOKEN"):
+        await admin.ListSeatsDepartments(page_token="x")
+
+
+async def test_who_headed_a_department_travels_with_the_organisation(house: Bench, admin: Any) -> None:
+    await admin.UpdateDepartment(department={"id": str(stable("workshop")), "head_id": stable("colleague")})
+    await admin.CreateHeadship(headship=headship("workshop", "boss", from_date=day(9)))
+
+    answer = await house.as_service("approval").GetAuthorization()
+    unit = next(one for one in answer.departments if one.department_id == str(stable("workshop")))
+    assert [(one.employee_id, one.from_date, one.until_date, one.acting) for one in unit.heads] == [
+        (str(stable("head")), "2026-01-01", day(-1), False),
+        (str(stable("colleague")), day(0), day(8), False),
+    ]
+
+
 # ---- reorganisations
 
 
@@ -281,7 +326,9 @@ async def test_one_of_today_takes_effect_at_once(house: Bench, admin: Any) -> No
     assert (await employee(house, "requester")).department_id == stable("finance")
 
 
-async def test_the_preview_marks_what_changes_and_names_what_stands_against_it(house: Bench, admin: Any) -> None:
+async def test_the_preview_marks_what_changes_and_names_what_stands_against_it(
+    house: Bench, admin: Any, approval: list[Any]
+) -> None:
     dissolve = {"kind": "DISSOLVE", "department_id": str(stable("finance"))}
     made = await admin.CreateReorganisation(reorganisation=reorganisation(NEW_LAB, dissolve))
 
@@ -349,3 +396,77 @@ async def test_two_of_one_day_take_effect_one_after_the_other(house: Bench, admi
     assert states == [first.EFFECTIVE, first.EFFECTIVE]
     made = await admin.GetDepartment(id=str(stable("workshop")))
     assert (made.name, made.parent_id) == ("一车间", "")
+
+
+# ---- approvals that a reorganisation meets
+
+
+@pytest.fixture
+async def approval(house: Bench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Any]]:
+    """Another process answers for approval, over the wire; what it was asked."""
+    asked: list[Any] = []
+    method = contract.load().methods[FORESEE]
+
+    async def answer(request: Any, _context: Any) -> Any:
+        asked.append(request)
+        effect = common_pb2.ApprovalEffect(document_number="PR-1", node_name="部门负责人", effect="REDIRECTED")
+        return case_views_pb2.ForeseeCasesResponse(effects=[effect], looked_at=7, more=True)
+
+    server = grpc.aio.server()
+    handler = grpc.unary_unary_rpc_method_handler(
+        answer, request_deserializer=method.request.FromString, response_serializer=method.reply.SerializeToString
+    )
+    service, name = FORESEE.split("/")
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {name: handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    clients = Clients({"approval": f"127.0.0.1:{port}"}, None)
+    monkeypatch.setattr(house.runtime, "clients", clients)
+    yield asked
+    await clients.close()
+    await server.stop(None)
+
+
+async def test_the_preview_asks_approval_once_what_the_change_meets(
+    house: Bench, admin: Any, approval: list[Any]
+) -> None:
+    lines = [
+        *STAFFED,
+        {"kind": "SET_POST", "employee_id": str(stable("requester")), "post_id": str(stable("manager"))},
+        {"kind": "SET_HEAD", "department_id": str(stable("workshop")), "employee_id": str(stable("boss"))},
+    ]
+    made = await admin.CreateReorganisation(reorganisation=reorganisation(*lines))
+
+    seen = await admin.PreviewReorganisation(id=made.id)
+
+    (request,) = approval
+    lab = next(line.id for line in made.lines if line.kind == line.NEW_DEPARTMENT)
+    units = {unit.department_id: (unit.name, unit.head_id, unit.dissolved) for unit in request.units}
+    assert request.company_id == str(COMPANY)
+    assert units == {
+        lab: ("实验室", str(stable("colleague")), False),
+        str(stable("workshop")): ("总装车间", str(stable("boss")), False),
+    }
+    assert {(one.employee_id, one.department_id, one.post_id) for one in request.people} == {
+        (str(stable("colleague")), lab, str(stable("worker"))),
+        (str(stable("requester")), str(stable("workshop")), str(stable("manager"))),
+    }
+    assert [(one.document_number, one.node_name) for one in seen.approvals] == [("PR-1", "部门负责人")]
+    assert (seen.approvals_looked_at, seen.approvals_capped, seen.approvals_unknown) == (7, True, False)
+
+
+async def test_a_reorganisation_that_moves_nobody_asks_nobody(house: Bench, admin: Any, approval: list[Any]) -> None:
+    made = await admin.CreateReorganisation(reorganisation=reorganisation())
+    assert not (await admin.PreviewReorganisation(id=made.id)).approvals
+    assert approval == []
+
+
+async def test_without_an_answer_of_approval_the_rest_of_the_preview_is_there(
+    house: Bench, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house.runtime, "clients", Clients({"approval": "127.0.0.1:1"}, None))
+    made = await admin.CreateReorganisation(reorganisation=reorganisation(NEW_LAB))
+
+    seen = await admin.PreviewReorganisation(id=made.id)
+    assert seen.approvals_unknown
+    assert "LAB" in {unit.code for unit in seen.units}

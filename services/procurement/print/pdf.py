@@ -76,6 +76,7 @@ def page_html(page: Page) -> str:
         capitals=_capitals(order),
         terms=_terms(order),
         buyer=_(page.buyer),
+        department=_(_department(order)),
         printed_on=page.printed_on.isoformat(),
     )
 
@@ -112,6 +113,12 @@ def _buyer(page: Page) -> str:
         ("采购员", page.buyer),
         ("送货地点", order.delivery_place),
     )
+
+
+def _department(order: pb.PurchaseOrder) -> str:
+    """The buyer's department and its head on the day of the order."""
+    head = order.department_head_name
+    return order.department_name + (f"（负责人：{head}）" if head else "")
 
 
 def _supplier(page: Page) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
 
 from chassis import canonical
 from chassis.clients import Clients
-from chassis.organisation import Former
+from chassis.organisation import Former, Headed
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import flow_definitions_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
@@ -357,3 +358,32 @@ async def test_a_requisition_that_was_submitted_shows_the_department_of_its_day(
     }
     assert names == {submitted.id: "Workshop", draft.id: "总装车间"}
     assert (await shop.requester.GetPurchaseRequisition(id=submitted.id)).department_name == "Workshop"
+
+
+async def test_lines_and_head_show_the_organisation_of_the_document_s_day(shop: Shop, service: Any) -> None:
+    line = shop.line(cost_department_id=str(stable("finance")))
+    submitted = await shop.submitted(line)
+    draft = await shop.draft(line)
+    today, organisation = shop.service.organisation.today(COMPANY), shop.service.base_organisation
+    works, money = organisation.departments[stable("workshop")], organisation.departments[stable("finance")]
+    before, after = datetime.date(2026, 1, 1), today + datetime.timedelta(days=1)
+    heads = (Headed(before, today, stable("head")), Headed(after, None, stable("boss")))
+    then = {
+        works.department_id: dataclasses.replace(works, head_id=stable("boss"), heads=heads),
+        money.department_id: dataclasses.replace(money, name="财务共享中心", former=(Former(today, money.name),)),
+    }
+    shop.service.base_organisation = dataclasses.replace(organisation, departments={**organisation.departments, **then})
+    shop.service.default_rights()
+
+    with service.statements() as one:
+        old = await shop.requester.GetPurchaseRequisition(id=submitted.id)
+    new = await shop.requester.GetPurchaseRequisition(id=draft.id)
+
+    assert (old.lines[0].cost_department_name, old.department_head_name) == ("Finance", "Head")
+    assert (new.lines[0].cost_department_name, new.department_head_name) == ("财务共享中心", "Boss")
+    many = await shop.submitted(*[line] * 30)
+    with service.statements() as more:
+        await shop.requester.GetPurchaseRequisition(id=many.id)
+    assert len(more) == len(one)
+    listed = (await shop.requester.ListPurchaseRequisitions()).purchase_requisitions
+    assert {row.id: row.department_head_name for row in listed}[submitted.id] == "Head"

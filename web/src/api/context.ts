@@ -1,5 +1,5 @@
-/** What every call carries: the company in the address, the language on the page. Set by the frame, read by the calls. */
-export const context = { company: "", locale: "zh-CN", leaving: false };
+/** The company in the address and its time zone, the language on the page. Set by the frame, read by calls and texts. */
+export const context = { company: "", timeZone: "Asia/Shanghai", locale: "zh-CN", leaving: false };
 
 /** A path of this application that keeps the chosen company. */
 export function withCompany(to: string): string {

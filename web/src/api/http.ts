@@ -8,6 +8,8 @@ export type Query = Record<string, string | number | boolean | string[] | undefi
 
 export interface CallOptions {
   body?: unknown;
+  /** A file, in place of a body. */
+  file?: File;
   query?: Query;
   signal?: AbortSignal;
   /** Of a record that belongs to another company than the chosen one. */
@@ -29,16 +31,22 @@ export function queryText(query: Query = {}): string {
   return text ? `?${text}` : "";
 }
 
+/** What a repeat of the same change is known by. */
+function said({ body, file }: CallOptions): string | undefined {
+  if (file) return `${file.name} ${file.size} ${file.lastModified}`;
+  return body === undefined ? undefined : JSON.stringify(body);
+}
+
 async function send(verb: string, url: string, options: CallOptions): Promise<Response> {
   const unsafe = verb !== "GET";
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const body = options.file ?? said(options);
   const headers: Record<string, string> = { Accept: "application/json", "Accept-Language": context.locale, Traceparent: traceparent() };
   const company = options.company || context.company;
   if (company) headers["X-Company"] = company;
-  const key = unsafe ? keyFor(verb, url, body) : undefined;
+  const key = unsafe ? keyFor(verb, url, said(options)) : undefined;
   if (unsafe) headers["X-CSRF"] = "1";
   if (key) headers["Idempotency-Key"] = key;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = options.file ? "application/octet-stream" : "application/json";
   let response: Response;
   try {
     response = await fetch(url, { method: verb, headers, body, signal: options.signal, credentials: "same-origin" });
@@ -51,7 +59,7 @@ async function send(verb: string, url: string, options: CallOptions): Promise<Re
 
 /** The outcome is known: the next attempt is another intention and gets a key of its own. */
 function settle(verb: string, url: string, options: CallOptions): void {
-  if (verb !== "GET") answered(verb, url, options.body === undefined ? undefined : JSON.stringify(options.body));
+  if (verb !== "GET") answered(verb, url, said(options));
 }
 
 /** The whole answer. A line that is cut in the middle of it leaves the outcome as unknown as one that brings none. */

@@ -20,6 +20,7 @@ export interface Company extends Row {
   name: string;
   shortName: string;
   baseCurrency: string;
+  timeZone: string;
 }
 
 export interface Me {

@@ -56,6 +56,7 @@ function Contract({ locale }: { locale: Locale }) {
   const failed = meta.error ?? me.error;
   if (failed) return <StartProblem error={failed} retry={() => void Promise.all([meta.refetch(), me.refetch()])} />;
   if (!meta.data || !me.data) return <Starting />;
+  context.timeZone = me.data.companies.find(({ id }) => id === me.data.companyId)?.timeZone || context.timeZone;
   return (
     <MetaContext value={meta.data}>
       <Company homeCompany={me.data.companyId || me.data.companies[0]?.id || ""} locale={me.data.employee.locale as Locale}>

@@ -10,11 +10,15 @@ import { WhyLink } from "./WhyDrawer";
 
 type Page = ComponentType<{ document: DocumentMeta }>;
 type Kind = "list" | "form" | "detail";
+/** Pages about a type that no document has one of its own for. */
+type Beside = "import" | "batch";
 
-const GENERIC: Record<Kind, Page> = {
+const GENERIC: Record<Kind | Beside, Page> = {
   list: lazy(() => import("@/documents/GenericList")),
   form: lazy(() => import("@/documents/GenericForm")),
   detail: lazy(() => import("@/documents/GenericDetail")),
+  import: lazy(() => import("@/pages/ImportPage")),
+  batch: lazy(() => import("@/pages/ImportBatchPage")),
 };
 
 const TaskInbox = lazy(() => import("@/pages/TaskInbox"));
@@ -63,6 +67,8 @@ export function Pages() {
         <Route path="/platform/traces" element={<Traces />} />
         <Route path="/:service/:collection" element={<DocumentPage kind="list" />} />
         <Route path="/:service/:collection/new" element={<DocumentPage kind="form" />} />
+        <Route path="/:service/:collection/import" element={<DocumentPage kind="import" />} />
+        <Route path="/:service/:collection/import/:id" element={<DocumentPage kind="batch" />} />
         <Route path="/:service/:collection/:id" element={<DocumentPage kind="detail" />} />
         <Route path="/:service/:collection/:id/edit" element={<DocumentPage kind="form" />} />
         <Route path="*" element={<NoSuchPage />} />
@@ -71,7 +77,7 @@ export function Pages() {
   );
 }
 
-function DocumentPage({ kind }: { kind: Kind }) {
+function DocumentPage({ kind }: { kind: Kind | Beside }) {
   const meta = useMeta();
   const can = useCan();
   const { t } = useTranslation();
@@ -79,9 +85,9 @@ function DocumentPage({ kind }: { kind: Kind }) {
   const route = `/${service}/${collection}`;
   const document = Object.values(meta.documents).find((one) => one.route === route);
   if (!document) return <NoSuchPage />;
-  const method = kind === "list" ? document.methods.list : kind === "detail" ? document.methods.get : id ? document.methods.update : document.methods.create;
+  const method = kind === "list" ? document.methods.list : kind === "detail" ? document.methods.get : kind === "form" && id ? document.methods.update : document.methods.create;
   if (!can(method)) return <Result status="403" title={t("error.notAllowed", { title: document.plural })} subTitle={t("error.askAdministrator")} extra={<><AppLink to="/">{t("error.home")}</AppLink><WhyLink permission={method?.permission ?? ""} /></>} />;
-  const PageOf = SPECIAL[document.key]?.[kind] ?? GENERIC[kind];
+  const PageOf = SPECIAL[document.key]?.[kind as Kind] ?? GENERIC[kind];
   return <PageOf key={document.key} document={document} />;
 }
 

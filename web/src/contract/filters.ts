@@ -3,6 +3,7 @@
  * Values: `A,B` (any of), `from..until` (range), plain text (contains).
  */
 import type { DocumentMeta, Field } from "./meta";
+import { instant } from "./format";
 import { DOCUMENT_TYPE, fieldOf } from "./meta";
 
 export type FilterValues = Record<string, string>;
@@ -29,13 +30,6 @@ export function isRange(field: Field): boolean {
 
 function quote(value: string): string {
   return `"${value.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
-}
-
-/** A day of the reader's calendar as the instant it begins or ends. */
-export function instant(day: string, end: boolean): string {
-  const date = new Date(`${day}T00:00:00`);
-  if (end) date.setDate(date.getDate() + 1);
-  return date.toISOString();
 }
 
 function condition(field: Field, value: string): string {

@@ -59,6 +59,8 @@ export interface DocumentMeta {
   titleFields: string[];
   defaultOrder: string;
   hidden: boolean;
+  /** A file can make it. */
+  importable?: boolean;
   help?: string;
   fields: Field[];
   /** The message with the facts that its requests for approval carry. */
@@ -156,8 +158,8 @@ function isBareId({ name, references }: Field): boolean {
   return /Ids?$/.test(name) && !references;
 }
 
-/** What the department of a document was called on its day stands beside the reference, and is shown in its place. */
-export const NAME_OF_DAY: Record<string, string> = { departmentId: "departmentName" };
+/** What a department or a post was called on the day of the document stands beside the reference, and is shown in its place. */
+export const NAME_OF_DAY: Record<string, string> = { departmentId: "departmentName", costDepartmentId: "costDepartmentName", postId: "postName" };
 
 export function shownFields(fields: Field[]): Field[] {
   const said = new Set(fields.map(({ name }) => NAME_OF_DAY[name]));

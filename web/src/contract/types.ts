@@ -371,6 +371,18 @@ export interface ReorganisationFinding {
 export interface ReorganisationPreview {
   units: { departmentId: string; code: string; name: string; parentId: string; headName: string; peopleCount: number; change: string }[];
   findings: ReorganisationFinding[];
+  approvals: ApprovalEffect[];
+  approvalsLookedAt: number;
+  approvalsCapped: boolean;
+  approvalsUnknown: boolean;
+}
+
+/** A step of a running approval that would ask others. */
+export interface ApprovalEffect {
+  caseId: string;
+  documentNumber: string;
+  nodeName: string;
+  effect: "STAYS" | "REDIRECTED" | "WITHOUT_APPROVER" | "DROPPED";
 }
 
 export interface ChartUnit {

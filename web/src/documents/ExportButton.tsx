@@ -4,21 +4,26 @@ import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
-import { download } from "@/api/http";
-import type { DocumentMeta, Field } from "@/contract/meta";
+import { download, type Query } from "@/api/http";
+import { fieldOf, NAME_OF_DAY, type DocumentMeta, type Field } from "@/contract/meta";
 import type { ListState } from "./listState";
 
 const KILO = 1024;
 
-/** An Excel file of exactly this filter and these columns. */
+/** An Excel file of exactly this filter and these columns; departments and posts by their names of the day, as the list shows them. */
 export function ExportButton({ document, state, columns }: { document: DocumentMeta; state: ListState; columns: Field[] }) {
+  const names = columns.map(({ name }) => fieldOf(document, NAME_OF_DAY[name] ?? "")?.name ?? name);
+  return <FileButton path={document.path} query={{ filter: state.filter, order_by: state.orderBy, search: state.search, columns: names.join(","), ...state.extra }} />;
+}
+
+/** An Excel file of what a list answers. */
+export function FileButton({ path, query }: { path: string; query: Query }) {
   const { t } = useTranslation();
   const [bytes, setBytes] = useState(0);
   const run = useMutation({
     mutationFn: () => {
       setBytes(0);
-      const query = { filter: state.filter, order_by: state.orderBy, search: state.search, columns: columns.map(({ name }) => name).join(","), company: context.company, locale: context.locale, ...state.extra };
-      return download(`${document.path}:export`, query, setBytes);
+      return download(`${path}:export`, { ...query, company: context.company, locale: context.locale }, setBytes);
     },
   });
   return (

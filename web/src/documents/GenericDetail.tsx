@@ -45,7 +45,7 @@ export default function GenericDetail({ document, ...rest }: Props) {
   return <DetailPage document={document} row={data} {...rest} />;
 }
 
-const LAST = ["companyId", "departmentId", "ownerId", "createTime", "updateTime"];
+const LAST = ["companyId", "departmentId", "departmentHeadName", "ownerId", "createTime", "updateTime"];
 const IN_HEADER = ["number", "state", "amount", "currency", "title"];
 
 export function DetailPage({ document, row, own, next, tools, notes, more, side, without = [] }: Props & { row: Row }) {

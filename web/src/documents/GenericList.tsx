@@ -1,4 +1,4 @@
-import { PlusOutlined, SettingOutlined } from "@ant-design/icons";
+import { PlusOutlined, SettingOutlined, UploadOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Empty, Popover } from "antd";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -50,6 +50,9 @@ export default function GenericList({ document, cells, tools, title, extra, filt
           <SavedViews document={document} />
           <ColumnChoice columns={columns} choices={choices} choose={choose} />
           <ExportButton document={document} state={state} columns={columns} />
+          {document.importable && creatable && (
+            <Button icon={<UploadOutlined />} onClick={() => go(`${document.route}/import`)}>{t("import.import")}</Button>
+          )}
           {tools}
           {creatable && (
             <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new`)}>{t("list.new", { title: document.title })}</Button>

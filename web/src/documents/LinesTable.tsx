@@ -1,6 +1,6 @@
 import { Table, type TableColumnsType } from "antd";
 import type { ReactNode } from "react";
-import type { Field } from "@/contract/meta";
+import { NAME_OF_DAY, type Field } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
 import { TableScroll } from "./TableScroll";
 import type { Values } from "./formValues";
@@ -25,7 +25,7 @@ export function LinesTable({ label, fields, rows, currency, cells = {} }: Props)
     title: /amount$/i.test(field.name) && currency ? `${field.label} ${currency}` : field.label,
     align: isFigure(field) ? "right" : undefined,
     width: virtual ? (WIDTHS[field.type] ?? 180) : undefined,
-    render: (_, row) => cells[field.name]?.(row) ?? <FieldValue field={field} value={row[field.name]} plain={!field.references?.startsWith("procurement")} />,
+    render: (_, row) => cells[field.name]?.(row) ?? <FieldValue field={field} value={row[field.name]} said={row[NAME_OF_DAY[field.name] ?? ""]} plain={!field.references?.startsWith("procurement")} />,
   }));
   const width = columns.reduce((total, { width: one }) => total + Number(one ?? 0), 0);
   const table = (

@@ -7,7 +7,7 @@ type Meaning = "act" | "done" | "waits" | "wrong" | "quiet";
 const MEANINGS: Record<string, Meaning> = {
   DRAFT: "quiet", OPEN: "waits", RUNNING: "waits", SUBMITTED: "waits", PENDING: "waits", CHANGE_PENDING: "waits", IN_POOL: "waits", CANDIDATE: "waits",
   WAITING: "quiet", TAKEN_BACK: "quiet", HANDLED: "done", TRANSFERRED: "act", SUSPENDED: "waits", RETURNED: "waits", PARKED: "wrong", APPROVED: "done", ORDERED: "done", CONFIRMED: "done", QUALIFIED: "done", ACTIVE: "done",
-  PUBLISHED: "done", IN_STEP: "done", CLOSED: "done", AGREED: "done", REQUESTED: "waits", FINDINGS: "wrong", RELEASED: "act", COPIED: "act", REJECTED: "wrong", BLOCKED: "wrong", FAILED: "wrong", DISABLED: "wrong", DIFFERS: "waits", ADOPTED: "done", RESTORED: "done", SETTLED: "done", HIRED: "done", OVERRULED: "wrong", URGENT: "wrong",
+  PUBLISHED: "done", IN_STEP: "done", CLOSED: "done", AGREED: "done", REQUESTED: "waits", FINDINGS: "wrong", RELEASED: "act", COPIED: "act", REJECTED: "wrong", BLOCKED: "wrong", FAILED: "wrong", DISABLED: "wrong", DIFFERS: "waits", ADOPTED: "done", RESTORED: "done", SETTLED: "done", HIRED: "done", DONE: "done", EFFECTIVE: "done", SCHEDULED: "waits", OVERRULED: "wrong", URGENT: "wrong",
 };
 
 export function StateTag({ enumName, value }: { enumName: string | undefined; value: unknown }) {

@@ -8,7 +8,7 @@ import { useListSummary } from "@/api/documents";
 import { call } from "@/api/http";
 import { useMe } from "@/api/me";
 import { AppLink } from "@/app/links";
-import { instant } from "@/contract/filters";
+import { instant } from "@/contract/format";
 import { group } from "@/contract/decimal";
 import { lasting, timeText } from "@/contract/format";
 import { membersOf, methodOf } from "@/contract/meta";

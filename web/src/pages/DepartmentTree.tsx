@@ -15,6 +15,7 @@ import { membersOf, methodOf, shownFields, type DocumentMeta } from "@/contract/
 import type { ChartUnit, OrganisationChart } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionBar } from "@/documents/ActionBar";
+import { FileButton } from "@/documents/ExportButton";
 import { FactsCard } from "@/documents/GenericDetail";
 import { LinesTable } from "@/documents/LinesTable";
 import { PageProblem } from "@/documents/PageProblem";
@@ -67,6 +68,7 @@ export default function DepartmentTree({ document }: { document: DocumentMeta })
     }, { replace: true });
   const choose = (id: string) => put("id", id);
   const print = methodOf(document, "printChart")!;
+  const seats = methodOf(document, "listSeats")!;
   return (
     <section className="page">
       <header className="page-head">
@@ -76,6 +78,7 @@ export default function DepartmentTree({ document }: { document: DocumentMeta })
           <Segmented<string> aria-label={t("organisation.view")} value={boxes ? "boxes" : ""} onChange={(next) => put("view", next)} options={[{ value: "", label: t("organisation.tree") }, { value: "boxes", label: t("organisation.boxes") }]} />
           <Checkbox checked={people} onChange={({ target }) => setPeople(target.checked)}>{t("organisation.withPeople")}</Checkbox>
           <Button icon={<PrinterOutlined />} href={`${print.path}${queryText({ chartDate: day, people, company: context.company, locale: context.locale })}`} target="_blank" rel="noopener">{t("organisation.print")}</Button>
+          <FileButton path={seats.path} query={{ chart_date: day }} />
           {can(document.methods.create) && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new${chosen ? `?v.parentId=${chosen}` : ""}`)}>{t("list.new", { title: document.title })}</Button>}
         </div>
       </header>

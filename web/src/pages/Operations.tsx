@@ -54,6 +54,7 @@ interface Report {
   overdueTimers: string[];
   lateTimerSeconds: number;
   failingTimerCount: number;
+  organisationEpoch: number;
   stuckGroups: { kind: string; totalCount: number; documents: StuckDocument[] }[];
   slowMethods: SlowMethod[];
   processes: RunningProcess[];
@@ -96,6 +97,7 @@ export default function Operations() {
     })),
   });
   const reports = answers.flatMap(({ data }) => (data ? [data] : []));
+  const newest = Math.max(...reports.map(({ organisationEpoch }) => organisationEpoch));
   const loading = answers.some(({ isLoading }) => isLoading);
   const problem = answers.find(({ error }) => error)?.error;
   if (problem && reports.length === 0) return <PageProblem error={problem} />;
@@ -132,6 +134,7 @@ export default function Operations() {
             { title: t("operations.parked"), align: "right", render: (_, { service, parkedCount }) => (parkedCount ? <AppLink to={`/platform/parked-events?service=${service}`}>{parkedCount}</AppLink> : 0) },
             { title: t("operations.pool"), align: "right", render: (_, { poolInUseCount, poolSize }) => `${poolInUseCount} / ${poolSize}` },
             { title: t("operations.overdue"), render: (_, { overdueTimers }) => (overdueTimers.length ? <span className="worse">{overdueTimers.join(" · ")}</span> : "—") },
+            { title: t("operations.organisation"), align: "right", render: (_, { organisationEpoch: epoch }) => <span className={epoch < newest ? "worse" : ""}>{epoch}</span> },
             { title: t("operations.documentTimers"), align: "right", render: (_, { failingTimerCount: failing, lateTimerSeconds: late }) => (failing || late > OLD_SECONDS ? <span className="worse">{t("operations.timersBehind", { failing, late })}</span> : "—") },
           ]}
         />

@@ -2,13 +2,16 @@ import { Alert, Skeleton } from "antd";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { useReference } from "@/api/references";
 import { call, fillPath } from "@/api/http";
+import { AppLink, routeOf } from "@/app/links";
 import { sentenceOf } from "@/app/notify";
 import { fieldOf, membersOf, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { ReorganisationFinding, ReorganisationPreview } from "@/contract/types";
-import { useMeta } from "@/contract/useMeta";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
 import { LinesTable } from "@/documents/LinesTable";
+import type { Values } from "@/documents/formValues";
 
 const OPEN = ["DRAFT", "SCHEDULED"];
 const CHANGES = ["NEW", "CHANGED", "DISSOLVED"];
@@ -45,8 +48,37 @@ function Preview({ document, row }: { document: DocumentMeta; row: Row }) {
         <h2>{t("organisation.preview", { date: String(row.effectiveDate) })} <span className="count">{t("list.count", { count: rows.length })}</span></h2>
         {rows.length === 0 ? <p className="quiet">{t("organisation.sameUnits")}</p> : <LinesTable label={t("organisation.preview", { date: String(row.effectiveDate) })} fields={fields} rows={rows} />}
       </section>
+      <Approvals preview={data} />
     </>
   );
+}
+
+/** The steps of running approvals that it concerns: turns that are open stay, steps to come ask by the new organisation. */
+function Approvals({ preview }: { preview: ReorganisationPreview }) {
+  const { t } = useTranslation();
+  const { approvals, approvalsLookedAt: count } = preview;
+  const fields = membersOf(useMeta(), "ApprovalEffect").filter(({ name }) => name !== "caseId");
+  const without = approvals.filter(({ effect }) => effect === "WITHOUT_APPROVER").length;
+  const title = t("organisation.approvals");
+  const cells = { documentNumber: (row: Values) => <CaseLink id={String(row.caseId)} number={String(row.documentNumber)} /> };
+  return (
+    <section className="card">
+      <h2>{title} <span className="count">{t("list.count", { count: approvals.length })}</span></h2>
+      <p className="quiet">{t("organisation.approvalsRule")}</p>
+      {without > 0 && <Alert className="note" type="warning" showIcon role="status" title={t("organisation.approvalsWithout", { count: without })} description={t("organisation.approvalsWithoutHelp")} />}
+      {preview.approvalsUnknown && <Alert className="note" type="warning" showIcon role="status" title={t("organisation.approvalsUnknown")} description={t("organisation.approvalsUnknownHelp")} />}
+      {!preview.approvalsUnknown && approvals.length === 0 && <p>{t("organisation.approvalsNone", { count })}</p>}
+      {approvals.length > 0 && <LinesTable label={title} fields={fields} rows={approvals.map((one) => ({ ...one, id: `${one.caseId} ${one.nodeName} ${one.effect}` }))} cells={cells} />}
+      {preview.approvalsCapped && <p className="quiet">{t("organisation.approvalsCapped", { count })}</p>}
+    </section>
+  );
+}
+
+/** The number leads to the approval, where the reader may see it. */
+function CaseLink({ id, number }: { id: string; number: string }) {
+  const document = useDocumentMeta("approval.case");
+  const known = useReference(document.key, id);
+  return known ? <AppLink to={routeOf(document, id)}>{number}</AppLink> : <>{number}</>;
 }
 
 /** What stands against it, and what somebody should look at. */

@@ -1,0 +1,182 @@
+"""Questions that an import asks about other documents: which one a name means, and whether anything refers to one.
+
+Each service answers for its own documents, by its models and the contract's `references`; the service of a batch asks
+itself in the same way as it asks the others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from chassis import contract, mapping
+from chassis.call import Actor, Call
+from chassis.db import Part
+from chassis.errors import Refused
+from chassis.import_cells import Named
+from heyi.platform.v1 import imports_pb2 as pb
+
+if TYPE_CHECKING:
+    from chassis.service import Service
+
+FIND_NAMED = "heyi.platform.v1.Imports/FindNamed"
+FIND_REFERENCES = "heyi.platform.v1.Imports/FindReferences"
+# what a document is called beside its title
+NAMING = ("code", "number", "name", "username")
+AT_ONCE = 500
+MOST_FOUND = 5_000
+
+
+async def named(call: Call, document: str, names: Sequence[str]) -> dict[str, Named]:
+    """What names mean to a person, whichever service keeps the documents; unknown ones are left out."""
+    owner, found = document.split(".")[0], dict[str, Named]()
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        if owner == call.service:
+            found |= await named_here(call, document, some)
+        else:
+            request = pb.FindNamedRequest(document_type=document, names=some)
+            reply = await call.ask(owner, FIND_NAMED, request)
+            found |= {one.name: Named(one.document_id, one.count) for one in reply.documents}
+    return found
+
+
+async def named_here(call: Call, document: str, names: Sequence[str]) -> dict[str, Named]:
+    """Documents of this service by code, number, name or whole title, as far as the person behind the call may list
+    them. A code decides before a name; of several names the one in use.
+    """
+    model = call.runtime.service.model_of(document)
+    if model is None or not names:
+        return {}
+    columns = _naming(model, document)
+    asker = dataclasses.replace(call, actor=Actor(call.actor.person))
+    known = set(contract.load().permissions())
+    permission = next((p for p in (f"{document}.list", f"{document}.get") if p in known), "")
+    if not columns or not permission or call.actor.person is None:
+        return {}
+    # a title is `code name`: its first word finds it too
+    wanted = {*names, *(name.split(" ")[0] for name in names)}
+    state = model.state if hasattr(model, "state") else sa.literal("")
+    matches = sa.or_(*(column.in_(wanted) for column in columns))
+    asked = sa.select(model.id, state.label("state"), *columns).where(matches, *asker.scope_of(model, permission))
+    by_name: dict[str, list[tuple[int, bool, str]]] = {}
+    for key, in_state, *texts in (await call.db.execute(asked.limit(MOST_FOUND))).all():
+        said = [*texts, " ".join(filter(None, texts[: _title_length(document, columns)]))]
+        active = in_state not in ("INACTIVE", "DISABLED", "BLOCKED")
+        for rank, one in enumerate(said):
+            if one:
+                by_name.setdefault(one, []).append((rank, not active, str(key)))
+    return {name: _choose(by_name[name]) for name in names if name in by_name}
+
+
+def _choose(found: list[tuple[int, bool, str]]) -> Named:
+    best = min(found)[:2]
+    ids = {key for rank, idle, key in found if (rank, idle) == best}
+    return Named(ids.pop() if len(ids) == 1 else "", len({key for *_, key in found}))
+
+
+def _naming(model: Any, document: str) -> list[Any]:
+    """Columns that name a document: its title first, in the title's order."""
+    plan, title = mapping.plan_for(model), contract.load().documents[document].title
+    names = [*title, *(name for name in NAMING if name not in title)]
+    fields = [plan.fields[name] for name in names if name in plan.fields]
+    return [
+        getattr(model, field.attribute)
+        for field in fields
+        if not field.spec.references and isinstance(sa.inspect(model).columns[field.attribute].type, sa.Text)
+    ]
+
+
+def _title_length(document: str, columns: Sequence[Any]) -> int:
+    title = contract.load().documents[document].title
+    return sum(column.key in title for column in columns)
+
+
+# ---- what refers to a document
+
+
+async def used(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dict[str, str]:
+    """Documents that something refers to, in this service or another: id -> type of one that does.
+
+    Raises SERVICE_UNAVAILABLE where a service cannot be asked: what is not known to be free is not taken back.
+    """
+    found = await used_here(call, document, keys)
+    for target in call.runtime.clients.targets:
+        if target != call.service:
+            request = pb.FindReferencesRequest(document_type=document, ids=map(str, keys))
+            reply = await call.ask(target, FIND_REFERENCES, request)
+            found |= {one.document_id: one.by_document_type for one in reply.documents}
+    return found
+
+
+async def used_here(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dict[str, str]:
+    """The same of this service's documents: one statement for each column that can refer to the type."""
+    await call.every_company()
+    found: dict[str, str] = {}
+    for by, column in _referring(call.runtime.service, document):
+        asked = _uses(call.runtime.tables.audit_change, column, keys)
+        found |= {str(key): by for key in (await call.db.execute(asked)).scalars()}
+    return found
+
+
+def _uses(change: sa.Table, column: Any, keys: Sequence[uuid.UUID]) -> Any:
+    """Which of the keys a column names, but for rows that came into being in the same act as the document: a joiner's
+    first placement is no use of the joiner.
+    """
+    several = isinstance(column.type, sa.ARRAY)
+    named = sa.func.unnest(column) if several else column
+    met = column.overlap(list(keys)) if several else column.in_(keys)
+    uses = sa.select(column.table.c.id.label("id"), named.label("named")).where(met).subquery()
+    born, mine = change.alias("born"), change.alias("mine")
+    together = sa.select(sa.literal(1)).where(
+        born.c.document_id == uses.c.id, mine.c.document_id == uses.c.named,
+        born.c.entry_id == mine.c.entry_id, born.c.version == 1, mine.c.version == 1,
+    )  # fmt: skip
+    return sa.select(uses.c.named).where(uses.c.named.in_(keys), ~together.correlate(uses).exists()).distinct()
+
+
+def _referring(service: Service, document: str) -> Iterator[tuple[str, Any]]:
+    """Columns of the service that refer to documents of a type, with the type that has them."""
+    own = service.model_of(document) if document.startswith(f"{service.name}.") else None
+    mine = {own.__table__, *_part_tables(own)} if own is not None else set()
+    seen = set()
+    for mapper in service.base.registry.mappers:
+        model, message = mapper.class_, getattr(mapper.class_, "__message__", None)
+        if message is None:
+            # what is kept beside documents, as accounts are, is no use of them
+            continue
+        by = f"{service.name}.{contract.snake(message.DESCRIPTOR.name)}"
+        for key in sa.inspect(model).columns:
+            points = own is not None and any(fk.column.table is own.__table__ for fk in key.foreign_keys)
+            if points and not (issubclass(model, Part) and model.__table__ in mine) and key not in seen:
+                seen.add(key)
+                yield by, key
+        for field in mapping.plan_for(model).fields.values():
+            if field.spec.references == document and field.part is None:
+                column = sa.inspect(model).columns[field.attribute]
+                if column not in seen and isinstance(column.type, sa.Uuid | sa.ARRAY):
+                    seen.add(column)
+                    yield by, column
+
+
+def _part_tables(model: Any) -> Iterable[Any]:
+    for relation in sa.inspect(model).relationships:
+        if issubclass(relation.mapper.class_, Part):
+            yield relation.mapper.local_table
+            yield from _part_tables(relation.mapper.class_)
+
+
+def reply_named(found: dict[str, Named]) -> pb.FindNamedResponse:
+    """As the question is answered."""
+    documents = [pb.NamedDocument(name=n, document_id=one.document_id, count=one.count) for n, one in found.items()]
+    return pb.FindNamedResponse(documents=documents)
+
+
+def check_type(service: Service, document: str) -> None:
+    """Refuse a question about documents of another service."""
+    if service.model_of(document) is None or not document.startswith(f"{service.name}."):
+        raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
