@@ -35,7 +35,7 @@ export function RuleInput({ label, value, fields, error, onChange }: { label: st
           <Button disabled={!bare && (wanted === undefined || wanted === "")} onClick={() => onChange(both(value, conditionText(field, chosen!, String(wanted ?? ""))))}>{t("forms.addTerm")}</Button>
         )}
       </div>
-      <Input.TextArea id={id} value={value} onChange={({ target }) => onChange(target.value)} autoSize={{ minRows: 1, maxRows: 4 }} className="code-input" spellCheck={false} maxLength={1000} aria-invalid={Boolean(error)} />
+      <Input.TextArea id={id} value={value} onChange={({ target }) => onChange(target.value)} rows={2} className="code-input" spellCheck={false} maxLength={1000} aria-invalid={Boolean(error)} />
     </Form.Item>
   );
 }

@@ -34,7 +34,7 @@ export function TypedInput({ id, field, value, onChange, errors = {}, required, 
   const text = typeof value === "string" ? value : value === undefined || value === null ? "" : String(value);
   switch (field.kind) {
     case "LONG_TEXT":
-      return <Input.TextArea {...aria} value={text} maxLength={longest(field)} autoSize={{ minRows: 2, maxRows: 10 }} onChange={({ target }) => onChange(target.value)} />;
+      return <Input.TextArea {...aria} value={text} maxLength={longest(field)} rows={3} onChange={({ target }) => onChange(target.value)} />;
     case "NUMBER":
     case "AMOUNT":
       return <Input {...aria} value={text} inputMode="decimal" className="figure-input" suffix={field.unit || undefined} autoComplete="off" onChange={({ target }) => onChange(tidyNumber(target.value))} />;
