@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 
+from approval.office_request import paper
 from approval.tests.desk import CLAIM, Desk, claim, field, state
 from approval.tests.factories import approve, branch, condition, sequence, user, waiting
 from chassis import ids
-from chassis.testing import refused, stable
+from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
 from heyi.common.v1 import common_pb2
 
@@ -369,21 +371,19 @@ async def test_on_paper_stands_what_its_reader_sees_and_nothing_runs(desk: Desk)
     evil = "<script>alert(1)</script>"
     row = await desk.sent(form, claim(items=[{"what": evil, "cost": "871.37"}]))
 
-    async def page(key: str) -> str:
-        from approval.office_request import rpc
+    organisation = desk.service.organisation
+    call: Any = SimpleNamespace(
+        locale="zh-CN",
+        organisation=organisation,
+        company_id=COMPANY,
+        company=organisation.companies[COMPANY],
+        today=desk.service.clock.now().date,
+    )
 
-        pages: list[str] = []
-        kept = rpc.Sheet
-        rpc.Sheet = lambda name, html: pages.append(html) or kept(name, html)  # type: ignore[misc,assignment]
-        try:
-            printed = await desk.service.as_(key).PrintOfficeRequest(id=row.id)
-        finally:
-            rpc.Sheet = kept  # type: ignore[misc]
-        assert printed.content_type.startswith("application/pdf")
-        return pages[0]
+    printed = await desk.requester.PrintOfficeRequest(id=row.id)
+    whole, part = (paper.page(seen, [], call) for seen in (await desk.get(row), await desk.get(row, "colleague")))
 
-    whole, part = await page("requester"), await page("colleague")
-
+    assert printed.content_type == f'application/pdf; name="{row.number}.pdf"'
     assert "上海测试有限公司" in whole
     assert evil not in whole
     assert "&lt;script&gt;" in whole
