@@ -16,6 +16,7 @@ from approval.office_request.rpc import keep
 from chassis import amending, field_shapes, ids, seeing
 from chassis.call import Call, Refused
 from chassis.service import on
+from chassis.typed_fields import label_of
 from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import office_requests_pb2 as pb
 from heyi.common.v1 import common_pb2
@@ -103,6 +104,7 @@ async def _amended(row: OfficeRequest, amendment: common_pb2.Amendment, call: Ca
     differences = [
         common_pb2.FieldDifference(
             path=f"values.{key}",
+            line_title=label_of(pinned.form.fields[key], "zh-CN"),
             before=field_shapes.shown(pinned.form.fields[key], before.get(key), "zh-CN", names),
             after=field_shapes.shown(pinned.form.fields[key], taken.values.get(key), "zh-CN", names),
             reason=amendment.changes[places[key]].reason if key in places else "",

@@ -73,3 +73,6 @@ class OfficeRequest(Searchable, Document, Base):
         allowed = [action for action in message.allowed_actions if action not in impossible]
         message.ClearField("allowed_actions")
         message.allowed_actions.extend(allowed)
+        if not row.amount:
+            # most forms have none
+            message.ClearField("amount")
