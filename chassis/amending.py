@@ -6,18 +6,57 @@ request's would be. The document's own rules are asked after it, so nothing gets
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 
-from chassis import canonical, contract, mapping
+from chassis import canonical, contract, mapping, seeing
 from chassis.errors import Refused
 from heyi.common.v1 import common_pb2
 
+if TYPE_CHECKING:
+    from chassis.call import Call
+
 Cut = Callable[[Any, Decimal | None, str], None]
 _TITLES = ("description", "name", "title")
+
+
+class About(NamedTuple):
+    """The line of a document that a line of what is asked for speaks of: its number, its name, what it says now."""
+
+    number: int
+    title: str
+    quantity: Decimal
+
+
+async def react(
+    model: Any,
+    amendment: common_pb2.Amendment,
+    event: type[contract.Message],
+    change: Callable[[Any], Awaitable[common_pb2.AmendmentAnswer]],
+    call: Call,
+) -> None:
+    """Change a document that waits for agreement as an approver said, or say why it stays as it is: the answer is an
+    event. The model keeps the last `amendment_id`, since changes are asked for more than once.
+    """
+    row = await call.load(model, amendment.document_id)
+    if row.amendment_id == amendment.id:
+        return
+    try:
+        late = amendment.HasField("expire_time") and mapping.instant_of(amendment.expire_time, "") < call.now()
+        if late or row.submission != amendment.submission or row.content_hash != amendment.content_hash:
+            raise Refused("AMENDMENT_TOO_LATE")
+        made = await change(row)
+    except Refused as refusal:
+        # nothing of it: the rows as they were
+        call.forget()
+        row = await call.load(model, amendment.document_id)
+        made = answer(amendment.id, refusal)
+    row.amendment_id = amendment.id
+    call.announce(event, row, answer=made)
 
 
 def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list[common_pb2.FieldDifference]:
@@ -55,7 +94,7 @@ def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list
             if field is None or not field.writable:
                 violations.append((f"{at}.path", "FIELD_READ_ONLY", {}))
                 continue
-            told.before = _text(source, field)
+            told.before = _text(source, field.descriptor)
             value = _read(target_plan, field, change.value, f"{at}.value", violations)
             if change.path == of_type.cut:
                 now = getattr(target, field.attribute)
@@ -67,36 +106,111 @@ def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list
                 cut(target, value, change.reason)
             else:
                 setattr(target, field.attribute, value)
-            told.after = _text(target_plan.to_message(target, with_parts=False), field)
+            told.after = _text(target_plan.to_message(target, with_parts=False), field.descriptor)
         pending.append(told)
     if violations:
         raise Refused.fields(violations)
     return pending
 
 
+def amend_within(
+    asked: Any,
+    of_type: contract.Document,
+    changes: Iterable[common_pb2.FieldChange],
+    cut: Cut,
+    about: Callable[[str], About | None],
+) -> list[common_pb2.FieldDifference]:
+    """As `amend`, in the message of a document that says what is asked for. Its lines say by `line_id` which line of
+    the document they are about.
+    """
+    root = of_type.amount.rpartition(".")[0]
+    part, _, quantity = of_type.cut.removeprefix(f"{root}.").partition(".")
+    lines, violations = getattr(asked, part), mapping.Violations()
+    pending: list[common_pb2.FieldDifference] = []
+    for number, change in enumerate(changes):
+        at, told = f"changes[{number}]", common_pb2.FieldDifference(path=change.path, reason=change.reason)
+        if not change.path.startswith(f"{root}."):
+            violations.append((f"{at}.path", "FIELD_UNKNOWN", {"name": change.path[:100]}))
+            continue
+        name, target, line = change.path.removeprefix(f"{root}."), asked, None
+        if name.partition(".")[0] == part:
+            name = name.removeprefix(part).lstrip(".")
+            target = next((one for one in lines if one.line_id == change.line_id), None)
+            line = about(change.line_id)
+            if target is None or line is None:
+                violations.append((f"{at}.line_id", "FIELD_NO_SUCH_DOCUMENT", {"value": change.line_id[:50]}))
+                continue
+            told.line_id, told.line_number, told.line_title = change.line_id, line.number, line.title
+        if line is not None and not name:
+            told.before = getattr(target, quantity)
+            cut(target, None, change.reason)
+        elif change.path not in seeing.writable(of_type.name):
+            violations.append((f"{at}.path", "FIELD_READ_ONLY", {}))
+            continue
+        else:
+            field = target.DESCRIPTOR.fields_by_name[name]
+            told.before = _text(target, field)
+            value = _checked(target, field, change.value, f"{at}.value", violations)
+            if line is not None and name == quantity:
+                now = Decimal(told.before) if told.before else line.quantity
+                told.before, less = canonical.plain(field, str(now)), getattr(value, name) if value else ""
+                if not less or not 0 < Decimal(less) < now:
+                    facts: dict[str, object] = {"value": change.value, "now": told.before}
+                    violations.append((f"{at}.value", "AMENDMENT_NOT_LESS", facts))
+                    continue
+                cut(target, Decimal(less), change.reason)
+            elif value is not None:
+                target.ClearField(name)
+                target.MergeFrom(value)
+            told.after = _text(target, field)
+        pending.append(told)
+    if violations:
+        raise Refused.fields(violations)
+    return pending
+
+
+def _checked(target: Any, field: FieldDescriptor, value: str, at: str, violations: mapping.Violations) -> Any:
+    """A message like the target that says only this value; None where it cannot be read."""
+    alone = type(target)()
+    if value and not _parse(alone, field, value, at, violations):
+        return None
+    try:
+        mapping.check_shape(alone)
+    except Refused as refusal:
+        reasons = [(reason, facts) for name, reason, facts in refusal.violations if name == field.name]
+        violations.extend((at, reason, dict(facts)) for reason, facts in reasons)
+        return None if reasons else alone
+    return alone
+
+
 def _read(plan: mapping.Plan, field: mapping.FieldPlan, value: str, path: str, violations: mapping.Violations) -> Any:
     """The value of an attribute, out of the text of a change."""
     message = plan.message()
-    if value:
-        raw: Any = {"true": True, "false": False}.get(value, value) if _is_bool(field) else value
-        try:
-            json_format.ParseDict({field.descriptor.json_name: raw}, message)
-        except json_format.ParseError:
-            violations.append((path, "FIELD_TYPE", {"expected": field.name}))
-            return None
+    if value and not _parse(message, field.descriptor, value, path, violations):
+        return None
     return field.read(message, path, violations)
 
 
-def _is_bool(field: mapping.FieldPlan) -> bool:
-    return bool(field.descriptor.type == field.descriptor.TYPE_BOOL)
+def _parse(message: Any, field: FieldDescriptor, value: str, at: str, violations: mapping.Violations) -> bool:
+    raw: Any = {"true": True, "false": False}.get(value, value) if _is_bool(field) else value
+    try:
+        json_format.ParseDict({field.json_name: raw}, message)
+    except json_format.ParseError:
+        violations.append((at, "FIELD_TYPE", {"expected": field.name}))
+        return False
+    return True
 
 
-def _text(message: Any, field: mapping.FieldPlan) -> str:
+def _is_bool(field: FieldDescriptor) -> bool:
+    return bool(field.type == field.TYPE_BOOL)
+
+
+def _text(message: Any, field: FieldDescriptor) -> str:
     """A field's value as text; empty where it says nothing."""
     value = getattr(message, field.name)
     if value in ("", 0) and not _is_bool(field):
         return ""
-    said = canonical.plain(field.descriptor, value)
+    said = canonical.plain(field, value)
     return str(said).lower() if isinstance(said, bool) else str(said)
 
 

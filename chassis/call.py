@@ -498,13 +498,14 @@ class Call:
             return known[key]
 
         def present(row: Any, message: Any, *, whole: bool = False) -> Any:
-            if hidden := getattr(row, HIDDEN, None) or self.hidden.get(row.id):
-                seeing.conceal(message, hidden, whole=whole)
             if model.__transitions__ and self.actor.employee_id is not None:
                 message.allowed_actions.extend(actions_of(row))
+            hidden = getattr(row, HIDDEN, None) or self.hidden.get(row.id)
             names.write(row, message, hidden or (), whole=whole)
             if hook is not None:
                 hook(row, message, self)
+            if hidden:
+                seeing.conceal(message, hidden, whole=whole)
             return message
 
         return present

@@ -77,7 +77,7 @@ class Naming:
         self._parts = parts_with_names(descriptor)
 
     def write(self, row: Any, message: Any, hidden: Collection[str], *, whole: bool) -> None:
-        """Say the names. What is hidden from the reader stays unnamed; ids of lines that are hidden are gone by now."""
+        """Say the names. What is hidden from the reader stays unnamed."""
         if not self._own and not (whole and self._parts):
             return
         at = getattr(row, self._day)

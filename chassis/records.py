@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import contract, ids, query, sweep
+from chassis import contract, ids, query, seeing, sweep
 from chassis.call import Call
 from chassis.db import tables_of
 from chassis.errors import Refused
@@ -89,7 +89,10 @@ class Records:
             for one in row.changes:
                 if hidden and not hidden.isdisjoint(_paths_of(one["field"], lines)):
                     continue
-                before, after = (json.dumps(one[side], ensure_ascii=False) for side in ("before", "after"))
+                before, after = (
+                    json.dumps(seeing.without(one[side], one["field"], hidden), ensure_ascii=False)
+                    for side in ("before", "after")
+                )
                 made.changes.add(field=one["field"], before=before, after=after)
         return reply
 

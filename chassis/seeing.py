@@ -1,9 +1,10 @@
 """What somebody sees of a document who only takes part in its approval, and what a decision about it is bound to.
 
-A path names a field of a document (`need_date`) or of its lines (`lines.quantity`); `lines` alone is all of them. What
-is hidden hides with it what is computed from it or tells of it (`tells` of the contract). Where nothing is hidden, a
-decision is bound to the document's content hash; else to a hash of the fields that were shown, so that nobody can guess
-at a hidden value until the hash agrees.
+A path names a field of a document (`need_date`), of its lines (`lines.quantity`; `lines` alone is all of them) or of
+what is asked for within it (`pending_change.reason`, `pending_change.lines.quantity`). What is hidden hides with it
+what is computed from it or tells of it (`tells` of the contract). Where nothing is hidden, a decision is bound to the
+document's content hash; else to a hash of the fields that were shown, so that nobody can guess at a hidden value until
+the hash agrees.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ from chassis import canonical, contract
 from heyi.common.v1 import common_pb2
 
 
-def leaves(descriptor: Any) -> dict[str, FieldDescriptor]:
-    """The fields of a document and of its lines, by their paths."""
+def leaves(descriptor: Any, root: str = "") -> dict[str, FieldDescriptor]:
+    """The fields of a document, of its lines and of what is asked for within it, by their paths."""
     found: dict[str, FieldDescriptor] = {}
     for field in contract.fields(descriptor):
-        found[field.name] = field
+        found[f"{root}{field.name}"] = field
         if (part := _part(field)) is not None:
-            found.update({f"{field.name}.{inner.name}": inner for inner in contract.fields(part)})
+            found.update(leaves(part, f"{root}{field.name}."))
     return found
 
 
 def _part(field: FieldDescriptor) -> Descriptor | None:
-    """The message of lines."""
+    """The message of lines, or of a part in which single fields are agreed to."""
     inner = field.message_type
-    ours = inner is not None and inner.full_name.startswith("heyi.") and not inner.GetOptions().map_entry
-    return inner if ours and contract.repeated(field) else None
+    if inner is None or not inner.full_name.startswith("heyi.") or inner.GetOptions().map_entry:
+        return None
+    return inner if contract.repeated(field) or any(contract.spec_of(one).hashed for one in inner.fields) else None
 
 
 @functools.cache
@@ -66,15 +68,17 @@ def hideable(document_type: str) -> frozenset[str]:
 
 @functools.cache
 def writable(document_type: str) -> frozenset[str]:
-    """Paths that a flow can let an approver fill in: what is agreed to, and typed by people."""
+    """Paths that a flow can let an approver fill in: what is agreed to, and typed by people, in what is asked for."""
     document = contract.load().documents.get(document_type)
     if document is None or not document.amount:
         return frozenset()
+    asked, _, _ = document.amount.rpartition(".")
     owned = {contract.OUTPUT_ONLY, contract.IMMUTABLE}
     return frozenset(
         path
         for path, field in leaves(document.message.DESCRIPTOR).items()
         if contract.spec_of(field).hashed
+        and path.startswith(asked)
         and not owned & contract.behaviours_of(field)
         and field.message_type is None
         and not contract.repeated(field)
@@ -101,10 +105,16 @@ def spread(
         told |= {f"facts{path.removeprefix(opened)}": {path} for path in members}
     found = set(hidden)
     while True:
-        more = {path for path, tells in told.items() if tells & found or path.split(".")[0] in found} - found
+        more = {path for path, tells in told.items() if tells & found or within(path, found)} - found
         if not more:
             return frozenset(found)
         found |= more
+
+
+def within(path: str, paths: Collection[str]) -> bool:
+    """Whether a path leads into one of these."""
+    names = path.split(".")
+    return any(".".join(names[:depth]) in paths for depth in range(1, len(names)))
 
 
 def conceal(message: Any, hidden: Collection[str], *, whole: bool = True) -> None:
@@ -113,42 +123,62 @@ def conceal(message: Any, hidden: Collection[str], *, whole: bool = True) -> Non
         said = basis(message) if whole else {}
         message.content_hash = shown_hash(said, hidden, "") if said else ""
     for path in hidden:
-        name, _, inner = path.partition(".")
-        field = message.DESCRIPTOR.fields_by_name.get(name)
-        if field is None:
-            continue
-        value = getattr(message, name)
-        if not inner:
-            message.ClearField(name)
-        elif isinstance(value, Struct):
-            if inner in value:
-                del value[inner]
-        elif contract.repeated(field):
-            for line in value:
-                line.ClearField(inner)
+        _clear(message, path)
 
 
-def basis(message: Any) -> dict[str, common_pb2.FieldBasis]:
+def _clear(message: Any, path: str) -> None:
+    name, _, inner = path.partition(".")
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    if field is None:
+        return
+    value = getattr(message, name)
+    if not inner:
+        message.ClearField(name)
+    elif isinstance(value, Struct):
+        if inner in value:
+            del value[inner]
+    elif contract.repeated(field):
+        for line in value:
+            _clear(line, inner)
+    elif message.HasField(name):
+        _clear(value, inner)
+
+
+def without(value: Any, path: str, hidden: Collection[str]) -> Any:
+    """What JSON says at a path, without what is hidden in it."""
+    match value:
+        case dict():
+            kept = {name: inner for name, inner in value.items() if f"{path}.{name}" not in hidden}
+            return {name: without(inner, f"{path}.{name}", hidden) for name, inner in kept.items()}
+        case list():
+            return [without(member, path, hidden) for member in value]
+        case _:
+            return value
+
+
+def basis(message: Any, root: str = "") -> dict[str, common_pb2.FieldBasis]:
     """What each field says that an approver agrees to, as hashes by its path. Fields that say nothing are left out."""
     found: dict[str, common_pb2.FieldBasis] = {}
     for field, value in message.ListFields():
         if not contract.spec_of(field).hashed:
             continue
+        path, part = f"{root}{field.name}", _part(field)
         if _is_open(field):
             members = json_format.MessageToDict(value)
-            found |= {f"{field.name}.{key}": _basis([member]) for key, member in members.items()}
+            found |= {f"{path}.{key}": _basis([member]) for key, member in members.items()}
             continue
-        if (part := _part(field)) is None:
-            found[field.name] = _basis(
-                [canonical.plain(field, v) for v in (value if contract.repeated(field) else [value])]
-            )
+        if part is None:
+            found[path] = _basis([canonical.plain(field, v) for v in (value if contract.repeated(field) else [value])])
             continue
-        found[field.name] = _basis([len(value)])
+        if not contract.repeated(field):
+            found.update(basis(value, f"{path}."))
+            continue
+        found[path] = _basis([len(value)])
         lines = [canonical.content(line) for line in value]
         for inner in contract.fields(part):
             said = [line.get(inner.name) for line in lines]
             if any(one is not None for one in said):
-                found[f"{field.name}.{inner.name}"] = _basis(said)
+                found[f"{path}.{inner.name}"] = _basis(said)
     return found
 
 

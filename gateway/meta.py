@@ -142,6 +142,7 @@ class Meta:
             "description": self._comments.of(descriptor),
             "fields": self._fields(descriptor),
             "facts": self._message(descriptor.file.message_types_by_name[spec.facts]) if spec.facts else None,
+            "asks": spec.amount_path.rpartition(".")[0] or None,
             "cut": spec.cut or None,
             "hides": bool(spec.amount_path),
             "methods": methods,

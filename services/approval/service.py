@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from approval.authority_limit.rpc import AuthorityLimits
 from approval.automatic_decision.rpc import AutomaticDecisions
 from approval.base import Base
+from approval.case.changing import HANDLERS as CHANGES
 from approval.case.conduct import LIVE
 from approval.case.deputies import follow_people
 from approval.case.expiry import HANDLERS
@@ -55,7 +56,7 @@ SERVICE = Service(
         Notices(),
     ],
     reactions=REACTIONS,
-    timers=[*HANDLERS, *SUPERVISION],
+    timers=[*HANDLERS, *SUPERVISION, *CHANGES],
     background=[follow_people, follow_owners],
     held=[
         Held(

@@ -5,13 +5,16 @@ The inventory service owns the records; `copies.py` keeps read copies of them an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from typing import Any
 from uuid import UUID
 
 SCALE = Decimal("0.000001")
-ONE = Decimal(1)
+ONE, ZERO = Decimal(1), Decimal(0)
+# items of which a request for approval tells the price
+MOST_PRICES = 100
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,20 @@ class Catalog:
             return None
         one_asked, one_sold = self.factor(item, asked), self.factor(item, sold)
         return one_asked / one_sold if one_asked and one_sold else None
+
+    def prices_of(self, lines: Iterable[Any], rate: Decimal | None) -> list[dict[str, Any]]:
+        """What lines pay for one base unit of each item in the company's currency, without tax: the highest price of an
+        item, and of too many items those of the largest lines.
+        """
+        found: dict[UUID, Decimal] = {}
+        for line in sorted(lines, key=lambda line: -line.amount):
+            item = self.items.get(line.item_id) if line.item_id else None
+            factor = self.factor(item, line.unit_id) if item else None
+            if item is None or not factor or not line.unit_price:
+                continue
+            if item.id in found or len(found) < MOST_PRICES:
+                found[item.id] = max(price_in(line.unit_price, (rate or ONE) / factor), found.get(item.id, ZERO))
+        return [{"item_id": str(item_id), "unit_price": float(price)} for item_id, price in found.items()]
 
     def decimals_of(self, unit_id: UUID | None) -> int:
         """Digits after the point that quantities in a unit may have; six where the unit is not known."""

@@ -17,6 +17,7 @@ from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
 from heyi.inventory.v1 import item_categories_pb2, items_pb2, units_pb2
 from heyi.procurement.v1 import purchase_orders_pb2, purchase_requisitions_pb2
 from procurement import copies
+from procurement.purchase_order import change as changes
 from procurement.purchase_order import rpc as orders
 from procurement.purchase_order import rules as order_rules
 from procurement.purchase_order.model import PurchaseOrder
@@ -37,6 +38,8 @@ async def change_asked(event: cases_pb2.CaseChangeRequested, call: Call) -> None
     """An approver agrees with changes."""
     if event.amendment.document_type == requisitions.TYPE:
         await requisitions.amend(event.amendment, call)
+    elif event.amendment.document_type == changes.TYPE:
+        await changes.amend(event.amendment, call)
 
 
 async def follow_case(event: Any, call: Call) -> None:
@@ -45,7 +48,7 @@ async def follow_case(event: Any, call: Call) -> None:
     match case.document_type:
         case requisitions.TYPE:
             await _follow_requisition(case, call)
-        case orders.TYPE:
+        case changes.TYPE:
             await _follow_change(case, call)
 
 
@@ -87,13 +90,13 @@ async def _follow_change(case: cases_pb2.Case, call: Call) -> None:
     outcome = cases_pb2.Case.State.Name(case.state)
     goes_on = outcome not in requisition_rules.OUTCOMES
     order = await call.load(PurchaseOrder, case.document_id, parts=not goes_on)
-    call.grant_read(order, _people(case.participant_ids))
+    call.grant_read(order, _people(case.participant_ids), seeing.sight_of(case))
     if goes_on or case.submission != order.submission or order.state != order_rules.PENDING:
         return
     if outcome == "APPROVED":
-        if orders.hash_of(order, call) != case.content_hash:
+        if changes.hash_of(order, call) != case.content_hash:
             raise ValueError(f"{order.number}: what was approved is not what stands here")
-        change, asked_by = orders.pending_change(order)
+        change, asked_by = changes.pending_change(order)
         order.state, order.pending_change, order.state_before_change = "RELEASED", None, ""
         await orders.take_effect(order, change, call, changed_by=asked_by, asked=True)
         call.announce(purchase_orders_pb2.PurchaseOrderChanged, order)

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from approval.case import usual
 from approval.case.model import Case
 from approval.case.sight import hidden_from
 from chassis.call import Call
@@ -66,6 +67,7 @@ async def advise(call: Call, case: Case, visible: Any) -> pb.CaseAdvice:
     reply.median_hours = f"{statistics.median(took):.2f}" if took else ""
     if not reply.thin:
         _compare(case.amount, [row.amount for row in rows], reply)
+    reply.unusual.extend(await usual.unusual(call, case, sa.and_(visible, whole)))
     for row in rows[:SHOWN]:
         shown = reply.cases.add(
             case_id=str(row.id),

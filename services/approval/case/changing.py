@@ -1,12 +1,15 @@
 """An approver agrees with changes: less of a line, a line not at all, or fields that the node lets them fill in.
 
 The document is another service's, so it is asked: the case waits, nobody decides meanwhile, and the answer counts once,
-whenever it comes. Then the case goes on with what the document says from now on. Whoever agreed to something that says
+whenever it comes. Then the case goes on with what the document says from now on. Where no answer comes in time the
+changes are taken back: the request says until when it may be carried out, so what is still on its way then is refused;
+what was made just before is taken over when the answer comes. Whoever agreed to something that says
 another thing now is asked again at the node where it stands, or told, as their own node says; what they said stays.
 """
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -17,19 +20,24 @@ from sqlalchemy import orm
 
 from approval.case import arrival, conduct, handing, sight
 from approval.case.model import Case, NodeVisit
+from approval.case.rules import LIVE
 from approval.engine import deputies
 from approval.engine.rights import WRITING
 from approval.engine.tree import Approve
 from approval.lookups import flow_at
 from approval.opinion.model import Opinion
 from approval.task.model import Task
-from chassis import contract, ids, mapping, seeing
+from chassis import contract, ids, mapping, seeing, timers
 from chassis.call import Actor, Call, Refused
+from chassis.timers import OnTime, Timer
 from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import tasks_pb2 as pb
 from heyi.common.v1 import common_pb2
 
 MOST = 1000
+CHANGE = "change"
+# how long changes may be carried out, and how long the answer is waited for
+CARRIED_OUT, WAITED = datetime.timedelta(minutes=15), datetime.timedelta(minutes=20)
 
 
 def rights_of(task: Task, node: Approve) -> list[pb.FieldRight]:
@@ -42,7 +50,7 @@ def check(case: Case, task: Task, node: Any, changes: Sequence[common_pb2.FieldC
     """Refuse what the node does not let change, what is cut without a reason, and what is still to be filled in."""
     rights = {} if task.again else getattr(node, "rights", {})
     cut = contract.load().documents[case.document_type].cut if getattr(node, "cuts", False) and not task.again else ""
-    lines = cut.partition(".")[0]
+    lines = cut.rpartition(".")[0]
     refused = {change.line_id for change in changes if lines and change.path == lines}
     faults = _shape(changes)
     seen: set[tuple[str, str]] = set()
@@ -111,29 +119,36 @@ async def ask(
         content_hash=case.content_hash,
         changes=changes,
     )
+    amendment.expire_time.FromDatetime(call.now() + CARRIED_OUT)
+    due, part_id = call.now() + WAITED, uuid.UUID(amendment_id)
+    timers.start(call, CHANGE, due, company_id=case.company_id, subject_id=case.id, part_id=part_id)
     call.announce(cases_pb2.CaseChangeRequested, case, audience=conduct.concerned(case), amendment=amendment)
 
 
 def _only_cuts(case: Case, paths: Iterable[str]) -> bool:
     cut = contract.load().documents[case.document_type].cut
-    return all(path in (cut, cut.partition(".")[0]) for path in paths)
+    return all(path in (cut, cut.rpartition(".")[0]) for path in paths)
 
 
 async def conclude(answer: common_pb2.AmendmentAnswer, event: Any, call: Call) -> None:
     """What the document's service made of the changes. One that comes again, or after the end, changes nothing."""
-    which = sa.select(Case).where(Case.changing, Case.amending["id"].astext == answer.amendment_id)
-    case = (await call.db.execute(which.with_for_update())).scalar_one_or_none()
-    if case is None or case.amending is None:
+    found = await _asked_for(call, answer)
+    if found is None:
         return
+    case, asked, late = found
     call.touch(case)
-    asked, author_id = case.amending, ids.parse(case.amending["author_id"])
+    author_id = ids.parse(asked["author_id"])
     task = await call.load(Task, asked["task_id"], scope=False, lock=True)
-    case.amending, case.changing, task.changing = None, False, False
     call.touch(task)
+    if late:
+        case.given_up = [one for one in case.given_up or () if one != asked] or None
+    else:
+        await timers.drop(call, case.id, timers.table_of(call).c.part_id == uuid.UUID(answer.amendment_id))
+        case.amending, case.changing, task.changing = None, False, False
     # what the author said is carried out now, in the author's name
     call.actor = Actor(author_id, caused_by=author_id)
     if not answer.HasField("approval"):
-        await _tell_author(call, case, task, answer.violations)
+        await _tell_author(call, case, task, author_id, answer.violations)
         return
     before = sight.basis_of(case)
     arrival.take_over(case, answer.approval)
@@ -144,14 +159,55 @@ async def conclude(answer: common_pb2.AmendmentAnswer, event: Any, call: Call) -
     await conduct.tell(call, case, [case.requester_id], "notice.changed", person=conduct.name_of(call, author_id))
     named = [uuid.UUID(who) for who in asked["named"]]
     lacking = await _lacking(call, case, task, named, alone=not again)
-    if task.state != "OPEN" or lacking:
-        # the turn went to somebody else meanwhile, or the document as it is now asks for more of its author
+    if late or task.state != "OPEN" or lacking:
+        # the author was told to decide anew, or the turn went to somebody else meanwhile, or the document as it is now
+        # asks for more of its author
         conduct.say(call, case, "CHANGE", author_id=author_id, text=asked["text"], task=task, changes=changes)
-        await _tell_author(call, case, task, lacking)
+        await _tell_author(call, case, task, author_id, lacking)
         return
     shown = sight.Shown(hidden=asked["hidden"], changes=changes)
     await conduct.decide(call, case, task, "approve", asked["text"], named, shown=shown, beside=again)
     case.undo = None
+
+
+async def _asked_for(call: Call, answer: common_pb2.AmendmentAnswer) -> tuple[Case, dict[str, Any], bool] | None:
+    """The case that asked for changes, what it keeps of them, and whether it waits for them no longer. An answer after
+    that counts where the document was changed.
+    """
+    waits = sa.select(Case).where(Case.changing, Case.amending["id"].astext == answer.amendment_id)
+    case = (await call.db.execute(waits.with_for_update())).scalar_one_or_none()
+    if case is not None and case.amending is not None:
+        return case, case.amending, False
+    if not answer.HasField("approval"):
+        return None
+    made = answer.approval
+    which = sa.and_(
+        Case.document_type == made.document_type,
+        Case.document_id == ids.parse(made.document_id),
+        Case.submission == made.submission,
+        Case.state.in_(LIVE),
+    )
+    case = (await call.db.execute(sa.select(Case).where(which).with_for_update())).scalar_one_or_none()
+    kept = case.given_up or () if case is not None else ()
+    asked = next((one for one in kept if one["id"] == answer.amendment_id), None)
+    return (case, asked, True) if case is not None and asked is not None else None
+
+
+async def unanswered(case: Case, timer: Timer, call: Call) -> None:
+    """The document's service made no answer in time: the author decides again, as if nothing had been asked."""
+    asked = case.amending
+    if not case.changing or asked is None or asked["id"] != str(timer.part_id):
+        return
+    task = await call.load(Task, asked["task_id"], scope=False, lock=True)
+    case.given_up = [*(case.given_up or ()), asked]
+    case.amending, case.changing, task.changing = None, False, False
+    call.touch(task)
+    minutes = f"{WAITED.total_seconds() / 60:g}"
+    why = common_pb2.Violation(field="changes", reason="CASE_CHANGE_UNANSWERED", facts={"minutes": minutes})
+    await _tell_author(call, case, task, ids.parse(asked["author_id"]), [why])
+
+
+HANDLERS = [OnTime(CHANGE, Case, unanswered)]
 
 
 async def _lacking(
@@ -174,12 +230,14 @@ async def _lacking(
     return found
 
 
-async def _tell_author(call: Call, case: Case, task: Task, violations: Iterable[common_pb2.Violation]) -> None:
+async def _tell_author(
+    call: Call, case: Case, task: Task, author_id: uuid.UUID, violations: Iterable[common_pb2.Violation]
+) -> None:
     """The turn is still to be decided; what stands in the way is shown with it."""
     found = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in violations]
     task.findings = found or None
     if found and task.state == "OPEN":
-        await conduct.tell(call, case, [call.actor.employee_id or task.assignee_id], "notice.change_refused")
+        await conduct.tell(call, case, [author_id], "notice.change_refused")
     conduct.announce(call, case)
 
 

@@ -71,6 +71,8 @@ class Case(Searchable, Document, Base):
     readers: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     amending: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     changing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # changes that nobody waits for any more: their answers may still come
+    given_up: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:

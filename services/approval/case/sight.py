@@ -79,8 +79,10 @@ def all_hidden(case: Case, hidden: Sequence[str]) -> frozenset[str]:
     if not hidden:
         return frozenset()
     found = seeing.spread(case.document_type, hidden, basis_of(case))
-    amount = contract.load().documents[case.document_type].amount
-    return found | {"amount"} if amount in found else found
+    document = contract.load().documents[case.document_type]
+    # as a case calls them: the amount, and the title, which may say all that names the document
+    named = {"amount": {document.amount}, "title": set(document.title)}
+    return found | {name for name, paths in named.items() if paths & found}
 
 
 def hidden_from(case: Case, employee_id: uuid.UUID | None) -> list[str]:

@@ -18,7 +18,7 @@ WRITING = RIGHTS[2:]
 # asked again, told
 CHANGED = ("ask", "always", "tell")
 MOST = 200
-PATH = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?")
+PATH = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59}){0,2}")
 
 
 def read_rights(said: Any, allowed: Sequence[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:

@@ -57,7 +57,7 @@ def check_draft(definition: Any, document_types: Collection[str]) -> None:
     problems = [problem for problem in read(definition.tree)[1] if not problem.unfinished] if definition.tree else []
     problems += _condition(definition.condition)
     flow = read(definition.tree)[0] if definition.tree else None
-    problems += _fields(flow, definition.document_type) if flow else ()
+    problems += fields_at_fault(flow, definition.document_type) if flow else ()
     violations = _violations(problems)
     if definition.document_type not in document_types:
         facts: Mapping[str, object] = {"value": definition.document_type, "allowed": ", ".join(sorted(document_types))}
@@ -79,7 +79,7 @@ def check_publishable(tree: Any, definition: Any, organisation: Organisation) ->
 def examine(tree: Any, definition: Any, organisation: Organisation) -> tuple[Flow | None, list[Problem]]:
     """Everything that is wrong with a tree for a flow: the tree, the flow's condition, and whom its rules name."""
     flow, problems = read(tree)
-    found = [*_strangers(flow, organisation), *_fields(flow, definition.document_type)] if flow else []
+    found = [*_strangers(flow, organisation), *fields_at_fault(flow, definition.document_type)] if flow else []
     return flow, [*problems, *_condition(definition.condition), *found]
 
 
@@ -121,7 +121,7 @@ def _condition(condition: str) -> list[Problem]:
     return [Problem("", "condition", "FLOW_EXPRESSION", facts)] if problem else []
 
 
-def _fields(flow: Flow, document_type: str) -> Iterable[Problem]:
+def fields_at_fault(flow: Flow, document_type: str) -> Iterable[Problem]:
     """Rights for fields that the type does not have or nobody types, and cuts where there are no lines to cut."""
     offered = {"read": seeing.hideable(document_type), "hidden": seeing.hideable(document_type)}
     written = seeing.writable(document_type)

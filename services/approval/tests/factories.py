@@ -10,6 +10,7 @@ from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2
 
 REQUISITION = "procurement.purchase_requisition"
+ORDER = "procurement.purchase_order"
 HASH = "a" * 64
 # of the flows: somebody who is asked by none
 OWNER = str(stable("other_company"))

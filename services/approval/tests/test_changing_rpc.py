@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
 
-from approval.tests.factories import HASH, Office, approve, branch, ids_of, parallel, request, sequence, state, waiting
+from approval.case.changing import CARRIED_OUT
+from approval.engine import tree
+from approval.flow_definition import rules as flow_rules
+from approval.tests.factories import (
+    HASH,
+    ORDER,
+    Office,
+    approve,
+    branch,
+    ids_of,
+    parallel,
+    request,
+    sequence,
+    state,
+    waiting,
+)
+from approval.tests.test_timeout_rpc import later, notices
+from chassis import contract, ids
 from chassis.testing import refused, stable
 from heyi.common.v1 import common_pb2
+from heyi.procurement.v1 import purchase_orders_pb2 as orders
 from heyi.procurement.v1 import purchase_requisitions_pb2 as requisitions
 
 LATER = "c" * 64
@@ -264,6 +283,117 @@ async def test_a_right_for_a_field_that_is_not_there_is_refused(office, node, re
         await office.flow(sequence(approve("a", "head", **node)))
 
 
-async def test_where_there_are_no_lines_nothing_is_cut(office):
-    with refused("FLOW_NO_CUTS"):
-        await office.draft(sequence(approve("a", "head", cuts=True)), document_type="procurement.purchase_order")
+def test_where_the_contract_names_no_lines_to_cut_nothing_is_cut():
+    flow, _ = tree.read(sequence(approve("a", "head", cuts=True)))
+    assert [problem.reason for problem in flow_rules.fields_at_fault(flow, "approval.authority_limit")] == [
+        "FLOW_NO_CUTS"
+    ]
+    assert [list(flow_rules.fields_at_fault(flow, kind)) for kind in contract.approvable()] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("rights", "reason"),
+    [
+        ({"pending_change.lines.unit_price": "hidden", "supplier_id": "hidden", "lines": "read"}, ""),
+        ({"pending_change.payment_terms": "required", "pending_change.lines.need_date": "write"}, ""),
+        ({"lines.quantity": "write"}, "FLOW_FIELD_RIGHT"),
+        ({"pending_change.amount_after": "write"}, "FLOW_FIELD_RIGHT"),
+        ({"pending_change.lines.line_id": "write"}, "FLOW_FIELD_RIGHT"),
+        ({"number": "hidden"}, "FLOW_FIELD_RIGHT"),
+        ({"a.b.c.d": "hidden"}, "FLOW_FIELD_RIGHT"),
+    ],
+)
+async def test_a_flow_for_orders_hides_and_fills_in_what_is_asked_for(office, rights, reason):
+    drawn = sequence(approve("a", "head", rights=rights, cuts=True))
+    if reason:
+        with refused(reason):
+            await office.flow(drawn, document_type=ORDER)
+    else:
+        assert (await office.flow(drawn, document_type=ORDER)).published_version == 1
+
+
+async def test_of_an_orders_change_less_is_agreed_to_by_its_own_paths(office):
+    """The request's amount is what the change comes to; a hidden supplier hides the title too."""
+    node = approve(
+        "a", "head", cuts=True, rights={"supplier_id": "hidden", "pending_change.lines.unit_price": "hidden"}
+    )
+    await office.flow(sequence(node), document_type=ORDER)
+    asked = request(document_type=ORDER, basis=said(), facts={"supplier_ids": ["s"], "rise_amount": 5, "line_count": 2})
+    await office.service.deliver(orders.PurchaseOrderChangeSubmitted(approval=asked), actor="requester")
+    head = office.service.as_("head")
+    (task,) = await office.todo("head")
+    case = await head.GetCase(id=task.case_id)
+    assert (task.title, task.amount, case.title, case.amount, dict(case.facts)) == ("", "", "", "", {"line_count": 2})
+
+    for path, reason in (("lines.quantity", "TASK_CHANGE_NOT_ALLOWED"), ("pending_change", "TASK_CHANGE_NOT_ALLOWED")):
+        with refused(reason):
+            await head.ApproveTask(id=task.id, content_hash=task.content_hash, changes=[{**FEWER, "path": path}])
+    fewer = {**FEWER, "path": "pending_change.lines.quantity"}
+    gone = {"path": "pending_change.lines", "line_id": str(stable("other line")), "reason": "不需要"}
+    with refused("TASK_CHANGED_TWICE"):
+        await head.ApproveTask(
+            id=task.id, content_hash=task.content_hash, changes=[fewer, {**gone, "line_id": fewer["line_id"]}]
+        )
+    held = await head.ApproveTask(id=task.id, content_hash=task.content_hash, changes=[fewer, gone])
+    assert held.changing
+
+
+async def test_without_an_answer_in_time_the_author_decides_again(changes):
+    await changes.begin(approve("a", "head", cuts=True))
+    await changes.agree("head", FEWER)
+    amendment = await changes.asked()
+    assert amendment.expire_time.ToDatetime(datetime.UTC) == changes.office.service.clock.now() + CARRIED_OUT
+    assert await later(changes.office, minutes=19) == 0
+    assert (await changes.office.case()).changing
+
+    assert await later(changes.office, minutes=1) == 1
+
+    seen = await changes.seen("head")
+    assert [(one.reason, one.facts["minutes"]) for one in seen.findings] == [("CASE_CHANGE_UNANSWERED", "20")]
+    assert (seen.changing, (await changes.office.case()).changing) == (False, False)
+    assert (await notices(changes.office, "head"))[0] == "notice.change_refused"
+    # refused then, it says nothing new
+    late = common_pb2.AmendmentAnswer(amendment_id=amendment.id)
+    late.violations.add(reason="AMENDMENT_TOO_LATE")
+    await changes.office.service.deliver(requisitions.PurchaseRequisitionChangeAnswered(answer=late), actor="head")
+    assert [one.reason for one in (await changes.seen("head")).findings] == ["CASE_CHANGE_UNANSWERED"]
+    await changes.agree("head")
+    assert state(await changes.office.case()) == "APPROVED"
+
+
+async def test_an_answer_after_its_time_is_taken_over_and_decides_nothing(changes):
+    """The document was changed just before nobody waited any more: what is agreed to is what it says now."""
+    await changes.begin(approve("a", "head", cuts=True))
+    await changes.agree("head", FEWER)
+    late = answer(await changes.asked())
+    await later(changes.office, minutes=20)
+    await changes.agree("head", {**FEWER, "value": "5"})
+    again = await changes.asked()
+
+    await changes.office.service.deliver(late, times=2, actor="head")
+    await changes.office.service.deliver(late, event_id=ids.uuid7(), actor="head")
+
+    case = await changes.office.case()
+    assert (state(case), case.changing, case.content_hash, case.amount) == ("RUNNING", True, LATER, "4800.00")
+    assert [one.kind for one in case.opinions if one.kind == one.CHANGE] == [case.opinions[0].CHANGE]
+    no = common_pb2.AmendmentAnswer(amendment_id=again.id)
+    no.violations.add(reason="AMENDMENT_TOO_LATE")
+    await changes.office.service.deliver(requisitions.PurchaseRequisitionChangeAnswered(answer=no), actor="head")
+    with refused("TASK_CONTENT_CHANGED"):
+        await changes.agree("head")
+    await changes.agree("head", content_hash=LATER)
+    assert state(await changes.office.case()) == "APPROVED"
+
+
+async def test_an_answer_in_time_leaves_no_timer_and_one_that_is_over_does_nothing(changes):
+    await changes.begin(approve("a", "head", cuts=True), approve("b", "boss"))
+    await changes.agree("head", FEWER)
+    await changes.answered()
+    assert await later(changes.office, minutes=30) == 0
+    await changes.agree("boss", content_hash=LATER)
+
+    await changes.office.deliver("two", basis=said())
+    await changes.agree("head", FEWER)
+    await changes.office.service.as_("requester").WithdrawCase(id=(await changes.office.case("two")).id)
+    assert await later(changes.office, minutes=30) == 1
+    assert state(await changes.office.case("two")) == "WITHDRAWN"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from approval.case import usual
 from approval.case.advice import similar_to
 from approval.task.model import TaskLink
-from approval.tests.factories import HASH, approve, copy, no, sequence, state
+from approval.tests.factories import HASH, ORDER, approve, copy, no, request, sequence, state
 from approval.tests.test_timeout_rpc import later, notices
 from chassis import migrate
 from chassis.testing import stable
 from heyi.approval.v1 import cases_pb2
+from heyi.procurement.v1 import purchase_orders_pb2
 
 ADVICE = cases_pb2.CaseAdvice
 
@@ -136,3 +140,52 @@ def test_cases_are_alike_by_what_they_share(row, ways):
     case = SimpleNamespace(facts={"supplier_ids": ["s1"], "categories": ["c"]}, department_id=1)
     other = SimpleNamespace(**{"supplier_ids": None, "categories": None, "department_id": None, **row})
     assert [found for _, found in similar_to(case, [other])] == ([ways] if ways else [])
+
+
+def prices(**items: float) -> dict[str, Any]:
+    return {"item_prices": [{"item_id": item, "unit_price": price} for item, price in items.items()]}
+
+
+async def test_a_price_beyond_the_usual_is_told_with_its_item_from_requisitions_and_orders_alike(office):
+    await office.flow(approve("a", "head"))
+    await office.flow(approve("a", "head"), code="PO", document_type=ORDER)
+    head = office.service.as_("head")
+    for number, price in enumerate((10, 10, 10.5, 9.5, 10)):
+        await office.submit(f"old {number}", facts=prices(bolt=price, nut=price))
+        await office.decide("head", "Reject" if number == 4 else "Approve")
+    order = request("an order", document_type=ORDER, facts=prices(bolt=10))
+    await office.service.deliver(purchase_orders_pb2.PurchaseOrderChangeSubmitted(approval=order), actor="requester")
+    await office.decide("head")
+
+    case = await office.submit("new", facts=prices(bolt=12.3, nut=20, new=99))
+    told = await head.AdviseCase(id=case.id)
+
+    # of the nut only four were approved
+    assert [(one.fact, one.field, dict(one.of)) for one in told.unusual] == [
+        ("item_prices", "unit_price", {"item_id": "bolt"})
+    ]
+    (one,) = told.unusual
+    assert (one.value, one.median, one.above_percent, one.compared_count) == ("12.3", "10", "23.0", 5)
+    other = await office.submit("other", facts=prices(bolt=10.4))
+    assert list((await head.AdviseCase(id=other.id)).unusual) == []
+    # nothing of cases that the reader may not see
+    await office.flow(approve("a", "boss"), code="BOSS", priority=-1)
+    unseen = await office.submit("unseen", facts=prices(bolt=12.3))
+    assert list((await office.service.as_("boss").AdviseCase(id=unseen.id)).unusual) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "earlier", "percent"),
+    [
+        ("12.3", [10, 10, 10, 10, 10], "23"),
+        ("10.4", [10, 10, 10, 10, 10], None),
+        ("7", [10, 10, 10, 10, 10], "-30"),
+        ("12.3", [10, 10, 10, 10], None),
+        ("14", [8, 9, 10, 11, 12], None),
+        ("15", [8, 9, 10, 11, 12], "50"),
+        ("1", [0, 0, 0, 0, 0], None),
+    ],
+)
+def test_a_value_is_unusual_beyond_the_fences_and_five_percent_off_at_least(value, earlier, percent):
+    how = usual.off(Decimal(value), [Decimal(one) for one in earlier])
+    assert (None if how is None else how[1]) == (None if percent is None else Decimal(percent))

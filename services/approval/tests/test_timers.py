@@ -203,4 +203,5 @@ def test_a_service_names_its_handlers_once():
         "turn": "Case",
         "delay": "Case",
         "supervision": "Case",
+        "change": "Case",
     }

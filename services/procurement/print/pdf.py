@@ -12,7 +12,7 @@ import os
 import pathlib
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -35,6 +35,7 @@ STATES = {
     pb.PurchaseOrder.CANCELLED: "已作废",
     pb.PurchaseOrder.SHORT_CLOSED: "已短结",
 }
+INCOMPLETE, HIDDEN = "部分内容已隐藏，仅供审批参考", "（已隐藏）"
 CURRENCIES = {"CNY": "人民币", "USD": "美元", "EUR": "欧元", "JPY": "日元", "HKD": "港币", "GBP": "英镑"}
 
 
@@ -51,13 +52,15 @@ class Page:
     buyer: str = ""
     units: Mapping[uuid.UUID, str] = field(default_factory=dict)
     item_codes: Mapping[uuid.UUID, str] = field(default_factory=dict)
+    # what is hidden from whoever prints it: such a paper is none for the supplier
+    hidden: Collection[str] = ()
 
 
 def page_html(page: Page) -> str:
     """The whole page; nothing in it is loaded from elsewhere."""
     order = page.order
     shown = [line for line in order.lines if not line.cancelled]
-    notice = STATES.get(order.state, "")
+    notice = "；".join(text for text in (STATES.get(order.state, ""), INCOMPLETE if page.hidden else "") if text)
     return string.Template((HERE / "order.html").read_text("utf-8")).substitute(
         style=(HERE / "order.css").read_text("utf-8"),
         number=_(order.number),
@@ -74,7 +77,7 @@ def page_html(page: Page) -> str:
         tax_amount=_money(order.tax_amount),
         amount=_money(order.amount),
         capitals=_capitals(order),
-        terms=_terms(order),
+        terms=_terms(page),
         buyer=_(page.buyer),
         department=_(_department(order)),
         printed_on=page.printed_on.isoformat(),
@@ -84,7 +87,7 @@ def page_html(page: Page) -> str:
 def _row(number: int, line: pb.PurchaseOrderLine, page: Page) -> str:
     code = page.item_codes.get(uuid.UUID(line.item_id), "") if line.item_id else ""
     unit = page.units.get(uuid.UUID(line.unit_id), "") if line.unit_id else line.unit_text
-    rate = f"{(Decimal(line.tax_rate or 0) * 100).normalize():f}%"
+    rate = "" if "lines.tax_rate" in page.hidden else f"{(Decimal(line.tax_rate or 0) * 100).normalize():f}%"
     day = line.promised_date or line.need_date or page.order.need_date
     note = f"<div class=note>{_(line.note)}</div>" if line.note else ""
     cells = [
@@ -137,13 +140,19 @@ def _pairs(*pairs: tuple[str, str]) -> str:
     return "".join(f"<div><span>{label}：</span>{_(value)}</div>" for label, value in pairs)
 
 
-def _terms(order: pb.PurchaseOrder) -> str:
-    invoice = INVOICES.get(order.invoice_kind, "")
+def _terms(page: Page) -> str:
+    order = page.order
+
+    def said(text: str, *paths: str) -> str:
+        return HIDDEN if set(paths) & set(page.hidden) else text
+
     days = f"收到发票后 {order.payment_days} 天付款" if order.payment_days else "按双方约定"
+    paid = said(order.payment_terms or days, "payment_terms", "payment_days")
+    invoice = said(INVOICES.get(order.invoice_kind, "") or "按双方约定", "invoice_kind")
     terms = [
-        f"交货地点：{order.delivery_place}；交货日期以各行所列为准。",
-        f"付款条件：{order.payment_terms or days}。",
-        f"发票：{invoice or '按双方约定'}；抬头 {order.buyer_name}，税号 {order.buyer_credit_code}。",
+        f"交货地点：{said(order.delivery_place, 'delivery_place')}；交货日期以各行所列为准。",
+        f"付款条件：{paid}。",
+        f"发票：{invoice}；抬头 {order.buyer_name}，税号 {order.buyer_credit_code}。",
         "请供方书面确认各行数量与交期。",
     ]
     if order.supplier_reference:
@@ -154,8 +163,10 @@ def _terms(order: pb.PurchaseOrder) -> str:
 
 
 def _capitals(order: pb.PurchaseOrder) -> str:
+    if not order.amount:
+        return ""
     name = CURRENCIES.get(order.currency, order.currency)
-    return f"{_(name)}大写：<b>{_(money.in_capitals(Decimal(order.amount or 0)))}</b>"
+    return f"{_(name)}大写：<b>{_(money.in_capitals(Decimal(order.amount)))}</b>"
 
 
 def _qr(page: Page) -> str:
@@ -171,7 +182,7 @@ def _(text: object) -> str:
 
 
 def _plain(number: str) -> str:
-    return f"{Decimal(number or 0).normalize():,f}"
+    return f"{Decimal(number).normalize():,f}" if number else ""
 
 
 def _price(number: str) -> str:
@@ -183,4 +194,4 @@ def _price(number: str) -> str:
 
 
 def _money(number: str) -> str:
-    return f"{Decimal(number or 0):,.2f}"
+    return f"{Decimal(number):,.2f}" if number else ""

@@ -27,6 +27,7 @@ class PurchaseOrder(Searchable, Document, Base):
     __transitions__ = rules.TRANSITIONS
     __series__ = "purchase_order"
     __search__ = ("number", "supplier_name", "supplier_reference")
+    __hides__ = True
 
     company_id: Mapped[uuid.UUID] = mapped_column(index=True)
     number: Mapped[str | None]
@@ -69,6 +70,8 @@ class PurchaseOrder(Searchable, Document, Base):
     content_hash: Mapped[str] = mapped_column(default="")
     submission: Mapped[int] = mapped_column(default=0)
     pending_change: Mapped[dict[str, Any] | None] = mapped_column()
+    # the last changes of an approver that were asked for: they come more than once
+    amendment_id: Mapped[str] = mapped_column(default="", server_default="")
     # where the order returns to when its change is dropped
     state_before_change: Mapped[str] = mapped_column(default="")
     lines: Mapped[list[PurchaseOrderLine]] = lines_of("PurchaseOrderLine")

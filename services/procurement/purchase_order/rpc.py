@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import sqlalchemy as sa
 from google.protobuf import json_format, timestamp_pb2
 
-from chassis import canonical, choosing, contract, ids, mapping, paper
-from chassis.call import Call, Refused
+from chassis import choosing, paper, seeing, statements
+from chassis.call import Call
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
@@ -19,6 +19,7 @@ from procurement import choices
 from procurement.copies import unit_names
 from procurement.market import Market
 from procurement.print import pdf
+from procurement.purchase_order import change as changes
 from procurement.purchase_order import rules
 from procurement.purchase_order.model import PurchaseOrder, PurchaseOrderRevision
 from procurement.purchase_order.place import (
@@ -31,12 +32,11 @@ from procurement.purchase_order.place import (
     take_terms,
 )
 from procurement.purchase_requisition.model import PurchaseRequisition
-from procurement.purchase_requisition.rpc import link_to
+from procurement.purchase_requisition.rpc import TYPE as REQUISITION
+from procurement.purchase_requisition.rpc import link_to, linked
 from procurement.purchase_requisition.rules import Rate, rate_of, take_rate
 from procurement.refusals import refuse
 from procurement.supplier.model import Supplier
-
-TYPE = "procurement.purchase_order"
 
 
 class PurchaseOrders:
@@ -58,10 +58,12 @@ class PurchaseOrders:
     async def ListPurchaseOrders(
         self, request: pb.ListPurchaseOrdersRequest, call: Call
     ) -> pb.ListPurchaseOrdersResponse:
-        late = [PurchaseOrder.state.in_(rules.WITH_SUPPLIER), PurchaseOrder.due_date < call.today()]
-        return await call.page(  # type: ignore[no-any-return]
-            PurchaseOrder, request, where=late if request.overdue else []
-        )
+        late = []
+        if request.overdue:
+            late = [PurchaseOrder.state.in_(rules.WITH_SUPPLIER), PurchaseOrder.due_date < call.today()]
+            if (hidden := call.blind_to(PurchaseOrder)) is not None:
+                late.append(sa.not_(statements.hides(hidden, ["overdue"])))
+        return await call.page(PurchaseOrder, request, where=late)  # type: ignore[no-any-return]
 
     async def BatchGetPurchaseOrders(
         self, request: pb.BatchGetPurchaseOrdersRequest, call: Call
@@ -96,10 +98,10 @@ class PurchaseOrders:
         advance(order, "confirm")
         promises: dict[uuid.UUID, datetime.date] = {}
         for index, sent in enumerate(request.promises):
-            _check_shape(sent, f"promises[{index}]")
+            changes.check_shape(sent, f"promises[{index}]")
             day = day_of(sent.promised_date)
             assert day is not None
-            promises[_line_id(sent.line_id, f"promises[{index}].line_id")] = day
+            promises[changes.line_id(sent.line_id, f"promises[{index}].line_id")] = day
         rules.promise(order, promises)
         order.supplier_reference = request.supplier_reference or order.supplier_reference
         order.confirm_time = call.now()
@@ -109,27 +111,18 @@ class PurchaseOrders:
         order = await call.load(PurchaseOrder, request.id, etag=request.etag)
         before = order.state
         advance(order, "change")
-        change = _change_of(request.change)
-        market = await Market.of(call, (line.item_id for line in order.lines))
-        refuse(rules.change_faults(order, change, market.catalog, limits_of(order, market)))
-        if rules.raises(order, change):
-            await orderable(call, order.supplier_id)
+        asked = changes.sent(request, order, call)
+        change = changes.change_of(asked)
+        catalog = await changes.check(order, change, call)
         after = rules.amount_after(order, change)
         if not rules.needs_agreement(before=order.agreed_amount, after=after, rate=order.exchange_rate or Decimal(1)):
-            unasked = common_pb2.ApprovalRequest(document_type=TYPE, choices=request.choices)
+            unasked = common_pb2.ApprovalRequest(document_type=changes.TYPE, choices=request.choices)
             refuse(choosing.faults(unasked, {}, call.organisation.people))
             await take_effect(order, change, call, changed_by=call.actor.person, asked=False)
             return call.announce(pb.PurchaseOrderChanged, order)
-        asked = pb.PurchaseOrderChange()
-        asked.CopyFrom(request.change)
-        asked.amount_before, asked.amount_after = format(order.amount, "f"), format(after, "f")
-        asked.ask_time.FromDatetime(call.now())
-        asked.asked_by_id = str(call.actor.person)
         order.state, order.state_before_change = rules.PENDING, before
-        order.pending_change = json_format.MessageToDict(asked, preserving_proto_field_name=True)
         order.submission += 1
-        order.content_hash = hash_of(order, call)
-        approval = approval_request(order, after, call)
+        approval = changes.ask_with(order, asked, catalog, call)
         approval.choices.extend(request.choices)
         await choices.check(approval, call)
         return call.announce(pb.PurchaseOrderChangeSubmitted, order, approval=approval)
@@ -158,12 +151,14 @@ class PurchaseOrders:
         order = await call.load(PurchaseOrder, request.id)
         supplier = await _supplier(order, call)
         buyer = call.organisation.people.get(order.buyer_id) if order.buyer_id else None
+        known = not call.hides(order, "supplier_id")
         page = pdf.Page(
             order=call.reply(order),
             company=call.company,
-            supplier_code=supplier.code or "",
-            supplier_credit_code=supplier.credit_code,
-            supplier_address=supplier.address,
+            hidden=call.hidden.get(order.id, frozenset()),
+            supplier_code=(known and supplier.code) or "",
+            supplier_credit_code=supplier.credit_code if known else "",
+            supplier_address=supplier.address if known else "",
             buyer=buyer.name if buyer else "",
             units=await unit_names(call),
             item_codes={
@@ -179,12 +174,9 @@ class PurchaseOrders:
     ) -> pb.ListLinksPurchaseOrderResponse:
         order = await call.load(PurchaseOrder, request.id)
         behind = {source.requisition_id for line in order.lines for source in line.sources}
-        rows = await call.db.scalars(
-            sa.select(PurchaseRequisition)
-            .where(PurchaseRequisition.id.in_(behind))
-            .order_by(PurchaseRequisition.created_at)
-        )
-        links = [link_to("procurement.purchase_requisition", row, "source") for row in rows]
+        rows = await linked(call, PurchaseRequisition, behind, f"{REQUISITION}.get")
+        blind = call.hides(order, "amount")
+        links = [link_to(REQUISITION, row, "source", blind=blind or "amount" in hidden) for row, hidden in rows]
         return pb.ListLinksPurchaseOrderResponse(links=links)
 
     async def ListRevisionsPurchaseOrder(
@@ -196,12 +188,8 @@ class PurchaseOrders:
             .where(PurchaseOrderRevision.order_id == order.id)
             .order_by(PurchaseOrderRevision.revision)
         )
-        return pb.ListRevisionsPurchaseOrderResponse(revisions=[_revision(row) for row in rows])
-
-
-def hash_of(order: PurchaseOrder, call: Call) -> str:
-    """Hash of the order as it stands together with the change that is asked for."""
-    return canonical.content_hash(call.reply(order))
+        hidden = call.hidden.get(order.id, frozenset())
+        return pb.ListRevisionsPurchaseOrderResponse(revisions=[_revision(row, hidden) for row in rows])
 
 
 async def take_effect(
@@ -219,56 +207,8 @@ async def take_effect(
     _keep_revision(order, call, changed_by=changed_by, reason=change.reason)
 
 
-def pending_change(order: PurchaseOrder) -> tuple[rules.Change, uuid.UUID]:
-    """The change that waits for agreement, and who asked for it."""
-    assert order.pending_change is not None
-    sent = json_format.ParseDict(order.pending_change, pb.PurchaseOrderChange())
-    return _change_of(sent), ids.parse(sent.asked_by_id)
-
-
-def approval_request(order: PurchaseOrder, after: Decimal, call: Call) -> common_pb2.ApprovalRequest:
-    """What approval needs to know of a change; the amount is what the order would come to, in base currency."""
-    rate = order.exchange_rate or Decimal(1)
-    approval = common_pb2.ApprovalRequest(
-        document_type=TYPE,
-        document_id=str(order.id),
-        company_id=str(order.company_id),
-        document_number=order.number or "",
-        title=f"{order.number} {order.supplier_name}",
-        requester_id=str(call.actor.person),
-        department_id=str(order.department_id),
-        amount=format((after * rate).quantize(Decimal("0.01")), "f"),
-        currency=order.base_currency,
-        content_hash=order.content_hash,
-        submission=order.submission,
-    )
-    rise = after - order.agreed_amount
-    approval.facts.update(
-        {
-            "change": True,
-            "amount_before": float(order.agreed_amount * rate),
-            "rise_amount": float(rise * rate),
-            "rise_percent": float(rise * 100 / order.agreed_amount) if order.agreed_amount else 100.0,
-            "supplier_ids": [str(order.supplier_id)],
-            "line_count": len(order.lines),
-            "document_currency": order.currency,
-        }
-    )
-    return approval
-
-
-def limits_of(order: PurchaseOrder, market: Market) -> dict[uuid.UUID, rules.Limits]:
-    """The supplier's minimum and multiple for each line that is counted in the unit of the terms."""
-    found = {}
-    for line in order.lines:
-        terms = market.terms_with(order.supplier_id, line.item_id)
-        if terms is not None and terms.unit_id == line.unit_id:
-            found[line.id] = rules.Limits(terms.minimum, terms.multiple)
-    return found
-
-
 async def _limits(order: PurchaseOrder, call: Call) -> dict[uuid.UUID, rules.Limits]:
-    return limits_of(order, await Market.of(call, (line.item_id for line in order.lines)))
+    return changes.limits_of(order, await Market.of(call, (line.item_id for line in order.lines)))
 
 
 async def _supplier(order: PurchaseOrder, call: Call) -> Supplier:
@@ -329,49 +269,18 @@ def _keep_revision(order: PurchaseOrder, call: Call, *, changed_by: uuid.UUID | 
     call.db.add(revision)
 
 
-def _revision(row: PurchaseOrderRevision) -> pb.PurchaseOrderRevision:
+def _revision(row: PurchaseOrderRevision, hidden: Collection[str]) -> pb.PurchaseOrderRevision:
+    """A revision as whoever sees it from whom these paths are hidden."""
     at = timestamp_pb2.Timestamp()
     at.FromDatetime(row.created_at)
+    snapshot = json_format.ParseDict(row.snapshot, pb.PurchaseOrder(), ignore_unknown_fields=True)
+    if hidden:
+        seeing.conceal(snapshot, hidden)
     return pb.PurchaseOrderRevision(
         revision=row.revision,
         create_time=at,
         changed_by_id=str(row.changed_by_id or ""),
-        reason=row.reason,
-        amount=format(row.amount, "f"),
-        snapshot=json_format.ParseDict(row.snapshot, pb.PurchaseOrder(), ignore_unknown_fields=True),
+        reason="" if "pending_change.reason" in hidden else row.reason,
+        amount="" if "amount" in hidden else format(row.amount, "f"),
+        snapshot=snapshot,
     )
-
-
-def _change_of(sent: pb.PurchaseOrderChange) -> rules.Change:
-    """The change as the rules see it; every text of it is checked here."""
-    _check_shape(sent, "change")
-    edits = []
-    for index, line in enumerate(sent.lines):
-        path = f"change.lines[{index}]"
-        _check_shape(line, path)
-        edits.append(
-            rules.LineEdit(
-                line_id=_line_id(line.line_id, f"{path}.line_id"),
-                quantity=Decimal(line.quantity) if line.quantity else None,
-                unit_price=Decimal(line.unit_price) if line.unit_price else None,
-                need_date=day_of(line.need_date),
-                cancel=line.cancel,
-            )
-        )
-    return rules.Change(sent.reason, tuple(edits), sent.payment_terms, day_of(sent.need_date))
-
-
-def _line_id(text: str, path: str) -> uuid.UUID:
-    try:
-        return ids.parse(text)
-    except ValueError:
-        raise Refused("FIELD_FORMAT", path, value=text[:50], expected="UUID") from None
-
-
-def _check_shape(message: contract.Message, path: str) -> None:
-    """Shape of a message inside a request, with the path that the caller knows it by."""
-    try:
-        mapping.check_shape(message)
-    except Refused as refusal:
-        listed: Sequence[tuple[str, str, dict[str, str]]] = refusal.violations
-        raise Refused.fields((f"{path}.{field}", reason, dict(facts)) for field, reason, facts in listed) from None

@@ -229,6 +229,16 @@ class Change:
     need_date: datetime.date | None = None
 
 
+@dataclass(frozen=True)
+class LineAfter:
+    """A line as it would be; the amount is with tax."""
+
+    item_id: UUID | None
+    unit_id: UUID | None
+    unit_price: Decimal | None
+    amount: Decimal
+
+
 def change_faults(
     order: PurchaseOrder, change: Change, catalog: Catalog, limits: Mapping[UUID, Limits]
 ) -> list[Violation]:
@@ -246,14 +256,16 @@ def change_faults(
             found.extend(below_requisitions(line, edit.quantity, wanted(line), f"{path}.quantity"))
             found.extend(below_limits(line, edit.quantity, limits.get(line.id), f"{path}.quantity"))
             found.extend(decimals_fault(line, edit.quantity, catalog, path))
-    if not found and not _differs(order, change, lines):
+    if not found and not differs(order, change):
         found.append(("change", "PURCHASE_ORDER_CHANGE_EMPTY", {}))
     if len({edit.line_id for edit in change.lines if edit.cancel} & set(lines)) == len(lines):
         found.append(("change.lines", "PURCHASE_ORDER_NO_LINES", {}))
     return found
 
 
-def _differs(order: PurchaseOrder, change: Change, lines: Mapping[UUID, PurchaseOrderLine]) -> bool:
+def differs(order: PurchaseOrder, change: Change) -> bool:
+    """Whether a change leaves anything other than it is. It speaks of lines that stand."""
+    lines = {line.id: line for line in standing(order)}
     if change.payment_terms not in ("", order.payment_terms) or change.need_date not in (None, order.need_date):
         return True
     return any(
@@ -276,17 +288,24 @@ def raises(order: PurchaseOrder, change: Change) -> bool:
     )
 
 
-def amount_after(order: PurchaseOrder, change: Change) -> Decimal:
-    """What the order would come to, with tax."""
+def lines_after(order: PurchaseOrder, change: Change) -> list[LineAfter]:
+    """The lines that the order would have."""
     edits = {edit.line_id: edit for edit in change.lines}
-    total = ZERO
+    found = []
     for line in standing(order):
         edit = edits.get(line.id, LineEdit(line.id))
-        if not edit.cancel:
-            quantity = line.quantity if edit.quantity is None else edit.quantity
-            unit_price = line.unit_price if edit.unit_price is None else edit.unit_price
-            total += money.line_amounts(quantity, unit_price or ZERO, line.tax_rate or ZERO).gross
-    return total
+        if edit.cancel:
+            continue
+        quantity = line.quantity if edit.quantity is None else edit.quantity
+        unit_price = line.unit_price if edit.unit_price is None else edit.unit_price
+        amount = money.line_amounts(quantity, unit_price or ZERO, line.tax_rate or ZERO).gross
+        found.append(LineAfter(line.item_id, line.unit_id, unit_price, amount))
+    return found
+
+
+def amount_after(order: PurchaseOrder, change: Change) -> Decimal:
+    """What the order would come to, with tax."""
+    return sum((line.amount for line in lines_after(order, change)), ZERO)
 
 
 def needs_agreement(*, before: Decimal, after: Decimal, rate: Decimal) -> bool:

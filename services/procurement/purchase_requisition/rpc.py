@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -172,22 +173,29 @@ class PurchaseRequisitions:
             .join(PurchaseOrderLineSource, PurchaseOrderLineSource.parent_id == PurchaseOrderLine.id)
             .where(PurchaseOrderLineSource.requisition_id == requisition.id)
         )
-        orders = sa.select(PurchaseOrder).where(PurchaseOrder.id.in_(made)).order_by(PurchaseOrder.created_at)
-        links = [link_to("procurement.purchase_order", order, "result") for order in await call.db.scalars(orders)]
-        if call.hides(requisition, "amount"):
-            for link in links:
-                link.ClearField("amount")
-        return pb.ListLinksPurchaseRequisitionResponse(links=links)
+        order_type = "procurement.purchase_order"
+        rows = await linked(call, PurchaseOrder, made, f"{order_type}.get")
+        blind = call.hides(requisition, "amount")
+        return pb.ListLinksPurchaseRequisitionResponse(
+            links=[link_to(order_type, row, "result", blind=blind or "amount" in hidden) for row, hidden in rows]
+        )
 
 
-def link_to(document_type: str, row: Any, direction: str) -> common_pb2.DocumentLink:
-    """A related document, as its link shows it."""
+async def linked(call: Call, model: Any, wanted: Any, permission: str) -> list[tuple[Any, Collection[str]]]:
+    """Documents by their ids, the oldest first, and what each hides from the caller."""
+    hidden = call.blind_to(model, permission=permission)
+    statement = sa.select(model, sa.null() if hidden is None else hidden).where(model.id.in_(wanted))
+    return [(row, paths or ()) for row, paths in await call.db.execute(statement.order_by(model.created_at))]
+
+
+def link_to(document_type: str, row: Any, direction: str, *, blind: bool) -> common_pb2.DocumentLink:
+    """A related document, as its link shows it; without its amount to who is `blind` to it."""
     return common_pb2.DocumentLink(
         document_type=document_type,
         document_id=str(row.id),
         number=row.number or "",
         state=row.state,
-        amount=format(row.amount, "f"),
+        amount="" if blind else format(row.amount, "f"),
         currency=row.currency,
         direction=direction,
     )
@@ -215,32 +223,26 @@ def approval_request(requisition: PurchaseRequisition, catalog: Catalog, call: C
         basis=seeing.basis(call.reply(requisition)),
     )
     approval.facts.update(rules.facts(requisition, catalog))
+    counted = [line for line in requisition.lines if not line.refused]
+    approval.facts.update({"item_prices": catalog.prices_of(counted, requisition.exchange_rate)})
     return approval
 
 
 async def amend(amendment: common_pb2.Amendment, call: Call) -> None:
     """Change what waits for agreement as an approver said, by the rules of an edit, and ask with it from now on; or say
-    why it stays as it is. Raises nothing: the answer is an event.
+    why it stays as it is.
     """
-    requisition = await call.load(PurchaseRequisition, amendment.document_id)
-    if requisition.amendment_id == amendment.id:
-        return
-    try:
-        answer = await _amended(requisition, amendment, call)
-    except Refused as refusal:
-        # nothing of it: the rows as they were
-        call.forget()
-        requisition = await call.load(PurchaseRequisition, amendment.document_id)
-        answer = amending.answer(amendment.id, refusal)
-    requisition.amendment_id = amendment.id
-    call.announce(pb.PurchaseRequisitionChangeAnswered, requisition, answer=answer)
+
+    async def change(requisition: PurchaseRequisition) -> common_pb2.AmendmentAnswer:
+        return await _amended(requisition, amendment, call)
+
+    await amending.react(PurchaseRequisition, amendment, pb.PurchaseRequisitionChangeAnswered, change, call)
 
 
 async def _amended(
     requisition: PurchaseRequisition, amendment: common_pb2.Amendment, call: Call
 ) -> common_pb2.AmendmentAnswer:
-    waiting = requisition.state == "SUBMITTED" and requisition.submission == amendment.submission
-    if not waiting or requisition.content_hash != amendment.content_hash:
+    if requisition.state != "SUBMITTED":
         raise Refused("AMENDMENT_TOO_LATE")
     author_id = ids.parse(amendment.author_id)
 

@@ -12,7 +12,7 @@ from chassis.clients import Clients
 from chassis.testing import COMPANY, eventually, refused, stable
 from heyi.approval.v1 import cases_pb2, flow_definitions_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
-from procurement.purchase_order.rpc import TYPE as ORDER
+from procurement.purchase_order.change import TYPE as ORDER
 from procurement.tests.factories import YARD, Shop, a_flow, approved
 
 

@@ -65,6 +65,8 @@ export interface DocumentMeta {
   fields: Field[];
   /** The message with the facts that its requests for approval carry. */
   facts?: string | null;
+  /** What agreement is asked for within it, where it is not the whole: `pending_change`. */
+  asks?: string | null;
   /** Path of the quantity that an approver may lower, `lines.quantity`. */
   cut?: string | null;
   /** A flow can say who sees and changes which of its fields. */

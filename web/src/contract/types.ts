@@ -439,5 +439,6 @@ export interface CaseAdvice {
   upperAmount: string;
   ofMedianPercent: string;
   deviation: string;
+  unusual: { fact: string; field: string; of: Record<string, string>; value: string; median: string; abovePercent: string; comparedCount: number }[];
   cases: { caseId: string; documentNumber: string; title: string; amount: string; state: string; decideTime: string; hours: string }[];
 }

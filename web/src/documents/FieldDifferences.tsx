@@ -14,7 +14,7 @@ export function FieldDifferences({ document, changes }: { document: DocumentMeta
       {changes.map((change, index) => {
         const known = document && pathField(meta, document, change.path);
         const refused = known?.field.repeated === true;
-        const value = (text: string) => (text === "" ? "—" : known ? <FieldValue field={known.field} value={text} plain /> : text);
+        const value = (text: string) => (text === "" ? "—" : known ? <FieldValue field={known.field} value={known.field.type === "bool" ? text === "true" : text} plain /> : text);
         return (
           <p key={index}>
             {change.lineNumber > 0 && <strong>{change.lineNumber}. {change.lineTitle} </strong>}

@@ -1,9 +1,11 @@
 import { ArrowDownOutlined, ArrowUpOutlined, DeleteOutlined, PlusOutlined } from "@ant-design/icons";
 import { Button, Form } from "antd";
-import { useId, type MouseEvent } from "react";
+import { useContext, useId, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
+import { useMeta } from "@/contract/useMeta";
 import { ConditionForm } from "./ConditionForm";
 import { PartInput, SentenceInput } from "./PartInput";
+import { DocumentTypeContext } from "./fields";
 import { RightsForm } from "./RightsForm";
 import { RulesForm } from "./RulesForm";
 import { isValues, listMembers, tidied, type Part, type Values } from "./kinds";
@@ -32,6 +34,9 @@ interface FieldProps {
 function PartField({ part, value, node, onChange }: FieldProps) {
   const { t } = useTranslation();
   const id = useId();
+  const document = useMeta().documents[useContext(DocumentTypeContext)];
+  // of a type whose contract names nothing to cut it is not offered
+  if (part.key === "cuts" && !document?.cut && value !== true) return null;
   switch (part.input) {
     case "rules":
       return <RulesForm node={node} label={part.label(t)} onChange={onChange} />;

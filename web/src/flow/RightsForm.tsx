@@ -28,7 +28,7 @@ export function RightsForm({ part, value, onChange }: { part: Part; value: unkno
         const known = pathField(meta, document, path);
         const inForm = ofForms.find((one) => one.path === path);
         const label = inForm?.label ?? (known ? pathLabel(known) : path);
-        const rights = rightsOffered(part, inForm ? canBeTyped(inForm) : known !== undefined && canBeWritten(known));
+        const rights = rightsOffered(part, inForm ? canBeTyped(inForm) : known !== undefined && canBeWritten(document, known));
         return (
           <div key={path} className="node-rule right-row" role="group" aria-label={label}>
             <span>{label}</span>

@@ -55,7 +55,7 @@ export function useConditionFields(): ConditionField[] {
   const ofForms = useFormFacts(documentType);
   const codes = useFormCodes(documentType);
   return useMemo(() => {
-    const told = factFields(meta, documentType).map((field) => ofFact(meta, field));
+    const told = factFields(meta, documentType).filter(({ type }) => type !== "message").map((field) => ofFact(meta, field));
     const chosen = told.map((field) => (field.name === "facts.form" && codes.length > 0 ? { ...field, options: codes } : field));
     return [...ownFields(t), ...chosen, ...ofForms];
   }, [t, meta, documentType, codes, ofForms]);

@@ -3,13 +3,14 @@ import { useVerb } from "@/api/documents";
 import { AppLink, routeOf } from "@/app/links";
 import { group } from "@/contract/decimal";
 import { timeText } from "@/contract/format";
-import { fieldOf } from "@/contract/meta";
+import { fieldOf, membersOf, type DocumentMeta } from "@/contract/meta";
 import type { CaseAdvice } from "@/contract/types";
-import { useDocumentMeta } from "@/contract/useMeta";
+import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { FieldValue } from "@/documents/FieldValue";
 import { StateTag } from "@/documents/StateTag";
 
 /** What earlier cases say: facts with numbers, from those that the reader may see. Nothing is proposed. */
-export function Advice({ caseId, currency }: { caseId: string; currency: string }) {
+export function Advice({ caseId, currency, about }: { caseId: string; currency: string; about?: DocumentMeta }) {
   const { t } = useTranslation();
   const cases = useDocumentMeta("approval.case");
   const { data } = useVerb<CaseAdvice>(cases, "advise", caseId);
@@ -39,7 +40,28 @@ export function Advice({ caseId, currency }: { caseId: string; currency: string 
           </ul>
         </>
       )}
+      {about && data.unusual.length > 0 && <ul className="plain-list">{data.unusual.map((one) => <Unusual key={one.fact + JSON.stringify(one.of)} value={one} about={about} currency={currency} />)}</ul>}
       <p className="quiet">{t("advice.source")}</p>
     </section>
+  );
+}
+
+/** A value, such as the price of an item, that is further off than it was before. */
+function Unusual({ value, about, currency }: { value: CaseAdvice["unusual"][number]; about: DocumentMeta; currency: string }) {
+  const { t } = useTranslation();
+  const meta = useMeta();
+  const fact = membersOf(meta, about.facts ?? undefined).find(({ protoName }) => protoName === value.fact);
+  const members = membersOf(meta, fact?.message);
+  const label = members.find(({ protoName }) => protoName === value.field)?.label ?? value.field;
+  const figure = (text: string) => `${group(text, 2, 6)} ${currency}`;
+  const facts = { field: label, percent: group(value.abovePercent.replace("-", ""), 0, 1), value: figure(value.value), median: figure(value.median), count: value.comparedCount };
+  return (
+    <li className="advice-unusual">
+      {Object.entries(value.of).map(([name, said]) => {
+        const field = members.find(({ protoName }) => protoName === name);
+        return <strong key={name}>{field ? <FieldValue field={field} value={said} plain /> : said} </strong>;
+      })}
+      {value.abovePercent.startsWith("-") ? t("advice.below", facts) : t("advice.above", facts)}
+    </li>
   );
 }

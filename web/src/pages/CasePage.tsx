@@ -21,12 +21,13 @@ const ASIDE = [
 
 /** A case as everybody who takes part in it sees it: what is asked for, where it stands, what was said. */
 export default function CasePage({ document }: { document: DocumentMeta }) {
+  const meta = useMeta();
   const [jumping, setJumping] = useState<string>();
   return (
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ jump: () => setJumping(row.id) })}
-        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Advice caseId={row.id} currency={String(row.currency ?? "")} /><Handled row={row as Case} /><Content row={row as Case} /></>}
+        side={(row) => <Asked row={row as Case} />} more={(row) => <><CaseWay document={document} id={row.id} etag={row.etag} /><Advice caseId={row.id} currency={String(row.currency ?? "")} about={meta.documents[String(row.documentType)]} /><Handled row={row as Case} /><Content row={row as Case} /></>}
       />
       {jumping && <JumpDialog document={document} id={jumping} onClose={() => setJumping(undefined)} />}
     </>

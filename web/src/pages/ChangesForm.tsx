@@ -7,11 +7,11 @@ import type { DocumentMeta, Row } from "@/contract/meta";
 import type { FieldChange, Task } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FieldInput } from "@/documents/FieldInput";
-import { pathField, pathLabel, type PathField } from "@/documents/paths";
+import { holdersOf, inLines, lineAbout, lineIdOf, pathField, pathLabel, type PathField } from "@/documents/paths";
 import type { Values } from "@/documents/formValues";
 import { OneField } from "@/forms/FormFields";
 import { changeText, valueOfChange, type FormVersion, type TypedValues } from "@/forms/typed";
-import { linesToCut, type Changes } from "./changes";
+import { linesToCut, type Changes, type Lines } from "./changes";
 
 interface Props {
   task: Task;
@@ -28,7 +28,7 @@ export function ChangesForm({ task, about, record, changes, onChange }: Props) {
   const written = task.fieldRights.filter(({ right }) => right === "WRITE" || right === "REQUIRED");
   const put = (change: FieldChange) => onChange({ ...changes, [`${change.path}/${change.lineId ?? ""}`]: change });
   const fields = written.filter(({ path }) => !path.startsWith("values.")).map(({ path, right }) => ({ required: right === "REQUIRED", known: pathField(meta, about, path) })).filter(({ known }) => known !== undefined);
-  const lines = linesToCut(task, about, record);
+  const lines = linesToCut(meta, task, about, record);
   const value = (path: string, lineId: string | undefined, now: unknown) => changes[`${path}/${lineId ?? ""}`]?.value ?? (now === null || now === undefined ? "" : String(now));
   // fields of a designed form, which the request knows
   const form = record.form as FormVersion | undefined;
@@ -45,8 +45,8 @@ export function ChangesForm({ task, about, record, changes, onChange }: Props) {
           onChange={(next) => put({ path, value: changeText(next) })}
         />
       ))}
-      {fields.flatMap(({ known, required }) => rowsOf(known!, record).map(([row, label]) => (
-        <WrittenField key={`${known!.path}/${row.id ?? ""}`} known={known!} label={label} required={required} value={value(known!.path, known!.part && String(row.id), row[known!.field.name])} onChange={(text) => put({ path: known!.path, ...(known!.part ? { lineId: String(row.id) } : {}), value: text })} />
+      {fields.flatMap(({ known, required }) => rowsOf(known!, record).map(({ row, lineId, label }) => (
+        <WrittenField key={`${known!.path}/${lineId ?? ""}`} known={known!} label={label} required={required} value={value(known!.path, lineId, row[known!.field.name])} onChange={(text) => put({ path: known!.path, ...(lineId ? { lineId } : {}), value: text })} />
       )))}
       {lines && (
         <fieldset className="cut-lines">
@@ -59,10 +59,10 @@ export function ChangesForm({ task, about, record, changes, onChange }: Props) {
 }
 
 /** Of a field of lines one for each line. */
-function rowsOf(known: PathField, record: Row): [Values, string][] {
-  if (!known.part) return [[record as Values, known.field.label]];
-  const lines = (record[known.part.name] ?? []) as Values[];
-  return lines.map((line, index) => [line, `${index + 1}. ${String(line.description ?? "")} ${pathLabel({ ...known, part: undefined })}`]);
+function rowsOf(known: PathField, record: Row): { row: Values; lineId?: string; label: string }[] {
+  const holders = holdersOf(record, known.path);
+  if (!inLines(known)) return holders.map((row) => ({ row, label: pathLabel(known) }));
+  return holders.map((row, index) => ({ row, lineId: lineIdOf(row), label: `${index + 1}. ${String(lineAbout(record, row)?.description ?? "")} ${known.field.label}` }));
 }
 
 function WrittenField({ known, label, required, value, onChange }: { known: PathField; label: string; required: boolean; value: string; onChange: (text: string) => void }) {
@@ -74,7 +74,7 @@ function WrittenField({ known, label, required, value, onChange }: { known: Path
   );
 }
 
-function CutLine({ line, lines, changes, onChange }: { line: Row; lines: NonNullable<ReturnType<typeof linesToCut>>; changes: Changes; onChange: (changes: Changes) => void }) {
+function CutLine({ line, lines, changes, onChange }: { line: Lines["rows"][number]; lines: Lines; changes: Changes; onChange: (changes: Changes) => void }) {
   const { t } = useTranslation();
   const meta = useMeta();
   const id = useId();
@@ -84,8 +84,7 @@ function CutLine({ line, lines, changes, onChange }: { line: Row; lines: NonNull
   const refused = changes[refuseKey];
   const cut = changes[cutKey];
   const change = refused ?? cut;
-  const name = String(line.description ?? line.lineNumber);
-  const now = String(line[known.field.name] ?? "");
+  const { title: name, now } = line;
   const set = (next: FieldChange | undefined) => {
     const others = Object.fromEntries(Object.entries(changes).filter(([key]) => key !== cutKey && key !== refuseKey));
     onChange(next ? { ...others, [`${next.path}/${line.id}`]: next } : others);
@@ -93,10 +92,10 @@ function CutLine({ line, lines, changes, onChange }: { line: Row; lines: NonNull
   const reason = change?.reason ?? "";
   return (
     <div className="cut-line" role="group" aria-label={name}>
-      <p><strong>{name}</strong> <small>{t("approval.askedFor", { quantity: decimalText(known.field, now) })}</small></p>
+      <p><strong>{name}</strong> <small>{now ? t("approval.askedFor", { quantity: decimalText(known.field, now) }) : t("approval.askedToCancel")}</small></p>
       <span className="cut-inputs">
         <FieldInput
-          id={id} field={{ ...known.field, label: `${name} ${known.field.label}`, required: false }} value={cut?.value ?? now} invalid={false} disabled={refused !== undefined}
+          id={id} field={{ ...known.field, label: `${name} ${known.field.label}`, required: false }} value={cut?.value ?? now} invalid={false} disabled={refused !== undefined || !now}
           onChange={(next) => set(String(next ?? "") === now || isZero(String(next ?? "0") || "0") ? undefined : { path: lines.cut, lineId: line.id, value: String(next), reason })}
         />
         <Checkbox checked={refused !== undefined} onChange={({ target }) => set(target.checked ? { path: lines.part, lineId: line.id, value: "", reason } : undefined)}>{t("approval.refuseLine")}</Checkbox>

@@ -12,6 +12,8 @@ import { timeText } from "@/contract/format";
 import { fieldOf, membersOf, methodOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { OrderLine, PurchaseOrder } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
+import { askedDifferences } from "@/documents/asked";
+import { FieldDifferences } from "@/documents/FieldDifferences";
 import GenericDetail from "@/documents/GenericDetail";
 import { lineColumns, useLineCells } from "@/documents/lineCells";
 import { LinesTable } from "@/documents/LinesTable";
@@ -60,6 +62,7 @@ export default function OrderPage({ document }: { document: DocumentMeta }) {
 
 function OrderNotes({ document, order }: { document: DocumentMeta; order: PurchaseOrder }) {
   const { t } = useTranslation();
+  const meta = useMeta();
   const label = fieldOf(document, "overdue")?.label;
   const change = order.pendingChange;
   return (
@@ -67,8 +70,8 @@ function OrderNotes({ document, order }: { document: DocumentMeta; order: Purcha
       {order.overdue && <Alert className="note" type="error" showIcon title={t("order.overdue", { label })} />}
       {change && (
         <Alert
-          className="note" type="warning" showIcon title={t("order.changePending", { before: group(change.amountBefore || "0", 2), after: group(change.amountAfter || "0", 2), currency: order.currency })}
-          description={<span>{change.reason} — <Reference document="identity.employee" id={change.askedById} plain /> {timeText(change.askTime)}</span>}
+          className="note" type="warning" showIcon title={!change.amountAfter ? t("order.changePendingBlind") : t("order.changePending", { before: group(change.amountBefore || "0", 2), after: group(change.amountAfter || "0", 2), currency: order.currency })}
+          description={<><span>{change.reason} — <Reference document="identity.employee" id={change.askedById} plain /> {timeText(change.askTime)}</span><FieldDifferences document={document} changes={askedDifferences(meta, document, order as unknown as Values)} /></>}
         />
       )}
     </>

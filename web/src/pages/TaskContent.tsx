@@ -7,6 +7,8 @@ import { fieldOf, membersOf, shownFields, type DocumentMeta, type Field, type Ro
 import type { RequisitionLine } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FactsCard } from "@/documents/GenericDetail";
+import { askedDifferences } from "@/documents/asked";
+import { FieldDifferences } from "@/documents/FieldDifferences";
 import { FieldValue } from "@/documents/FieldValue";
 import { LinesTable } from "@/documents/LinesTable";
 import { Reference } from "@/documents/Reference";
@@ -33,11 +35,13 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const members = membersOf(meta, lines?.message);
   const shown = LINE_COLUMNS.map((name) => members.find((field) => field.name === name)).filter((field) => field !== undefined);
   const rows = (row.lines ?? []) as RequisitionLine[];
+  const asked = askedDifferences(meta, document, row as Values);
   const changeFields = membersOf(meta, change?.message).filter(({ type }) => type !== "message");
   return (
     <>
       {Boolean(row.form) && <RequestContent row={row} />}
       {change && Boolean(row.pendingChange) && <FactsCard title={change.label} fields={changeFields} row={row.pendingChange as Values} />}
+      {asked.length > 0 && <section className="card" aria-label={t("order.changedLines")}><h2>{t("order.changedLines")}</h2><FieldDifferences document={document} changes={asked} /></section>}
       {lines && rows.length > 0 && (
         <section className="card">
           <h2>{lines.label} <span className="count">{t("list.count", { count: rows.length })}</span></h2>

@@ -72,7 +72,7 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         <Alert type="info" showIcon className="note" title={t("approval.changedSince")} description={<FieldDifferences document={about} changes={task.data.changedSince} />} />
       )}
       {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
-      {state === "OPEN" && <Advice caseId={caseId} currency={currency} />}
+      {state === "OPEN" && <Advice caseId={caseId} currency={currency} about={about} />}
       <CaseTimeline caseId={caseId} tools={false} />
       {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
     </article>
@@ -222,7 +222,7 @@ function DecisionSheet({ document, task, record, decision, label, onClose, onDon
   const about = meta.documents[task.documentType];
   const [changes, setChanges] = useState<Changes>({});
   const changing = decision === "approve" && about !== undefined && (task.cuts || task.fieldRights.some(({ right }) => right === "WRITE" || right === "REQUIRED"));
-  const lines = changing ? linesToCut(task, about, record) : undefined;
+  const lines = changing ? linesToCut(meta, task, about, record) : undefined;
   const refusing = refusesAll(lines, changes);
   const listed = Object.values(changes);
   const lacksWhy = lacksReason(lines, changes);
