@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -160,12 +161,33 @@ def _rules(fields: Sequence[pb.TypedField]) -> list[Violation]:
             if len(formula) > LONGEST_RULE:
                 facts: dict[str, object] = {"length": len(formula), "limit": LONGEST_RULE}
                 found.append((f"fields[{index}].{name}", "FIELD_TOO_LONG", facts))
+            elif loops_within(formula) > MOST_LOOPS:
+                found.append((f"fields[{index}].{name}", "FORMULA_INVALID", {"problem": "a loop within a loop"}))
             elif problem := formulas.problem_of(formula, variables, answer):
                 found.append((f"fields[{index}].{name}", "FORMULA_INVALID", {"problem": problem}))
     if not found and (circle := computing_order(fields)[1]):
         index = next(index for index, field in enumerate(fields) if field.key == circle[0])
         found.append((f"fields[{index}].formula", "FORMULA_CIRCLE", {"keys": ", ".join(circle)}))
     return found
+
+
+# each runs over all rows of a table: one within another takes rows times rows steps
+MOST_LOOPS = 1
+_LOOP = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\($")
+
+
+def loops_within(formula: str) -> int:
+    """How deep the loops of a formula stand in each other."""
+    bare = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "''", formula)
+    open_: list[bool] = []
+    deepest = 0
+    for at, sign in enumerate(bare):
+        if sign == "(":
+            open_.append(_LOOP.search(bare[: at + 1]) is not None)
+            deepest = max(deepest, sum(open_))
+        elif sign == ")" and open_:
+            open_.pop()
+    return deepest
 
 
 def change_problems(before: pb.TypedField, after: pb.TypedField) -> list[Violation]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 
@@ -52,6 +54,20 @@ def is_custom(document_type: str, path: str) -> bool:
 
 
 @functools.cache
+def open_field(document_type: str) -> str:
+    """The field of a type of documents whose members people define, each a path of its own (`values.days`); "" where it
+    has none.
+    """
+    document = contract.load().documents.get(document_type)
+    fields = leaves(document.message.DESCRIPTOR) if document is not None and document.amount else {}
+    return next((path for path, field in fields.items() if _is_open(field)), "")
+
+
+def _is_open(field: FieldDescriptor) -> bool:
+    return field.message_type is Struct.DESCRIPTOR and bool(contract.spec_of(field).hashed)
+
+
+@functools.cache
 def hideable(document_type: str) -> frozenset[str]:
     """Paths that a flow can hide: what an approver agrees to, and what follows from it."""
     document = contract.load().documents.get(document_type)
@@ -80,14 +96,24 @@ def writable(document_type: str) -> frozenset[str]:
     )
 
 
-def spread(document_type: str, hidden: Iterable[str]) -> frozenset[str]:
-    """The paths that are hidden where these are; `facts.x` of a request for approval, `title` and its amount too."""
+def spread(
+    document_type: str, hidden: Collection[str], said: Mapping[str, common_pb2.FieldBasis] = MappingProxyType({})
+) -> frozenset[str]:
+    """The paths that are hidden where these are; `facts.x` of a request for approval, `title` and its amount too.
+    `said` knows what fields tell that people defined.
+    """
     document = contract.load().documents[document_type]
     told = {path: set(contract.spec_of(field).tells) for path, field in leaves(document.message.DESCRIPTOR).items()}
     told |= {
         f"facts.{field.name}": set(contract.spec_of(field).tells)
         for field in (document.facts.fields if document.facts is not None else ())
     }
+    for path, one in said.items():
+        told[path] = told.get(path, set()) | set(one.tells)
+    if opened := open_field(document_type):
+        # a member is a fact of the same name
+        members = [path for path in (*told, *hidden) if path.startswith(f"{opened}.")]
+        told |= {f"facts{path.removeprefix(opened)}": {path} for path in members}
     found = set(hidden)
     if any(path.startswith(custom_fields.PREFIX) for path in found):
         # which of them a fact is computed from is known to the documents' service alone
@@ -157,6 +183,10 @@ def basis(message: Any, root: str = "") -> dict[str, common_pb2.FieldBasis]:
         if not contract.spec_of(field).hashed:
             continue
         path, part = f"{root}{field.name}", _part(field)
+        if _is_open(field):
+            members = json_format.MessageToDict(value)
+            found |= {f"{path}.{key}": _basis([member]) for key, member in members.items()}
+            continue
         if part is None:
             found[path] = _basis([canonical.plain(field, v) for v in (value if contract.repeated(field) else [value])])
             continue
@@ -180,15 +210,16 @@ def shown_hash(said: Mapping[str, common_pb2.FieldBasis], hidden: Collection[str
     """What a decision is bound to by somebody from whom these paths are hidden; `whole` where none are."""
     if not hidden:
         return whole
-    return _hash({path: one.hash for path, one in said.items() if path not in hidden})
+    return _hash({path: one.hash for path, one in said.items() if one.hash and path not in hidden})
 
 
 def changed(
     before: Mapping[str, common_pb2.FieldBasis], after: Mapping[str, common_pb2.FieldBasis], hidden: Collection[str]
 ) -> set[str]:
-    """The paths that say something else, of those that somebody sees."""
+    """The paths that say something else, of those that somebody sees and that are not for approvers to fill in."""
     nothing = common_pb2.FieldBasis()
-    paths = {*before, *after} - set(hidden)
+    later = {path for said in (before, after) for path, one in said.items() if one.for_approvers}
+    paths = {*before, *after} - set(hidden) - later
     return {path for path in paths if before.get(path, nothing).hash != after.get(path, nothing).hash}
 
 
@@ -200,11 +231,13 @@ def _hash(value: Any) -> str:
 Told = tuple[tuple[str, ...], int]
 
 
-def sight_of(case: Any) -> dict[str, Told]:
-    """What an approval says that its readers may not see, by employee: the paths, and a number that grows with time."""
+def sight_of(case: Any, said: Mapping[str, common_pb2.FieldBasis] = MappingProxyType({})) -> dict[str, Told]:
+    """What an approval says that its readers may not see, by employee: the paths, and a number that grows with time.
+    `said` is what `spread` wants to know.
+    """
     first = case.submission << 20
     told: dict[str, Told] = {str(who): ((), first) for who in case.participant_ids}
     for reader in case.readers:
-        hidden = spread(case.document_type, reader.hidden) if reader.hidden else frozenset()
+        hidden = spread(case.document_type, reader.hidden, said) if reader.hidden else frozenset()
         told[reader.employee_id] = (tuple(sorted(hidden)), first + reader.number)
     return told

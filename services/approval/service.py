@@ -19,6 +19,7 @@ from approval.flow_definition.rpc import FlowDefinitions
 from approval.flow_publication.model import FlowPublication
 from approval.flow_publication.publishing import follow_owners
 from approval.flow_publication.rpc import FlowPublications
+from approval.form_definition.rpc import FormDefinitions
 from approval.notice.rpc import Notices
 from approval.notice_delivery import settings
 from approval.notice_delivery.check import look_for_untold
@@ -27,6 +28,8 @@ from approval.notice_delivery.model import UNTOLD, NoticeDelivery
 from approval.notice_delivery.rpc import NoticeDeliveries
 from approval.notice_preference.rpc import NoticePreferences
 from approval.notice_robot.rpc import NoticeRobots
+from approval.office_request.model import OfficeRequest
+from approval.office_request.rpc import OfficeRequests
 from approval.opinion.rpc import Opinions
 from approval.reactions import REACTIONS
 from approval.task.model import Task
@@ -52,6 +55,8 @@ SERVICE = Service(
         FlowPublications(),
         AutomaticDecisions(),
         AuthorityLimits(),
+        FormDefinitions(),
+        OfficeRequests(),
         Cases(),
         Tasks(),
         Opinions(),
@@ -72,6 +77,13 @@ SERVICE = Service(
             FlowDefinition.business_owner_id,
             FlowDefinition.state != "RETIRED",
             FlowDefinition.code,
+        ),
+        Held(
+            "documents",
+            OfficeRequest,
+            OfficeRequest.owner_id,
+            OfficeRequest.state.in_(["DRAFT", "SUBMITTED", "RETURNED", "WITHDRAWN"]),
+            sa.func.coalesce(OfficeRequest.number, OfficeRequest.title),
         ),
         Held("turns", Task, Task.assignee_id, Task.state.in_(LIVE), Task.document_number),
         Held(

@@ -104,10 +104,11 @@ BUILT_IN_PAIRS = [
 ]  # fmt: skip
 
 
-# The whole of a requester's day: own requisitions, the orders they led to, own delegations, the lines of access reviews
-# that wait for one, and the names that stand on them.
+# The whole of a requester's day: own requisitions and office requests, the orders they led to, own delegations, the
+# lines of access reviews that wait for one, and the names that stand on them.
 EVERYBODY_MAY = [
     "procurement.purchase_requisition.*",
+    "approval.office_request.*",
     "identity.delegation.*",
     "identity.access_review.get",
     "identity.access_review.list",

@@ -309,6 +309,35 @@ def limits() -> list[Record]:
     ]
 
 
+def forms() -> list[Record]:
+    """Office forms with the words of their fields in both languages."""
+    said = tables("forms")
+    return [
+        Record("approval.form_definition", f"{company}/{form['code']}", _in_words(form), company=company)
+        for form in said["forms"]
+        for company in said["companies"]
+    ]
+
+
+def _in_words(part: Any) -> Any:
+    """`中文 / English` as a label by language; an option as its key and its label."""
+    if isinstance(part, list):
+        return [_in_words(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: _in_words(value) for name, value in part.items()}
+    made |= {name: _both(part[name]) for name in ("label", "help") if name in part}
+    if "options" in part:
+        split = (option.split(" ", 1) for option in part["options"])
+        made["options"] = [{"key": key, "label": _both(words)} for key, words in split]
+    return made
+
+
+def _both(words: str) -> dict[str, str]:
+    chinese, english = words.split(" / ", 1)
+    return {"zh-CN": chinese, "en": english}
+
+
 def flows() -> list[Record]:
     return [
         Record(

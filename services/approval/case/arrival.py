@@ -58,7 +58,7 @@ def case_of(request: Any) -> Case:
         submission=request.submission,
         facts=json_format.MessageToDict(request.facts),
         chosen=_chosen(request),
-        basis={path: {"hash": said.hash, "complete": said.complete} for path, said in request.basis.items()} or None,
+        basis=_basis(request),
         changing=False,
         participant_ids=[],
         waiting_on_ids=[],
@@ -86,6 +86,18 @@ def _read_id(text: str, name: str) -> uuid.UUID:
         return ids.parse(text)
     except ValueError:
         raise Refused("FIELD_FORMAT", field=f"approval.{name}", value=text[:50], expected="UUID") from None
+
+
+def _basis(request: Any) -> dict[str, Any] | None:
+    """What each field says, as the case keeps it."""
+    kept: dict[str, Any] = {}
+    for path, said in request.basis.items():
+        kept[path] = {"hash": said.hash, "complete": said.complete}
+        if said.tells:
+            kept[path]["tells"] = list(said.tells)
+        if said.for_approvers:
+            kept[path]["for_approvers"] = True
+    return kept or None
 
 
 def _chosen(request: Any) -> dict[str, list[str]]:

@@ -271,7 +271,7 @@ async def _ask_again(
     ask, told = [], []
     agreed = await _agreed(call, case, author_id)
     for earlier in agreed:
-        hidden = sight.all_hidden(case.document_type, sight.hidden_from(case, earlier.assignee_id))
+        hidden = sight.all_hidden(case, sight.hidden_from(case, earlier.assignee_id))
         if not seeing.changed(before, after, hidden) or not call.organisation.is_active(earlier.assignee_id):
             continue
         policy = getattr(nodes.get(earlier.node_id), "changed", "ask")
@@ -326,7 +326,7 @@ async def changed_since(call: Call, case: Case, task: Task) -> list[common_pb2.F
     last = agreed.order_by(earlier.id.desc()).limit(1).scalar_subquery()
     since = sa.and_(Opinion.case_id == case.id, Opinion.changes.is_not(None), Opinion.id > last)
     rows = (await call.db.scalars(sa.select(Opinion).where(since).order_by(Opinion.id))).all()
-    hidden = sight.all_hidden(case.document_type, sight.hidden_from(case, call.actor.employee_id))
+    hidden = sight.all_hidden(case, sight.hidden_from(case, call.actor.employee_id))
     return [one for row in rows for one in differences(row.changes, hidden)]
 
 

@@ -68,18 +68,18 @@ def _note(case: Case, met: Mapping[str, set[str]]) -> None:
 
 def _grant(call: Call, case: Case, employee_ids: Iterable[uuid.UUID]) -> None:
     told = {
-        reader["employee_id"]: (tuple(sorted(all_hidden(case.document_type, reader["hidden"]))), reader["number"])
+        reader["employee_id"]: (tuple(sorted(all_hidden(case, reader["hidden"]))), reader["number"])
         for reader in case.readers or ()
     }
     call.grant_read(case, employee_ids, told)
 
 
-def all_hidden(document_type: str, hidden: Sequence[str]) -> frozenset[str]:
-    """What is hidden with these paths in the document, and in a case or a turn that tells of it."""
+def all_hidden(case: Case, hidden: Sequence[str]) -> frozenset[str]:
+    """What is hidden with these paths in a case's document, and in the case or a turn that tells of it."""
     if not hidden:
         return frozenset()
-    found = seeing.spread(document_type, hidden)
-    document = contract.load().documents[document_type]
+    found = seeing.spread(case.document_type, hidden, basis_of(case))
+    document = contract.load().documents[case.document_type]
     # as a case calls them: the amount, and the title, which may say all that names the document
     named = {"amount": {document.amount}, "title": set(document.title)}
     return found | {name for name, paths in named.items() if paths & found}
@@ -97,12 +97,12 @@ def basis_of(case: Case) -> dict[str, common_pb2.FieldBasis]:
 
 def hash_for(case: Case, hidden: Sequence[str]) -> str:
     """What somebody agrees to from whom these paths are hidden."""
-    return seeing.shown_hash(basis_of(case), all_hidden(case.document_type, hidden), case.content_hash)
+    return seeing.shown_hash(basis_of(case), all_hidden(case, hidden), case.content_hash)
 
 
 def shown_of(case: Case, hidden: Sequence[str]) -> dict[str, Any]:
     """What a turn shows of the document, where these paths are hidden."""
-    without = all_hidden(case.document_type, hidden)
+    without = all_hidden(case, hidden)
     return {
         "title": "" if "title" in without else case.title,
         "amount": None if "amount" in without else case.amount,

@@ -58,7 +58,7 @@ async def tell(call: Call, case: Case, employee_ids: Iterable[uuid.UUID], text_k
     """One notice for each turn or outcome, on the record and live on the person's screen."""
     known = {"requester": name_of(call, case.requester_id), "number": case.document_number, "title": case.title}
     for employee_id in employee_ids:
-        blind = "title" in all_hidden(case.document_type, hidden_from(case, employee_id))
+        blind = "title" in all_hidden(case, hidden_from(case, employee_id))
         notice = call.add(
             Notice(
                 company_id=case.company_id,

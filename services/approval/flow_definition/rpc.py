@@ -19,6 +19,7 @@ from approval.flow_definition.model import FlowDefinition, FlowVersion
 from approval.flow_definition.regression import compare
 from approval.flow_definition.rules import check_draft, check_owner, check_publishable, examine, warnings
 from approval.flow_publication import publishing
+from approval.form_definition.versions import refuse, strange_keys
 from approval.lookups import limits_for
 from chassis import contract
 from chassis.call import Call, Refused
@@ -31,6 +32,7 @@ class FlowDefinitions:
         definition = await call.create(FlowDefinition, request.flow_definition)
         _own(definition, call)
         check_draft(definition, contract.approvable())
+        refuse(await strange_keys(call, definition, definition.tree))
         return definition
 
     async def GetFlowDefinition(self, request: Any, call: Call) -> Any:
@@ -48,6 +50,7 @@ class FlowDefinitions:
         advance(definition, "update")
         call.update(definition, sent, request.update_mask)
         check_draft(definition, contract.approvable())
+        refuse(await strange_keys(call, definition, definition.tree))
         published = await publishing.version_of(call, definition)
         definition.draft_differs = published is None or publishing.differs(definition, published)
         return definition
@@ -70,6 +73,7 @@ class FlowDefinitions:
         # a dry run makes the row as well, and keeps it to itself
         made = FlowDefinition(company_id=call.company_id, **call.values_of(FlowDefinition, message))
         check_draft(made, contract.approvable())
+        refuse(await strange_keys(call, made, made.tree))
         same = sa.select(FlowDefinition.id).where(
             FlowDefinition.company_id == call.company_id, FlowDefinition.code == made.code
         )
@@ -87,6 +91,7 @@ class FlowDefinitions:
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
         check_publishable(definition.tree, definition, call.organisation)
+        refuse(await strange_keys(call, definition, definition.tree))
         advance(definition, "publish")
         await publishing.ask(call, definition, request.note)
         return definition

@@ -126,11 +126,14 @@ def fields_at_fault(flow: Flow, document_type: str) -> Iterable[Problem]:
     offered = {"read": seeing.hideable(document_type), "hidden": seeing.hideable(document_type)}
     written = seeing.writable(document_type)
     document = contract.load().documents.get(document_type)
+    # which members there are say the forms: `form_definition.flows`
+    opened = seeing.open_field(document_type)
     for node in flow.nodes.values():
         for path, right in getattr(node, "rights", {}).items():
             # who fills in an added field is said by its roles
             added = right in offered and seeing.is_custom(document_type, path)
-            if path not in offered.get(right, written) and not added:
+            of_form = opened and path.startswith(f"{opened}.")
+            if path not in offered.get(right, written) and not added and not of_form:
                 facts = {"node": node.id, "path": path, "right": right}
                 yield Problem(node.id, f"{node.path}.rights.{path}".lstrip("."), "FLOW_FIELD_RIGHT", facts)
         if getattr(node, "cuts", False) and not (document and document.cut):

@@ -15,9 +15,9 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from chassis import ids
 from chassis.call import Call, Refused
+from chassis.numbering import Repeated
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import purchase_requisitions_pb2, sourcing_tasks_pb2
-from procurement.numbers import Repeated
 from procurement.purchase_order import rules
 from procurement.purchase_order.bundle import LineDraft, OrderDraft
 from procurement.purchase_order.model import (

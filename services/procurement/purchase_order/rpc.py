@@ -10,7 +10,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from google.protobuf import json_format, timestamp_pb2
 
-from chassis import custom_fields, paper, seeing, statements
+from chassis import choosing, custom_fields, paper, seeing, statements
 from chassis.call import Call
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
@@ -117,7 +117,7 @@ class PurchaseOrders:
         after = rules.amount_after(order, change)
         if not rules.needs_agreement(before=order.agreed_amount, after=after, rate=order.exchange_rate or Decimal(1)):
             unasked = common_pb2.ApprovalRequest(document_type=changes.TYPE, choices=request.choices)
-            refuse(choices.faults(unasked, {}, call.organisation.people))
+            refuse(choosing.faults(unasked, {}, call.organisation.people))
             await take_effect(order, change, call, changed_by=call.actor.person, asked=False)
             return call.announce(pb.PurchaseOrderChanged, order)
         order.state, order.state_before_change = rules.PENDING, before

@@ -12,6 +12,7 @@ from google.protobuf import empty_pb2
 from chassis import amending, canonical, custom_fields, ids, seeing
 from chassis.call import Call, Refused, same_version
 from chassis.mapping import snapshot_of
+from chassis.numbering import Repeated
 from chassis.states import advance
 from heyi.common.v1 import common_pb2
 from heyi.procurement.v1 import purchase_requisitions_pb2 as pb
@@ -19,7 +20,6 @@ from heyi.procurement.v1 import sourcing_tasks_pb2
 from procurement import choices, lookups
 from procurement.catalog import Catalog
 from procurement.market import Market
-from procurement.numbers import Repeated
 from procurement.purchase_order.model import PurchaseOrder, PurchaseOrderLine, PurchaseOrderLineSource
 from procurement.purchase_order.place import save_alike
 from procurement.purchase_requisition import rules

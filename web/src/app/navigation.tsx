@@ -1,7 +1,7 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
   ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
-  FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
+  FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ProfileOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
@@ -12,8 +12,10 @@ import { useMeta } from "@/contract/useMeta";
 /** Icons, in the order in which the menu shows the documents; one that is not here comes last. */
 const ICONS: Record<string, ReactNode> = {
   "approval.task": <CheckSquareOutlined />,
+  "approval.office_request": <FormOutlined />,
   "approval.case": <AuditOutlined />,
   "approval.flow_definition": <BranchesOutlined />,
+  "approval.form_definition": <ProfileOutlined />,
   "approval.authority_limit": <SafetyCertificateOutlined />,
   "approval.notice_robot": <RobotOutlined />,
   "approval.notice_delivery": <SendOutlined />,

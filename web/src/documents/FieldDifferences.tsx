@@ -18,7 +18,7 @@ export function FieldDifferences({ document, changes }: { document: DocumentMeta
         return (
           <p key={index}>
             {change.lineNumber > 0 && <strong>{change.lineNumber}. {change.lineTitle} </strong>}
-            {refused ? <span className="wrong">{t("approval.lineRefused")}</span> : <span>{known?.field.label ?? change.path}: <s>{value(change.before)}</s> → {value(change.after)}</span>}
+            {refused ? <span className="wrong">{t("approval.lineRefused")}</span> : <span>{known?.field.label ?? (change.lineTitle || change.path)}: <s>{value(change.before)}</s> → {value(change.after)}</span>}
             {change.reason && <q>{change.reason}</q>}
           </p>
         );

@@ -4,6 +4,7 @@ import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, type ListSummary } from "@/api/documents";
 import { useCan } from "@/api/me";
+import type { Query } from "@/api/http";
 import { AppLink, useGo } from "@/app/links";
 import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { DocumentTable, type Cells } from "./DocumentTable";
@@ -21,17 +22,20 @@ interface Props {
   title?: string;
   /** New ones come about elsewhere. */
   madeElsewhere?: boolean;
+  /** What is asked beside the fields of the contract, and where it is chosen. */
+  extra?: Query;
+  filters?: ReactNode;
 }
 
 /** The list of any document: search, filters, columns, totals, export, keys, selection. */
-export default function GenericList({ document, cells, tools, title, madeElsewhere = false }: Props) {
+export default function GenericList({ document, cells, tools, title, madeElsewhere = false, extra, filters }: Props) {
   const { t } = useTranslation();
   const can = useCan();
   const go = useGo();
   const state = useListState(document);
   const { columns, choices, choose } = useColumns(document);
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
-  const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: state.extra };
+  const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: { ...state.extra, ...extra } };
   const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns) });
   const summary = useListSummary(document, asked);
   const creatable = !madeElsewhere && can(document.methods.create);
@@ -58,6 +62,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
         </div>
       </header>
       <FilterBar document={document} state={state} />
+      {filters}
       {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
       <DocumentTable
         document={document} columns={columns} pages={pages} summary={summary} state={state} cells={cells} empty={empty}

@@ -6,6 +6,7 @@ import { LOCALES } from "@/app/i18n";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencePicker, ReferencesPicker } from "@/documents/ReferencePicker";
 import { DocumentTypeContext, factFields, useNamed } from "./fields";
+import { useFormFacts } from "./formFields";
 import { isValues, piecesOf, textIn, type Part, type Sentence, type Values } from "./kinds";
 
 interface Props {
@@ -86,7 +87,9 @@ export function CodePicker({ id, label, document, by, empty, value, onChange }: 
 /** A fact that names departments or people; another one can be written, for what the contract does not tell. */
 function FactPicker({ id, label, document, value, onChange }: CodeProps) {
   const meta = useMeta();
-  const facts = factFields(meta, useContext(DocumentTypeContext)).filter(({ references }) => references === document);
+  const documentType = useContext(DocumentTypeContext);
+  const ofForms = useFormFacts(documentType).filter((fact) => fact.document === document).map(({ name, label: said }) => ({ protoName: name.replace("facts.", ""), label: said }));
+  const facts = [...factFields(meta, documentType).filter(({ references }) => references === document), ...ofForms];
   const known = facts.find(({ protoName }) => protoName === value);
   return <AutoComplete id={id} aria-label={label} placeholder={label} className="wide-input" popupMatchSelectWidth={false} value={known?.label ?? value} options={facts.map((field) => ({ value: field.label }))} onChange={(text: string) => onChange(facts.find((field) => field.label === text)?.protoName ?? text)} />;
 }

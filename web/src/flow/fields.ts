@@ -7,6 +7,7 @@ import { isCustom } from "@/contract/customFields";
 import { enumValues, membersOf, type Field, type Meta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import type { Literal, Operator } from "./condition";
+import { useFormCodes, useFormFacts } from "./formFields";
 
 export interface ConditionField {
   /** As it stands in an expression. */
@@ -54,7 +55,13 @@ export function useConditionFields(): ConditionField[] {
   const { t } = useTranslation();
   const meta = useMeta();
   const documentType = useContext(DocumentTypeContext);
-  return useMemo(() => [...ownFields(t), ...factFields(meta, documentType).filter(({ type }) => type !== "message").map((field) => ofFact(meta, field))], [t, meta, documentType]);
+  const ofForms = useFormFacts(documentType);
+  const codes = useFormCodes(documentType);
+  return useMemo(() => {
+    const told = factFields(meta, documentType).filter(({ type }) => type !== "message").map((field) => ofFact(meta, field));
+    const chosen = told.map((field) => (field.name === "facts.form" && codes.length > 0 ? { ...field, options: codes } : field));
+    return [...ownFields(t), ...chosen, ...ofForms];
+  }, [t, meta, documentType, codes, ofForms]);
 }
 
 /** The field of a name; one that the contract does not know is what its values are. */

@@ -9,6 +9,8 @@ import { useMeta } from "@/contract/useMeta";
 import { FieldInput } from "@/documents/FieldInput";
 import { holdersOf, inLines, lineAbout, lineIdOf, pathField, pathLabel, type PathField } from "@/documents/paths";
 import type { Values } from "@/documents/formValues";
+import { OneField } from "@/forms/FormFields";
+import { changeText, valueOfChange, type FormVersion, type TypedValues } from "@/forms/typed";
 import { linesToCut, type Changes, type Lines } from "./changes";
 
 interface Props {
@@ -25,11 +27,24 @@ export function ChangesForm({ task, about, record, changes, onChange }: Props) {
   const meta = useMeta();
   const written = task.fieldRights.filter(({ right }) => right === "WRITE" || right === "REQUIRED");
   const put = (change: FieldChange) => onChange({ ...changes, [`${change.path}/${change.lineId ?? ""}`]: change });
-  const fields = written.map(({ path, right }) => ({ required: right === "REQUIRED", known: pathField(meta, about, path) })).filter(({ known }) => known !== undefined);
+  const fields = written.filter(({ path }) => !path.startsWith("values.")).map(({ path, right }) => ({ required: right === "REQUIRED", known: pathField(meta, about, path) })).filter(({ known }) => known !== undefined);
   const lines = linesToCut(meta, task, about, record);
   const value = (path: string, lineId: string | undefined, now: unknown) => changes[`${path}/${lineId ?? ""}`]?.value ?? (now === null || now === undefined ? "" : String(now));
+  // fields of a designed form, which the request knows
+  const form = record.form as FormVersion | undefined;
+  const typed = written.flatMap(({ path, right }) => {
+    const field = form?.fields.find(({ key }) => `values.${key}` === path);
+    return field ? [{ path, field, required: right === "REQUIRED" }] : [];
+  });
+  const before = (record.values ?? {}) as TypedValues;
   return (
     <>
+      {typed.map(({ path, field, required }) => (
+        <OneField
+          key={path} field={field} required={required} errors={{}} value={`${path}/` in changes ? valueOfChange(field, changes[`${path}/`].value) : before[field.key]}
+          onChange={(next) => put({ path, value: changeText(next) })}
+        />
+      ))}
       {fields.flatMap(({ known, required }) => rowsOf(known!, record).map(({ row, lineId, label }) => (
         <WrittenField key={`${known!.path}/${lineId ?? ""}`} known={known!} label={label} required={required} value={value(known!.path, lineId, row[known!.field.name])} onChange={(text) => put({ path: known!.path, ...(lineId ? { lineId } : {}), value: text })} />
       )))}

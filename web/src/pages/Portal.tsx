@@ -14,6 +14,8 @@ import type { AccessReview, AccountFinding, Requisition, Task } from "@/contract
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { References } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
+import { FormTiles } from "@/forms/FormTiles";
+import { useOffered } from "@/forms/useForms";
 import { TaskCard } from "./TaskCard";
 import { WaitingPublications } from "./WaitingPublications";
 
@@ -35,6 +37,8 @@ export default function Portal() {
   const findings = useDocumentMeta("identity.account_finding");
   const toDecide = useList<AccountFinding>(findings, { filter: `state = "OPEN"`, orderBy: "create_time desc", pageSize: SHOWN, summarize: true }, can(findings.methods.adopt) || can(findings.methods.hire));
   const notices = useNotices();
+  const requests = useDocumentMeta("approval.office_request");
+  const offered = useOffered();
   return (
     <div className="page">
       <header className="page-head">
@@ -51,6 +55,11 @@ export default function Portal() {
             {open.data?.rows.map((task) => <li key={task.id}><TaskCard task={task} /></li>)}
           </ul>
         </Panel>
+        {Boolean(offered.data?.length) && (
+          <Panel title={t("forms.new")} loading={false} error={undefined} to={requests.route}>
+            <FormTiles />
+          </Panel>
+        )}
         {Boolean(toReview.data?.totalSize) && (
           <Panel title={reviews.plural} count={toReview.data?.totalSize} to={`${reviews.route}?waitingForMe=true`} loading={toReview.isLoading} error={toReview.error}>
             <ul className="request-list">

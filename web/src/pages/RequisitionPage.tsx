@@ -1,17 +1,15 @@
-import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { AppLink, routeOf } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
-import { lasting } from "@/contract/format";
 import { fieldOf, membersOf, shownFields, type DocumentMeta } from "@/contract/meta";
 import type { Requisition } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import GenericDetail from "@/documents/GenericDetail";
 import { lineColumns, useLineCells } from "@/documents/lineCells";
 import { LinesTable } from "@/documents/LinesTable";
-import { References } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
 import { ApprovalPath } from "./ApprovalPath";
+import { Whereabouts } from "./Whereabouts";
 import { useSubmit } from "./useSubmit";
 
 const ASIDE = ["lines", "waitingOnIds", "waitingSinceTime", "caseId", "outcomeNote", "submission", "exchangeRate", "exchangeRateDate", "baseAmount", "baseCurrency"];
@@ -26,27 +24,13 @@ export default function RequisitionPage({ document }: { document: DocumentMeta }
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ submit: () => void submit(row) })}
         next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
-        notes={(row) => <Whereabouts row={row as Requisition} />}
+        notes={(row) => <Whereabouts row={row} />}
         side={(row) => row.state === "DRAFT" && <ApprovalPath document={document} id={row.id} version={row.etag} />}
         more={(row) => <Lines document={document} row={row as Requisition} />}
       />
       {dialog}
     </>
   );
-}
-
-function Whereabouts({ row }: { row: Requisition }) {
-  const { t } = useTranslation();
-  if (row.state === "SUBMITTED" && row.waitingOnIds.length > 0) {
-    return (
-      <Alert
-        className="note" type="info" showIcon
-        title={<span>{t("portal.waitingOn")} <References document="identity.employee" ids={row.waitingOnIds} plain /> {row.waitingSinceTime && t("timeline.since", { time: lasting(row.waitingSinceTime) })}</span>}
-      />
-    );
-  }
-  if (row.outcomeNote) return <Alert className="note" type={row.state === "REJECTED" ? "error" : "warning"} showIcon title={row.outcomeNote} />;
-  return null;
 }
 
 function Lines({ document, row }: { document: DocumentMeta; row: Requisition }) {

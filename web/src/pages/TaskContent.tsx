@@ -13,12 +13,15 @@ import { FieldValue } from "@/documents/FieldValue";
 import { LinesTable } from "@/documents/LinesTable";
 import { Reference } from "@/documents/Reference";
 import type { Values } from "@/documents/formValues";
+import { RequestContent } from "./OfficeRequestPage";
 
 /** Of the record's own bookkeeping an approver needs nothing: only what is asked for. */
 const ASIDE = new Set([
   "number", "state", "amount", "currency", "title", "createTime", "updateTime", "ownerId", "caseId", "submission", "submitTime", "decideTime", "waitingOnIds", "waitingSinceTime",
   "baseAmount", "baseCurrency", "exchangeRate", "exchangeRateDate", "copiedFromId", "orderedPercent", "outcomeNote", "companyId",
 ]);
+/** Of a designed form its own fields say all. */
+const FORM = new Set(["formId", "formCode", "formName", "formVersion", "values", "hiddenKeys"]);
 const LINE_COLUMNS = ["description", "specification", "quantity", "unitPrice", "lastUnitPrice", "amount", "needDate", "supplierId", "note"];
 
 /** What an approver agrees to: lines first, then the rest. */
@@ -26,7 +29,7 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const { t } = useTranslation();
   const meta = useMeta();
   const wide = Grid.useBreakpoint().lg ?? true;
-  const fields = shownFields(document.fields).filter(({ name, type }) => !ASIDE.has(name) && type !== "message");
+  const fields = shownFields(document.fields).filter(({ name, type }) => !ASIDE.has(name) && type !== "message" && type !== "map" && !(row.form && FORM.has(name)));
   const change = fieldOf(document, "pendingChange");
   const lines = fieldOf(document, "lines");
   const members = membersOf(meta, lines?.message);
@@ -36,6 +39,7 @@ export function TaskContent({ document, row }: { document: DocumentMeta; row: Ro
   const changeFields = membersOf(meta, change?.message).filter(({ type }) => type !== "message");
   return (
     <>
+      {Boolean(row.form) && <RequestContent row={row} />}
       {change && Boolean(row.pendingChange) && <FactsCard title={change.label} fields={changeFields} row={row.pendingChange as Values} />}
       {asked.length > 0 && <section className="card" aria-label={t("order.changedLines")}><h2>{t("order.changedLines")}</h2><FieldDifferences document={document} changes={asked} /></section>}
       {lines && rows.length > 0 && (

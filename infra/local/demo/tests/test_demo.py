@@ -32,7 +32,7 @@ def everything() -> list[Record]:
         *records.companies(), *records.calendar(), *records.posts(), *records.departments(), *records.employees(),
         *records.roles(), *records.placements(), *records.headships(), *records.reorganisations(),
         *records.grants(BUILT_IN), *records.units(), *records.categories(), *records.items(), *records.suppliers(),
-        *records.supplier_items(), *records.limits(), *records.flows(),
+        *records.supplier_items(), *records.limits(), *records.forms(), *records.flows(),
         *records.duties(BUILT_IN),
     ]  # fmt: skip
 
@@ -168,6 +168,24 @@ def test_flow_trees_are_sound() -> None:
     for flow in tables("flows"):
         _, problems = tree.read(flow["tree"])
         assert not problems, flow["code"]
+
+
+def test_forms_are_sound_and_their_flows_give_rights_to_fields_that_they_have() -> None:
+    from google.protobuf import json_format
+
+    from approval.engine import tree
+    from approval.form_definition import rules, versions
+    from heyi.approval.v1 import form_definitions_pb2 as pb
+
+    forms = {form.fields["code"]: form.fields for form in records.forms()}
+    assert len(forms) == 6
+    for code, said in forms.items():
+        form = json_format.ParseDict(said, pb.FormVersion(), ignore_unknown_fields=True)
+        assert list(rules.problems(form, said["number_prefix"], {})) == [], code
+        (flow,) = [f for f in tables("flows") if f.get("condition") == f"facts.form == '{code}'"]
+        read, _ = tree.read(flow["tree"])
+        assert read is not None
+        assert {key for _, key, _ in versions.keys_in(read)} <= {field["key"] for field in said["fields"]}, code
 
 
 def test_most_items_have_an_agreement_and_some_wait_for_a_buyer() -> None:

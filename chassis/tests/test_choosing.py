@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chassis import contract
+from chassis import choosing, contract
 from heyi.common.v1 import common_pb2
-from procurement import choices
 
 ME, YOU, GONE = (uuid.UUID(int=n) for n in range(400, 403))
 PEOPLE = {key: SimpleNamespace(employee_id=key, name=str(key)[-3:], active=key != GONE) for key in (ME, YOU, GONE)}
@@ -28,17 +27,17 @@ CHOICES: dict[str, tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]] = 
 }
 
 
-@pytest.mark.parametrize("document", ["PURCHASE_REQUISITION", "PURCHASE_ORDER"])
+@pytest.mark.parametrize("document", ["PURCHASE_REQUISITION", "PURCHASE_ORDER", "OFFICE_REQUEST"])
 @pytest.mark.parametrize("name", CHOICES)
 def test_whom_the_requester_chooses(name: str, document: str) -> None:
     chosen, expected = CHOICES[name]
     approval = common_pb2.ApprovalRequest(
-        document_type=f"procurement.{document.lower()}",
+        document_type=f"service.{document.lower()}",
         requester_id=str(ME),
         choices=[common_pb2.ApprovalChoice(node_id=node, employee_ids=people) for node, people in chosen],
     )
 
-    found = choices.faults(approval, {"a": "财务"}, PEOPLE)
+    found = choosing.faults(approval, {"a": "财务"}, PEOPLE)
 
     assert [(at, reason.removeprefix(f"{document}_")) for at, reason, _ in found] == expected
     assert {reason for _, reason, _ in found} <= set(contract.load().refusals)

@@ -1,0 +1,101 @@
+"""A form is designed with the guide alone, filled in on a phone, agreed to with a field to fill in, and printed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from axe import violations
+from flows import published
+from playwright.async_api import Locator, expect
+from screen import spaced
+from test_browser_approval import decide
+from test_browser_votes import TASK
+
+from conftest import PHONE
+
+FORM, REQUEST = "approval.form_definition", "approval.office_request"
+KIND = "TypedField"
+
+
+async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
+    """An expense claim with a table, its sum, a reason where it is much, and an account that finance fills in."""
+    office = await window("admin")
+    screen, page = office.screen, office.page
+    await office.go("/approval/form-definitions/new")
+    for name, text in (("code", "claim"), ("name", "费用报销"), ("nameEn", "Expense claim"), ("numberPrefix", "BX")):
+        await screen.field(FORM, name).fill(text)
+    properties = page.locator(".designer > .card").nth(2)
+
+    async def add(kind: str, key: str, chinese: str, english: str) -> Locator:
+        """A field from the palette, with its key and names."""
+        await page.locator(".palette").get_by_role("button", name=spaced(screen.choice(KIND, "kind", kind))).click()
+        for label, text in (("forms.key", key), ("forms.labelZh", chinese), ("forms.labelEn", english)):
+            await properties.get_by_label(screen.t(label), exact=True).first.fill(text)
+        return properties
+
+    await add("TABLE", "items", "费用明细", "Items")
+    await properties.get_by_role("button", name=spaced(screen.t("forms.addColumn"))).click()
+    cost = properties.locator("fieldset").nth(1)
+    for label, text in (("forms.key", "cost"), ("forms.labelZh", "金额"), ("forms.labelEn", "Cost")):
+        await cost.get_by_label(screen.t(label), exact=True).fill(text)
+    await cost.get_by_label(screen.t("forms.kind"), exact=True).click()
+    await screen.offered(screen.choice(KIND, "kind", "AMOUNT")).click()
+    await add("COMPUTED", "total", "合计", "Total")
+    await properties.get_by_label(screen.t("forms.formula"), exact=True).fill("sum(items.map(i, i.cost))")
+    await add("LONG_TEXT", "why", "超标原因", "Reason")
+    await properties.get_by_label(screen.t("forms.requiredWhen"), exact=True).fill("total > 1000")
+    await add("TEXT", "account", "会计科目", "Account")
+    await properties.get_by_role("checkbox", name=screen.t("forms.approvers")).check()
+    await office.picture("form-designer")
+    assert await violations(page) == []
+    await screen.button(screen.t("action.save")).click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("费用报销")
+    await expect(page).to_have_url(re.compile(r"/edit(\?|$)"))
+    await page.get_by_role("link", name=screen.t("action.close")).click()
+    await page.get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
+    await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
+    await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
+    ask = {"kind": "user", "employee_id": demo("identity.employee", "majianguo")}
+    step = {"id": "a", "kind": "approve", "name": "审核", "approvers": [ask], "rights": {"values.account": "required"}}
+    flow = {"code": "CLAIM", "name": "报销审批", "document_type": REQUEST, "tree": step}
+    await published(door, {**flow, "condition": "facts.form == 'claim'"})
+
+    phone = await window("requester", locale="en", size=PHONE)
+    words = phone.screen
+    await phone.page.get_by_role("link", name="Expense claim").tap()
+    await phone.page.get_by_role("button", name=words.t("form.addRow", label="Items")).tap()
+    row = phone.page.get_by_role("group", name=words.t("form.row", label="Items", number=1))
+    await row.get_by_label("Name", exact=True).fill("hotel")
+    await row.get_by_label("Cost", exact=True).fill("1357.9")
+    await expect(phone.page.get_by_role("status").or_(phone.page.locator("output")).last).to_contain_text("1,357.90")
+    await phone.picture("form-filled-in")
+    assert await violations(phone.page) == []
+    send = phone.page.get_by_role("button", name=spaced(words.action(REQUEST, "submit")))
+    phone.expected.add(400)  # what is missing is said at its field
+    await send.tap()
+    await expect(phone.page.get_by_role("alert").first).to_be_visible()
+    await phone.page.get_by_label("Reason", exact=True).fill("trade fair")
+    await send.tap()
+    await expect(phone.page.get_by_role("main")).to_contain_text(words.state(REQUEST, "SUBMITTED"))
+    number = (await phone.page.get_by_role("heading", level=1).inner_text()).split()[0]
+
+    desk = await window("first approver", dark=True)
+    await desk.screen.panel(desk.screen.t("portal.todo")).get_by_role("link", name="费用报销").first.click()
+    await expect(desk.page.get_by_role("main")).to_contain_text("trade fair")
+    await decide(desk.screen, "approve").click()
+    await desk.screen.dialog().get_by_label("会计科目").fill("6601.02")
+    await desk.picture("form-approved")
+    agree = desk.screen.dialog().get_by_role("button", name=spaced(desk.screen.action(TASK, "approve")))
+    changed = desk.screen.dialog().get_by_role("button", name=spaced(desk.screen.t("approval.agreeWithChanges")))
+    await agree.or_(changed).click()
+    await expect(desk.screen.dialog()).to_be_hidden()
+
+    mine = await window("requester")
+    listed = await (await door("requester")).get("/v1/approval/office-requests", filter=f'number = "{number}"')
+    (request,) = listed["officeRequests"]
+    await mine.go(f"/approval/office-requests/{request['id']}")
+    await expect(mine.page.get_by_role("main")).to_contain_text("6601.02")
+    await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUEST, "APPROVED"))
+    await mine.picture("office-request")
+    assert await violations(mine.page) == []

@@ -1,0 +1,408 @@
+"""A form is filled in, sent, decided: what it computes and asks for, who sees and writes what, what becomes of it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from approval.office_request import paper
+from approval.tests.desk import CLAIM, Desk, claim, field, state
+from approval.tests.factories import approve, branch, condition, sequence, user, waiting
+from chassis import ids
+from chassis.testing import COMPANY, refused, stable
+from heyi.approval.v1 import cases_pb2
+from heyi.common.v1 import common_pb2
+
+
+@pytest.fixture
+async def desk(service: Any) -> Desk:
+    return Desk(service)
+
+
+FLOW = sequence(approve("a", {"kind": "department_head"}), approve("b", "boss"))
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    return json_format.MessageToDict(row.values)
+
+
+async def test_a_request_goes_from_a_draft_to_an_agreement_and_says_so(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+
+    row = await desk.sent(form)
+
+    assert (state(row), row.number, row.title) == ("SUBMITTED", "FY-2026-000001", "费用申请：travel，123.40")
+    assert (row.amount, row.currency, row.form_version) == ("123.40", "CNY", 1)
+    assert values_of(row)["total"] == "123.40"
+    assert list(row.waiting_on_ids) == [str(stable("head"))]
+    await desk.agree("head")
+    assert list((await desk.get(row)).waiting_on_ids) == [str(stable("boss"))]
+    await desk.agree("boss")
+    done = await desk.get(row)
+    assert (state(done), list(done.waiting_on_ids), list(done.allowed_actions)) == ("APPROVED", [], ["copy"])
+    assert [s for s, _ in await desk.service.events("office_request")] == [
+        f"evt.approval.office_request.{what}" for what in ("submitted", "progressed", "progressed", "approved")
+    ]
+
+
+async def test_events_that_come_twice_or_late_change_nothing(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    draft = await desk.filled(form)
+    await desk.requester.SubmitOfficeRequest(id=draft.id)
+    await desk.settle(twice=True)
+    (opened,) = [message for _, message in await desk.service.events("case.opened")]
+    await desk.agree("head")
+    await desk.agree("boss")
+    await desk.settle(twice=True)
+    done = await desk.get(draft)
+
+    await desk.service.deliver(opened, event_id=ids.uuid7())
+    (agreed,) = [message for _, message in await desk.service.events("case.approved")]
+    await desk.service.deliver(agreed, event_id=ids.uuid7())
+
+    assert await desk.get(draft) == done
+    assert len((await desk.admin.ListCases()).cases) == 1
+    assert len(await desk.service.events("office_request.approved")) == 1
+
+
+@pytest.mark.parametrize("outcome", ["Reject", "Return"])
+async def test_what_comes_back_says_why_and_is_sent_again_under_its_number(desk: Desk, outcome: str) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form)
+    (task,) = await desk.todo("head")
+    await getattr(desk.service.as_("head"), f"{outcome}Task")(
+        id=task.id, content_hash=task.content_hash, text="发票不全"
+    )
+    await desk.settle()
+
+    back = await desk.get(row)
+
+    assert (state(back), back.outcome_note) == (outcome.upper() + "ED", "发票不全")
+    if outcome == "Reject":
+        with refused("ACTION_NOT_ALLOWED"):
+            await desk.requester.SubmitOfficeRequest(id=row.id)
+        copy = await desk.requester.CopyOfficeRequest(id=row.id)
+        assert (values_of(copy), state(copy), copy.copied_from_id) == (values_of(row), "DRAFT", row.id)
+        return
+    await desk.requester.UpdateOfficeRequest(office_request={"id": row.id, "values": claim("7")})
+    await desk.requester.SubmitOfficeRequest(id=row.id)
+    await desk.settle()
+    again = await desk.get(row)
+    assert (state(again), again.submission, again.number, again.amount) == ("SUBMITTED", 2, row.number, "7.00")
+
+
+async def test_the_requester_takes_it_back(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form)
+
+    await desk.requester.WithdrawCase(id=row.case_id, reason="改日期")
+    await desk.settle()
+
+    back = await desk.get(row)
+    assert (state(back), sorted(back.allowed_actions)) == ("WITHDRAWN", ["cancel", "copy", "submit", "update"])
+    gone = await desk.requester.CancelOfficeRequest(id=row.id, reason="不去了")
+    assert (state(gone), gone.outcome_note) == ("CANCELLED", "不去了")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    # name: (values, field, refusal)
+    "unknown field": (claim(colour="red"), "values.colour", "FIELD_UNKNOWN"),
+    "no such option": (claim(kind="rent"), "values.kind", "FIELD_FORMAT"),
+    "three decimals": (claim("1.234"), "values.items[0].cost", "FIELD_DECIMAL"),
+    "a number with a point": (claim(items=[{"what": "x", "cost": 1.5}]), "values.items[0].cost", "FIELD_TYPE"),
+    "what is computed": (claim(total="1.00"), "values.total", "FIELD_READ_ONLY"),
+    "what approvers fill in": (claim(account="6602"), "values.account", "FIELD_READ_ONLY"),
+    "nobody": (claim(partner=str(stable("nobody"))), "values.partner", "FIELD_NO_SUCH_DOCUMENT"),
+    "too many rows": (claim(*["1"] * 201), "values.items", "FIELD_TOO_MANY"),
+    "too large": (claim(items=[{"what": "界" * 500, "cost": "1"}] * 200), "values", "FIELD_TOO_LONG"),
+    "turned text": (claim(items=[{"what": "a\u202eb", "cost": "1"}]), "values", "FIELD_HIDDEN_CHARACTERS"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_what_a_form_does_not_take_is_refused_at_its_field(desk: Desk, name: str) -> None:
+    values, field_name, reason = WRONG[name]
+    form = await desk.form()
+
+    with refused(reason, field=field_name):
+        await desk.filled(form, values)
+
+    assert list((await desk.requester.ListOfficeRequests()).office_requests) == []
+
+
+async def test_a_draft_may_be_unfinished_and_is_sent_complete(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    draft = await desk.filled(form, {})
+
+    with refused("FIELD_REQUIRED", field="values.kind"):
+        await desk.requester.SubmitOfficeRequest(id=draft.id)
+    much = await desk.requester.UpdateOfficeRequest(office_request={"id": draft.id, "values": claim("1000.01")})
+    with refused("FIELD_REQUIRED", field="values.why"):
+        await desk.requester.SubmitOfficeRequest(id=much.id)
+
+    # a reason for little is not there, and is not kept
+    little = claim("400", why="多")
+    kept = await desk.requester.UpdateOfficeRequest(office_request={"id": draft.id, "values": little})
+    assert "why" not in values_of(kept)
+    assert "why" in (await desk.get(draft)).hidden_keys
+
+
+async def test_values_are_computed_while_they_are_typed_and_nothing_is_kept(desk: Desk) -> None:
+    form = await desk.form()
+
+    found = await desk.requester.FillOfficeRequest(
+        form_id=form.id, content='{"items": [{"what": "a", "cost": "600"}, {"cost": "0.1"}], "kind": "x"}'
+    )
+
+    assert json_format.MessageToDict(found.values) == {"total": "0.00"}
+    assert {(v.field, v.reason) for v in found.violations} == {
+        ("items[1].what", "FIELD_REQUIRED"),
+        ("kind", "FIELD_FORMAT"),
+    }
+    good = await desk.requester.FillOfficeRequest(form_id=form.id, content='{"items": [{"what": "a", "cost": "1600"}]}')
+    assert json_format.MessageToDict(good.values)["total"] == "1600.00"
+    assert (list(good.hidden_keys), sorted(good.required_keys)) == ([], ["items", "kind", "why"])
+    with refused("FIELD_TYPE", field="content"):
+        await desk.requester.FillOfficeRequest(form_id=form.id, content="[1]")
+    assert list((await desk.requester.ListOfficeRequests()).office_requests) == []
+
+
+async def test_a_request_stays_on_the_version_it_was_sent_with(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    sent, draft = await desk.sent(form), await desk.filled(form)
+    fields = [*CLAIM[:-1], field("city", required=True), CLAIM[-1]]
+    await desk.admin.UpdateFormDefinition(form_definition={"id": form.id, "fields": fields})
+    await desk.admin.PublishFormDefinition(id=form.id)
+
+    old = await desk.get(sent)
+    assert (old.form_version, "city" in [one.key for one in old.form.fields]) == (1, False)
+    with refused("FIELD_REQUIRED", field="values.city"):
+        await desk.requester.SubmitOfficeRequest(id=draft.id)
+    await desk.agree("head")
+    await desk.agree("boss")
+    assert state(await desk.get(sent)) == "APPROVED"
+
+
+async def test_conditions_and_approver_rules_read_the_form(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(
+        sequence(
+            approve("p", {"kind": "field_user", "field": "partner"}),
+            condition(
+                "size",
+                branch("much", approve("b", "boss"), when="facts.total > 1000 && facts.kind == 'travel'"),
+                branch("rest"),
+            ),
+        )
+    )
+
+    small = await desk.sent(form, claim("10", partner=str(stable("colleague"))))
+    await desk.agree("colleague")
+    assert state(await desk.get(small)) == "APPROVED"
+    large = await desk.sent(form, claim("5000", why="展会", partner=str(stable("colleague"))))
+    await desk.agree("colleague")
+    case = await desk.admin.GetCase(id=large.case_id)
+    assert waiting(case) == {str(stable("boss"))}
+
+
+async def test_the_flow_is_the_form_s_own(desk: Desk) -> None:
+    form, other = await desk.form(), await desk.form([field("text")], code="other", number_prefix="QT")
+    await desk.flow_for(approve("a", "boss"))
+    await desk.flow_for(approve("a", "finance_head"), form="other", code="G")
+
+    first, second = await desk.sent(form), await desk.sent(other, {"text": "x"})
+
+    assert list(first.waiting_on_ids) == [str(stable("boss"))]
+    assert (list(second.waiting_on_ids), second.number) == ([str(stable("finance_head"))], "QT-2026-000001")
+    assert (await desk.requester.PreviewOfficeRequest(id=second.id)).flow_name == "flow G"
+
+
+HIDING = sequence(
+    approve("a", "colleague", rights={"values.items": "hidden"}),
+    approve("b", "boss", rights={"values.account": "required"}),
+)
+
+
+async def test_a_step_hides_a_field_and_all_that_tells_of_it(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(HIDING)
+    row = await desk.sent(form, claim("871.37"))
+
+    (task,) = await desk.todo("colleague")
+    seen = await desk.get(row, "colleague")
+
+    assert values_of(seen) == {"kind": "travel"}
+    assert (seen.title, seen.amount, task.title, task.amount) == ("", "", "", "")
+    assert {"items", "total", "why"} <= set(seen.hidden_keys)
+    case = await desk.service.as_("colleague").GetCase(id=row.case_id)
+    told = json_format.MessageToDict(case.facts)
+    assert not {"items", "total"} & told.keys()
+    assert "871.37" not in str(case) + str(seen) + str(task)
+    # the decision is bound to what was shown
+    assert seen.content_hash == task.content_hash != row.content_hash
+    # neither does a filter find it
+    for terms in (["total>=871"], ["why:x"]):
+        found = await desk.service.as_("colleague").ListOfficeRequests(form_id=form.id, terms=terms)
+        assert list(found.office_requests) == []
+    await desk.agree("colleague")
+    assert state(await desk.get(row)) == "SUBMITTED"
+
+
+async def test_an_approver_fills_in_what_only_approvers_fill_in(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(HIDING)
+    row = await desk.sent(form, claim("1"))
+    await desk.agree("colleague")
+    (task,) = await desk.todo("boss")
+    boss = desk.service.as_("boss")
+
+    with refused("TASK_FIELD_MISSING"):
+        await boss.ApproveTask(id=task.id, content_hash=task.content_hash)
+    await desk.agree("boss", changes=[{"path": "values.account", "value": "6602"}])
+
+    done = await desk.get(row)
+    # whoever agreed before is not asked again: it is for approvers to fill in
+    assert (state(done), values_of(done)["account"]) == ("APPROVED", "6602")
+    (changed,) = [o for o in (await desk.admin.GetCase(id=row.case_id)).opinions if o.changes]
+    assert [(d.path, d.before, d.after) for d in changed.changes] == [("values.account", "", "6602")]
+
+
+CHANGES = {
+    # name: (path, value, refusal)
+    "no such field": ("values.colour", "x", "FIELD_UNKNOWN"),
+    "of the request": ("title", "x", "FIELD_UNKNOWN"),
+    "of no such kind": ("values.partner", "boss", "FIELD_FORMAT"),
+    "what is computed": ("values.total", "5", "FIELD_READ_ONLY"),
+    "what is needed": ("values.kind", "", "FIELD_REQUIRED"),
+    "somebody who is not there": ("values.partner", str(stable("nobody")), "FIELD_NO_SUCH_DOCUMENT"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_what_the_form_does_not_take_no_approver_types(desk: Desk, name: str) -> None:
+    path, value, reason = CHANGES[name]
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form)
+    amendment = common_pb2.Amendment(
+        id=str(ids.uuid7()), document_type="approval.office_request", document_id=row.id, submission=1,
+        author_id=str(stable("head")), content_hash=row.content_hash,
+        changes=[common_pb2.FieldChange(path=path, value=value)],
+    )  # fmt: skip
+    event = cases_pb2.CaseChangeRequested(case=cases_pb2.Case(), amendment=amendment)
+
+    await desk.service.deliver(event, times=2)
+    await desk.service.deliver(event, event_id=ids.uuid7())
+
+    (answer,) = [message.answer for _, message in await desk.service.events("change_answered")]
+    assert [one.reason for one in answer.violations] == [reason]
+    now = await desk.get(row)
+    assert (now.content_hash, values_of(now)) == (row.content_hash, values_of(row))
+
+
+async def test_others_see_no_draft_and_act_for_nobody(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    draft = await desk.filled(form)
+    others = ("head", "colleague", "admin", "stranger", "other_company")
+
+    for key in others:
+        with refused("PERMISSION_MISSING" if key == "stranger" else "DOCUMENT_NOT_FOUND"):
+            await desk.get(draft, key)
+    assert list((await desk.admin.BatchGetOfficeRequests(ids=[draft.id])).office_requests) == []
+    row = await desk.requester.SubmitOfficeRequest(id=draft.id)
+    await desk.settle()
+    for act in (desk.admin.CancelOfficeRequest(id=row.id, reason="x"), desk.admin.SubmitOfficeRequest(id=row.id)):
+        with refused("OFFICE_REQUEST_NOT_OWNER"):
+            await act
+    assert list((await desk.get(row, "admin")).allowed_actions) == ["copy"]
+    with refused("DOCUMENT_NOT_FOUND"):
+        await desk.get(row, "colleague")
+    with refused("ACTION_NOT_ALLOWED"):
+        await desk.requester.DeleteOfficeRequest(id=row.id)
+
+
+async def test_a_list_is_filtered_by_the_form_s_fields(desk: Desk) -> None:
+    form = await desk.form()
+    for cost in ("9.90", "10", "100"):
+        await desk.filled(form, claim(cost))
+    await desk.filled(form, {**claim("100"), "kind": "meal"})
+
+    async def found(*terms: str) -> list[str]:
+        listed = await desk.requester.ListOfficeRequests(form_id=form.id, terms=terms, order_by="amount")
+        return [f"{values_of(row)['kind']} {row.amount}" for row in listed.office_requests]
+
+    assert await found("total>=10", "kind=travel") == ["travel 10.00", "travel 100.00"]
+    assert await found("total<10") == ["travel 9.90"]
+    assert await found("kind!=travel") == ["meal 100.00"]
+    for term in ("kind>travel", "nothing=1", "total~1", "total=x", "items=1"):
+        with refused("OFFICE_REQUEST_TERM", field="terms[0]"):
+            await found(term)
+    with refused("FIELD_REQUIRED", field="form_id"):
+        await desk.requester.ListOfficeRequests(terms=["total=1"])
+
+
+async def test_the_statements_of_a_call_do_not_grow_with_rows_or_requests(desk: Desk) -> None:
+    form = await desk.form()
+
+    async def counted(rows: int) -> int:
+        draft = await desk.filled(form, claim(*["1"] * rows, partner=str(stable("boss"))))
+        with desk.service.statements() as seen:
+            await desk.requester.UpdateOfficeRequest(office_request={"id": draft.id, "values": claim(*["2"] * rows)})
+            await desk.requester.GetOfficeRequest(id=draft.id)
+            await desk.requester.ListOfficeRequests()
+        return len(seen)
+
+    assert await counted(1) == await counted(200)
+
+
+async def test_on_paper_stands_what_its_reader_sees_and_nothing_runs(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(HIDING)
+    evil = "<script>alert(1)</script>"
+    row = await desk.sent(form, claim(items=[{"what": evil, "cost": "871.37"}]))
+
+    organisation = desk.service.organisation
+    call: Any = SimpleNamespace(
+        locale="zh-CN",
+        organisation=organisation,
+        company_id=COMPANY,
+        company=organisation.companies[COMPANY],
+        today=desk.service.clock.now().date,
+    )
+
+    printed = await desk.requester.PrintOfficeRequest(id=row.id)
+    whole, part = (paper.page(seen, [], call) for seen in (await desk.get(row), await desk.get(row, "colleague")))
+
+    assert printed.content_type == f'application/pdf; name="{row.number}.pdf"'
+    assert "上海测试有限公司" in whole
+    assert evil not in whole
+    assert "&lt;script&gt;" in whole
+    assert "871.37" in whole
+    assert "871.37" not in part
+
+
+async def test_whom_the_requester_chooses_is_asked(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(approve("a", {"kind": "initiator_choice"}))
+    draft = await desk.filled(form)
+
+    with refused("OFFICE_REQUEST_CHOICE_MISSING"):
+        await desk.requester.SubmitOfficeRequest(id=draft.id)
+    me = {"node_id": "a", "employee_ids": [str(stable("requester"))]}
+    with refused("OFFICE_REQUEST_CHOICE_PERSON"):
+        await desk.requester.SubmitOfficeRequest(id=draft.id, choices=[me])
+    chosen = {"node_id": "a", "employee_ids": [user("buyer")["employee_id"]]}
+    await desk.requester.SubmitOfficeRequest(id=draft.id, choices=[chosen])
+    await desk.settle()
+
+    assert list((await desk.get(draft)).waiting_on_ids) == [str(stable("buyer"))]

@@ -1,0 +1,49 @@
+import { PrinterOutlined } from "@ant-design/icons";
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { context } from "@/api/context";
+import { fillPath, queryText } from "@/api/http";
+import { routeOf } from "@/app/links";
+import { notifyError, notifySuccess } from "@/app/notify";
+import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
+import GenericDetail from "@/documents/GenericDetail";
+import { FormValues } from "@/forms/FormFields";
+import type { FormVersion, TypedValues } from "@/forms/typed";
+import { ApprovalPath } from "./ApprovalPath";
+import { Whereabouts } from "./Whereabouts";
+import { useSubmit } from "./useSubmit";
+
+const ASIDE = ["formId", "formCode", "formVersion", "values", "form", "hiddenKeys", "names", "waitingOnIds", "waitingSinceTime", "caseId", "outcomeNote", "submission"];
+const OWNERS = ["DRAFT", "RETURNED", "WITHDRAWN"];
+
+/** A request as it was filled in: where it is, with whom, since when. */
+export default function OfficeRequestPage({ document }: { document: DocumentMeta }) {
+  const { t } = useTranslation();
+  const { submit, dialog } = useSubmit(document, () => notifySuccess(t("requisition.submitted")), notifyError);
+  const print = methodOf(document, "print");
+  return (
+    <>
+      <GenericDetail
+        document={document} without={ASIDE} own={(row) => ({ submit: () => void submit(row) })}
+        next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
+        tools={(row) => print && (
+          <Button icon={<PrinterOutlined />} href={`${fillPath(print.path, { id: row.id })}${queryText({ company: context.company, locale: context.locale })}`} target="_blank" rel="noopener">{print.label}</Button>
+        )}
+        notes={(row) => (
+          <>
+            <Whereabouts row={row} />
+            <RequestContent row={row} />
+          </>
+        )}
+        side={(row) => OWNERS.includes(String(row.state)) && <ApprovalPath document={document} id={row.id} version={row.etag} />}
+      />
+      {dialog}
+    </>
+  );
+}
+
+/** What was filled in. */
+export function RequestContent({ row }: { row: Row }) {
+  const form = row.form as FormVersion | undefined;
+  return form ? <FormValues form={form} values={(row.values ?? {}) as TypedValues} hidden={(row.hiddenKeys ?? []) as string[]} /> : null;
+}
