@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chassis import audit_seals
 from reconciler.report import DATABASES
 
 EVERYWHERE = DATABASES
@@ -42,10 +41,15 @@ def _totals(document: str, part: str, *columns: str) -> Invariant:
 _SEALS = (
     "(SELECT * FROM audit_seal WHERE day > current_date - 32 OR number % 28 = extract(day FROM current_date)::int % 28)"
 )
-_CHAIN = audit_seals.SEAL_HASH.format(
-    previous="s.previous", number="s.number", day="s.day", ids="s.entry_ids", kinds="s.kinds",
-    hashes="(SELECT string_agg(h, ''::bytea ORDER BY n) FROM unnest(s.entry_hashes) WITH ORDINALITY AS u(h, n))",
-)  # fmt: skip
+# Hashes of an entry and of a seal, as the trail is sealed: computed anew here, by code that its writer does not share.
+_ENTRY = """sha256(convert_to(jsonb_build_array(e.id, e.at AT TIME ZONE 'UTC', e.company_id, e.actor_id, e.service,
+  e.method, e.outcome, e.reason, e.facts, e.trace_id, e.kind, e.on_behalf_id, e.ip_address, e.document_types,
+  e.document_ids, e.recorded_at AT TIME ZONE 'UTC',
+  (SELECT jsonb_agg(jsonb_build_array(c.id, c.document_type, c.document_id, c.version, c.changes) ORDER BY c.id)
+   FROM audit_change c WHERE c.entry_id = e.id))::text, 'UTF8'))"""
+_CHAIN = """sha256(s.previous || convert_to(s.number::text || to_char(s.day, 'YYYY-MM-DD')
+    || s.entry_ids::text || s.kinds::text, 'UTF8')
+  || (SELECT string_agg(h, ''::bytea ORDER BY n) FROM unnest(s.entry_hashes) WITH ORDINALITY AS u(h, n)))"""
 
 REQUISITION, ORDER, CASE = "procurement.purchase_requisition", "procurement.purchase_order", "approval.case"
 
@@ -84,7 +88,7 @@ INVARIANTS = (
         f"s.until AS at FROM {_SEALS} s CROSS JOIN LATERAL unnest(s.entry_ids, s.kinds, s.entry_hashes) "
         "AS u(id, kind, hash) LEFT JOIN audit_entry e ON e.id = u.id WHERE CASE WHEN e.id IS NULL THEN NOT EXISTS "
         "(SELECT FROM audit_expiry x WHERE x.kind = u.kind AND s.day <= x.before::date) "
-        f"ELSE u.hash <> {audit_seals.ENTRY_HASH} END",
+        f"ELSE u.hash <> {_ENTRY} END",
     ),
     Invariant(
         "the_seals_are_one_chain",

@@ -8,7 +8,7 @@ import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
 import { enumLabel, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
-import { refusalText } from "@/documents/CaseTimeline";
+import { refusalText } from "@/contract/format";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { FieldsForm } from "@/documents/FieldsForm";
 import { useSaveKey } from "@/documents/GenericForm";

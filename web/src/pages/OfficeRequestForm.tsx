@@ -7,7 +7,7 @@ import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifySuccess } from "@/app/notify";
 import { methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
-import { refusalText } from "@/documents/CaseTimeline";
+import { refusalText } from "@/contract/format";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
