@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from chassis import testing_postgres
 
+# a test may load it before `gateway.sheets` does, which says so itself
+os.environ["OPENPYXL_LXML"] = "False"
 # the same examples in every run, and no verdict by the clock: a busy machine is no defect
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile(os.environ.get("HEYI_HYPOTHESIS", "suite"))

@@ -217,9 +217,9 @@ MUTANTS = (
     ),
     Mutant(
         "trail cannot be rewritten",
-        "chassis/migrate.py",
-        'f"REVOKE UPDATE, DELETE, TRUNCATE ON {table.name} FROM {app}"',
-        'f"GRANT UPDATE, DELETE, TRUNCATE ON {table.name} TO {app}"',
+        "chassis/audit_retention.py",
+        'f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {app}"',
+        'f"GRANT UPDATE, DELETE, TRUNCATE ON {table} TO {app}"',
         "services/procurement/tests/test_last_walls.py::test_the_trail_cannot_be_rewritten",
     ),
     Mutant(

@@ -241,9 +241,9 @@ async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> N
         asking = one
         columns = ",".join(["customFields.grade", "customFields.weight", "customFields.cost"][: len(head)])
         asked = [("columns", columns), ("orderBy", "custom_fields.weight")]
-        content, _ = await exports.write(binding, asked, labels.load("zh-CN"), "Asia/Shanghai", ask)
+        content, _ = await exports.write(binding, [], asked, labels.load("zh-CN"), "Asia/Shanghai", ask)
         cells = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
         assert list(cells[0]) == head
         assert [row[:2] for row in cells[1:] if row[0]] == [["甲", 2], ["甲", 9.5], ["乙", 10.25]]
     with refused("FIELD_UNKNOWN", field="columns"):
-        await exports.write(binding, [("columns", "customFields.cost")], labels.load("en"), "Asia/Shanghai", ask)
+        await exports.write(binding, [], [("columns", "customFields.cost")], labels.load("en"), "Asia/Shanghai", ask)

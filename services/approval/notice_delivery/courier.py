@@ -323,7 +323,7 @@ class Courier:
                 continue
             facts = dict(notice.text_facts or {})
             case = known.get(notice.case_id)
-            if case is not None and "title" in all_hidden(case.document_type, hidden_from(case, row.employee_id)):
+            if case is not None and "title" in all_hidden(case, hidden_from(case, row.employee_id)):
                 facts["title"] = ""
             needed.append(row)
             told[row.id] = words.Told(

@@ -1,6 +1,7 @@
 import { Alert, Button, Form, Skeleton, Tabs } from "antd";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { callMethod } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
@@ -77,7 +78,7 @@ function PreferenceForm({ document, whose }: { document: DocumentMeta; whose: "M
   return (
     <>
       {whose === "Mine" && <MailNote preference={shown.data} />}
-      <p className="quiet">{whose === "Mine" ? t(`preferences.from.${shown.data.source}`) : t("preferences.aboutCompany")}</p>
+      <p className="quiet">{whose === "Mine" ? sourceText(t, shown.data.source) : t("preferences.aboutCompany")}</p>
       {sentence && <Alert type="error" showIcon title={sentence.title} description={Object.keys(errors).length > 0 ? undefined : sentence.description} className="in-dialog" />}
       <Form layout="vertical" component="div" className="card">
         <FieldsForm
@@ -95,6 +96,12 @@ function PreferenceForm({ document, whose }: { document: DocumentMeta; whose: "M
       </div>
     </>
   );
+}
+
+/** From where the preferences come that hold for somebody. */
+function sourceText(t: TFunction, source: string): string {
+  if (source === "PERSON") return t("preferences.from.PERSON");
+  return source === "COMPANY" ? t("preferences.from.COMPANY") : t("preferences.from.PRODUCT");
 }
 
 function MailNote({ preference: { mailWorks, email } }: { preference: Preference }) {
