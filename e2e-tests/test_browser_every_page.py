@@ -59,6 +59,8 @@ class Walk:
 
     async def pages_of(self, document: dict[str, Any], *, everything: bool) -> list[str]:
         """The pages of a document beside its list: the first record, the form empty, and filled where it has lines."""
+        if "list" not in document["methods"]:
+            return []
         answer = await self.page.request.get(f"{self.window.base}{document['path']}?company={self.company}&pageSize=1")
         rows = (await answer.json()).get(document["listField"], [])
         # a record's page is opened in the record's company, as the list's links do

@@ -26,7 +26,7 @@ from approval.engine.walk import Step, Visit
 from approval.lookups import flow_at, limits_for, world_with
 from approval.task.model import Task
 from chassis import ids
-from chassis.call import Call
+from chassis.call import Call, Refused
 from chassis.organisation import Organisation, Unit
 from heyi.approval.v1 import case_views_pb2 as pb
 from heyi.common.v1 import common_pb2
@@ -52,7 +52,10 @@ class Standing:
 
 async def foresee(call: Call, request: pb.ForeseeCasesRequest) -> pb.ForeseeCasesResponse:
     """The steps of a company's running cases whose people differ by the other organisation."""
-    company_id, then = ids.parse(request.company_id), changed(call.organisation, request)
+    try:
+        company_id, then = ids.parse(request.company_id), changed(call.organisation, request)
+    except ValueError as wrong:
+        raise Refused.fields([("company_id", "FIELD_NO_SUCH_DOCUMENT", {"value": str(wrong)[:50]})]) from None
     running = sa.and_(Case.company_id == company_id, Case.state.in_(GOING_ON), Case.flow_version_id.is_not(None))
     found = await call.db.scalars(sa.select(Case).where(running).order_by(Case.id.desc()).limit(MOST_CASES + 1))
     cases = list(found)

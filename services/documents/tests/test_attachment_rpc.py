@@ -74,6 +74,16 @@ async def test_a_download_ends_with_the_right_and_each_is_on_record(files: Any) 
     assert named == [file.id, file.id]
 
 
+async def test_the_history_of_a_file_is_for_those_who_may_read_its_document(files: Any) -> None:
+    file = await files.add("requester", "plan.pdf", PDF)
+    asked = {"service": "documents", "document_type": "attachment", "document_id": file.id}
+
+    assert (await files.service.as_("colleague").ListHistory(**asked)).entries
+    files.inventory.revoke("colleague")
+    with refused("DOCUMENT_NOT_FOUND"):
+        await files.service.as_("colleague").ListHistory(**asked)
+
+
 async def test_whoever_may_only_read_the_document_adds_and_removes_nothing(files: Any) -> None:
     file = await files.add("requester", "plan.pdf", PDF)
     files.inventory.revoke("colleague")
