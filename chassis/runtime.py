@@ -88,6 +88,12 @@ class Reply:
     replayed: bool = False
 
 
+@functools.cache
+def _passing_on() -> frozenset[str]:
+    """The services that read elsewhere with the token of who asks them."""
+    return frozenset(method.service for method in contract.load().methods.values() if method.policy.as_caller)
+
+
 @dataclass
 class Runtime:
     """One service at work: its engine, its view of the organisation, its clients."""
@@ -153,12 +159,12 @@ class Runtime:
         if method.policy.public and not envelope.token:
             return Actor(None, service="public")
         token = await self.verify(envelope.token)
-        # people's tokens come by way of the gateway, and by way of a service that was called with them where something
-        # is only read; a service's own is worth nothing in the hands of another
+        # people's tokens come by way of the gateway, and, where something is only read, of a service whose contract
+        # says that it passes them on; a service's own is worth nothing in the hands of another
         if envelope.certificate is not None:
             own = {name_of(token.service or "gateway")}
-            passed_on = method.read_only and token.service is None and self.settings is not None
-            others = map(name_of, self.settings.shared.targets) if passed_on else ()
+            passed_on = method.read_only and token.service is None
+            others = map(name_of, _passing_on()) if passed_on else ()
             if envelope.certificate.isdisjoint({*own, *others}):
                 raise Refused("NOT_SIGNED_IN", why="certificate")
         if token.service is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -16,11 +15,9 @@ GET, DEACTIVATE = (contract.load().methods[f"heyi.inventory.v1.Units/{name}Unit"
 
 
 @pytest.fixture
-def asked(files: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def asked(files: Any) -> Any:
     """Ask inventory as the requester over the certificate of a part."""
     runtime = files.inventory.runtime
-    shared = dataclasses.replace(runtime.settings.shared, targets={"documents": "", "inventory": ""})
-    monkeypatch.setattr(runtime, "settings", dataclasses.replace(runtime.settings, shared=shared))
     token = files.inventory.issuer.person(stable("requester"))
 
     async def ask(method: contract.Method, part: str) -> Any:
@@ -41,7 +38,7 @@ async def test_a_service_changes_nothing_in_a_person_s_name(asked: Any) -> None:
     assert (await asked(DEACTIVATE, "gateway")).code == "PCS"
 
 
-async def test_a_part_that_is_no_service_passes_nothing_on(asked: Any) -> None:
-    for part in ("reconciler", "postgres", "elsewhere"):
+async def test_who_has_no_need_of_it_passes_nothing_on(asked: Any) -> None:
+    for part in ("reconciler", "postgres", "elsewhere", "procurement"):
         with refused("NOT_SIGNED_IN"):
             await asked(GET, part)

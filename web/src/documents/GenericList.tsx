@@ -52,7 +52,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
           <SavedViews document={document} />
           <ColumnChoice columns={columns} choices={choices} choose={choose} />
           <ExportButton document={document} state={state} columns={columns} />
-          {document.importable && creatable && (
+          {document.importable && creatable && !document.methods.import && (
             <Button icon={<UploadOutlined />} onClick={() => go(`${document.route}/import`)}>{t("import.import")}</Button>
           )}
           {tools}
