@@ -57,7 +57,7 @@ async def test_a_disabled_employee_is_out_of_keycloak_within_ten_seconds(
     await admin.DisableEmployee(id=new.id, reason="left")
 
     async def out() -> None:
-        await closed(accounts, user["id"])
+        await closed(house, accounts, new.id)
         assert await accounts.a_get_sessions(user["id"]) == []
 
     await eventually(out, seconds=10)
@@ -86,10 +86,14 @@ class Swamped:
         return await self.realm.bring_in_step(wanted, known)
 
 
-async def closed(accounts: KeycloakAdmin, keycloak_id: str | None) -> None:
-    # by its id: a list that is read beside a write leaves an older picture in Keycloak's cache
-    assert keycloak_id
-    assert not (await accounts.a_get_user(keycloak_id))["enabled"]
+async def closed(house: Bench, accounts: KeycloakAdmin, employee_id: str) -> None:
+    """Closed as identity has it on record, and then in Keycloak: an account that is read beside a write leaves an older
+    picture of it in Keycloak's cache, so nobody asks before.
+    """
+    account = await account_of(house, employee_id)
+    assert account.done == account.wanted, "not worked on yet"
+    assert account.keycloak_id
+    assert not (await accounts.a_get_user(account.keycloak_id))["enabled"]
 
 
 class OpensAgain(KeycloakAdmin):
@@ -116,7 +120,7 @@ async def test_an_account_that_another_write_opened_again_is_closed_again(
         await step.once(closings=True)
     assert await step.once(closings=True) == 1
 
-    await closed(accounts, (await account_of(house, new.id)).keycloak_id)
+    await closed(house, accounts, new.id)
     assert realm._admin.times == 2
 
 
@@ -135,8 +139,7 @@ async def test_closing_an_account_does_not_wait_for_the_accounts_of_others(
     await eventually(busy)
     await admin.DisableEmployee(id=leaving.id, reason="left")
 
-    theirs = (await account_of(house, leaving.id)).keycloak_id
-    await eventually(lambda: closed(accounts, theirs))
+    await eventually(lambda: closed(house, accounts, leaving.id))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
@@ -154,12 +157,11 @@ async def test_closing_takes_over_from_what_is_slow_and_the_older_picture_does_n
     house.clock.advance(seconds=TAKE_OVER_AFTER.total_seconds() + 1)
 
     assert await step.once(closings=True) == 1
-    theirs = (await account_of(house, new.id)).keycloak_id
-    await closed(accounts, theirs)
+    await closed(house, accounts, new.id)
     await step._work(slow)
     assert await step.once() == 1
 
-    await closed(accounts, theirs)
+    await closed(house, accounts, new.id)
     assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
 
 
@@ -177,8 +179,7 @@ async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
 
     await admin.DisableEmployee(id=new.id, reason="left")
 
-    theirs = (await account_of(house, new.id)).keycloak_id
-    await eventually(lambda: closed(accounts, theirs))
+    await eventually(lambda: closed(house, accounts, new.id))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
