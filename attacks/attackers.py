@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from api import Session
+from attaching import attach
 
 from infra.local.demo.records import id_of
 from infra.local.demo.story import day_in
@@ -67,9 +69,47 @@ def between_two(first: str, second: str, **more: Any) -> dict[str, Any]:
     return {**people, "reason": "演练", **more}
 
 
+def address_of(binding: Any) -> str:
+    """The address of a document's own calls; of what every service hosts, as one of them has it."""
+    return str(binding.template).replace("{service}", "inventory")
+
+
+def typed_field() -> dict[str, Any]:
+    """A field that an administrator adds to units."""
+    field = {"key": f"drill_{uuid.uuid4().hex[:8]}", "kind": "TEXT", "label": {"zh-CN": "演练", "en": "Drill"}}
+    return {"documentType": "inventory.unit", "field": field}
+
+
 # documents of which the attacked company has none
 LACKING: dict[str, Callable[[], dict[str, Any]]] = {
     "UpdateDelegation": lambda: between_two("delegator_id", "delegate_id", from_date=day_in(20), until_date=day_in(21)),
     "UpdateReorganisation": lambda: {"title": "演练", "effective_date": day_in(200)},
+    "UpdateNoticeRobot": lambda: {
+        "name": f"演练{uuid.uuid4().hex[:8]}",
+        "product": "WECOM",
+        "address": "https://chat.example/send?key=k",
+        "kinds": ["PROGRESS"],
+    },
+    "UpdateOfficeRequest": lambda: {"formId": id_of("approval.form_definition", "SH/general")},
+    "UpdateCustomField": typed_field,
     "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
 }
+
+
+# what is made before it is attacked
+MADE = frozenset({*LACKING, "UpdateAttachment"})
+
+# files say what may be done to them where one document's are listed
+FILED = {"document_type": "inventory.unit", "document_id": id_of("inventory.unit", "PCS")}
+LISTED = {"UpdateAttachment": FILED}
+# what needs a person with a department to be its owner: the requester's
+OWNED = frozenset({"UpdateOfficeRequest"})
+
+
+async def made_for(binding: Any, session: Session, company: str) -> dict[str, Any]:
+    """A document that the attacked company lacks."""
+    base = address_of(binding).rpartition("/")[0]
+    if binding.method.name == "UpdateAttachment":
+        return dict(await attach(session, *FILED.values(), "drill.txt", b"drill"))
+    made: dict[str, Any] = await session.call("POST", base, LACKING[binding.method.name](), company=company)
+    return made

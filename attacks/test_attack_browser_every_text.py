@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from api import Session, fields_of, reason_of, sessions
-from attackers import LACKING, described
+from attackers import LISTED, MADE, OWNED, address_of, described, made_for
 from playwright.async_api import expect
 from test_browser_every_page import settled
 
@@ -102,7 +102,11 @@ class Texts:
         out: dict[str, Any] = {"id": value["id"]} if at and value.get("id") else {}
         for one in descriptor.fields:
             name, path = one.json_name, f"{at}{one.json_name}"
-            if path in without or OUTPUT_ONLY in contract.behaviours_of(one):
+            if OUTPUT_ONLY in contract.behaviours_of(one):
+                continue
+            if path in without:
+                # a line's field with a rule of its own stays as it is, a document's is not sent
+                out |= {name: value[name]} if at and name in value else {}
                 continue
             if is_free(one):
                 out[name] = self.fitting(path, contract.spec_of(one).max_length)
@@ -110,6 +114,9 @@ class Texts:
                 out[name] = made_up()
             elif value.get(name) in (None, "", [], {}):
                 continue
+            elif one.message_type is not None and one.message_type.GetOptions().map_entry:
+                # words by language
+                out[name] = {key: self.fitting(f"{path}.{key}", 60) for key in value[name]}
             elif one.message_type is not None and one.message_type.full_name.startswith("heyi."):
                 old = value[name]
                 if contract.repeated(one):
@@ -157,8 +164,10 @@ class Planted:
 
 async def rows_of(session: Session, binding: routes.Binding, company: str) -> list[tuple[str, str]]:
     """Ids of documents of this kind with what the person may do: change them, and after those make a copy."""
-    path = binding.template.rpartition("/")[0]
-    answer = await session.raw("GET", path, company=company, query={"page_size": "200"})
+    path = address_of(binding).rpartition("/")[0]
+    answer = await session.raw(
+        "GET", path, company=company, query={"page_size": "200", **LISTED.get(binding.method.name, {})}
+    )
     if answer.status_code != 200:
         return []
     rows: list[dict[str, Any]] = next(value for value in answer.json().values() if isinstance(value, list))
@@ -171,7 +180,7 @@ async def plant(session: Session, who: str, binding: routes.Binding, company: st
     Where something about a document is in the way, or puts another text in its place, another document is tried.
     """
     descriptor: Any = binding.method.request.DESCRIPTOR.fields_by_name[binding.body].message_type
-    path, found = binding.template.rpartition("/")[0], dict[str, Planted]()
+    path, found = address_of(binding).rpartition("/")[0], dict[str, Planted]()
     rows = await rows_of(session, binding, company)
     for one in descriptor.fields if rows else ():
         in_the_way, decided, open_still = [], set[str](), set[str]()
@@ -245,7 +254,8 @@ def restored(one: Any, row: dict[str, Any]) -> Any:
             if contract.spec_of(inner).sensitive:
                 out[name] = made_up()
                 continue
-            nested = inner.message_type is not None and inner.message_type.full_name.startswith("heyi.")
+            kind = inner.message_type
+            nested = kind is not None and kind.full_name.startswith("heyi.") and not kind.GetOptions().map_entry
             if nested and contract.repeated(inner):
                 out[name] = [writable(inner.message_type, v) for v in value[name]]
             else:
@@ -265,9 +275,8 @@ async def planted(instance: Instance, people: dict[str, str]) -> AsyncIterator[l
     async with sessions(instance, *(people[who] for who in WRITERS)) as writers:
         try:
             for binding in UPDATES:
-                if lacking := LACKING.get(binding.method.name):
-                    base = binding.template.rpartition("/")[0]
-                    await writers[0].call("POST", base, lacking(), company=company)
+                if binding.method.name in MADE:
+                    await made_for(binding, writers[binding.method.name in OWNED], company)
                 for who, session in zip(WRITERS, writers, strict=True):
                     if made := await plant(session, who, binding, company):
                         found += made

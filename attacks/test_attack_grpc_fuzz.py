@@ -73,6 +73,8 @@ def filled(descriptor: Any, texts: Callable[[], str], numbers: Callable[[], int]
             F.CPPTYPE_DOUBLE: lambda: float("nan"),
             F.CPPTYPE_FLOAT: lambda: float("inf"),
         }.get(one.cpp_type, numbers)()
+        if one.cpp_type in (F.CPPTYPE_UINT32, F.CPPTYPE_UINT64):
+            value = abs(value)
         if many:
             getattr(message, one.name).append(value)
         else:

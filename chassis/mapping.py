@@ -187,7 +187,7 @@ def read_update(plan: Plan, row: Any, message: Any, mask: Iterable[str]) -> dict
 
 
 def check_shape(message: Any) -> None:
-    """Check a request that is no document: required fields, lengths, numbers, dates. Raises Refused."""
+    """Check a request that is no document: required fields, lengths, numbers, dates, choices. Raises Refused."""
     violations: Violations = []
     for field in message.DESCRIPTOR.fields:
         if field.type == FieldDescriptor.TYPE_MESSAGE and contract.behaviours_of(field) >= {REQUIRED}:
@@ -207,6 +207,12 @@ def check_shape(message: Any) -> None:
                 violations.append((field.name, "FIELD_REQUIRED", {}))
             for value in values:
                 _check_text(field, spec, value, field.name, violations)
+        elif field.enum_type is not None:
+            sent = getattr(message, field.name)
+            chosen = field.enum_type.values_by_number
+            if any(number not in chosen for number in (sent if contract.repeated(field) else [sent])):
+                offered = ", ".join(list(field.enum_type.values_by_name)[1:])
+                violations.append((field.name, "FIELD_TYPE", {"expected": offered}))
     if violations:
         raise Refused.fields(violations)
 

@@ -51,6 +51,8 @@ async def migrate_database(service: Service, engine: AsyncEngine) -> None:
     """Numbered scripts up to the newest, then fences and rights, then the rows that must be there."""
     async with engine.begin() as connection:
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # a table whose rows a script changed cannot be altered while checks of them are put off
+        await connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
         await connection.run_sync(lambda sync: alembic.command.upgrade(_config(service, sync), "head"))
         for statement in [*_fences(service), *_value_indexes(service)]:
             await connection.execute(sa.text(statement))

@@ -199,7 +199,7 @@ def _value(field: FieldPlan, kind: Any, raw: str) -> Any:
             return {"true": True, "false": False}[raw]
         if isinstance(kind, sa.Uuid):
             return uuid.UUID(raw)
-        if isinstance(kind, sa.Numeric) or descriptor.type == FieldDescriptor.TYPE_INT32:
+        if isinstance(kind, (sa.Numeric, sa.Integer)):
             number = decimal.Decimal(raw)
             if not number.is_finite() or abs(number) >= decimal.Decimal("1e18"):
                 raise ValueError

@@ -129,9 +129,9 @@ class OpenApi:
         return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
 
     def _row(self, descriptor: Any) -> dict[str, Any]:
-        """A document in a list, of which the parameter `fields` may leave out everything but the id."""
-        name = f"{self._name(descriptor)}Row"
-        self._schemas[name] = {**self._object(descriptor, set()), "required": ["id"]}
+        """A row of a list: of a document the parameter `fields` may leave out everything but the id."""
+        name, always = f"{self._name(descriptor)}Row", [one for one in ("id",) if one in descriptor.fields_by_name]
+        self._schemas[name] = {**self._object(descriptor, set()), "required": always}
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _parameters(self, binding: Binding) -> list[dict[str, Any]]:

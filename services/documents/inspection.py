@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import lzma
 import resource
 import stat
 import sys
@@ -29,6 +30,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 # what Chinese Windows writes beside UTF-8, and Excel's "Unicode text"
 ENCODINGS = ("utf-8-sig", "gb18030", "utf-16")
 ARCHIVE = b"PK\x03\x04"
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
 class Unsafe(Exception):
@@ -78,15 +80,11 @@ class Unpacking:
     def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, level: int) -> None:
         if entry.is_dir():
             return
-        if entry.flag_bits & 1:
-            # nobody can look into what a password closes: its size alone counts
+        if entry.flag_bits & 1 or entry.compress_type not in UNPACKED:
+            # nobody here can look into what a password closes, or a method packed that we do not have: its size counts
             self._add(entry.file_size)
             return
-        try:
-            source = archive.open(entry)
-        except NotImplementedError:
-            self._add(entry.file_size)
-            return
+        source = archive.open(entry)
         with source, tempfile.TemporaryFile() as inner:
             part = source.read(PART_BYTES)
             inside = part.startswith(ARCHIVE)
@@ -154,7 +152,8 @@ def inspect(path: Path, preview: Path, most_unpacked: int) -> dict[str, Any]:
                 Unpacking(most_unpacked, path.stat().st_size).look_into(file)
         except Unsafe as unsafe:
             found |= {"refusal": unsafe.refusal, "facts": unsafe.facts}
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
+            # not implemented: a package of a later format than ours, or one that says so of an entry
             found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
     return found
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { add, both, change, conditionText, freeKey, move, newField, place, remove, sectionOf, type Design } from "../src/forms/design";
-import { changeText, operatorsOf, sectionsOf, shownText, valueOfChange, type TypedField } from "../src/forms/typed";
+import type { TypedField } from "../src/contract/typedFields";
+import { changeText, operatorsOf, sectionsOf, shownText, valueOfChange } from "../src/forms/typed";
 
 const words = { "zh-CN": "甲", en: "A" };
 const field = (key: string, more: Partial<TypedField> = {}): TypedField => ({ key, label: words, kind: "TEXT", ...more });

@@ -17,8 +17,8 @@ from approval.office_request import asking, paper, rules
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rules import Pinned
 from approval.opinion.model import Opinion
-from chassis import choosing, ids, statements, typed_fields
-from chassis.call import Call, Refused, same_version
+from chassis import choosing, drafts, ids, statements, typed_fields
+from chassis.call import Call, Refused
 from chassis.numbering import Repeated
 from chassis.paper import Sheet
 from chassis.states import advance
@@ -34,10 +34,12 @@ class OfficeRequests:
         return row
 
     async def GetOfficeRequest(self, request: Any, call: Call) -> Any:
-        return await _shown(await _load(request.id, call), call)
+        return await _shown(await drafts.load(OfficeRequest, request.id, call), call)
 
     async def ListOfficeRequests(self, request: Any, call: Call) -> Any:
-        return await call.page(OfficeRequest, request, where=[_visible(call), *await _terms(request, call)])
+        return await call.page(
+            OfficeRequest, request, where=[drafts.visible(OfficeRequest, call), *await _terms(request, call)]
+        )
 
     async def BatchGetOfficeRequests(self, request: Any, call: Call) -> Any:
         reply = await call.batch(OfficeRequest, request)
@@ -85,7 +87,7 @@ class OfficeRequests:
 
     async def CopyOfficeRequest(self, request: Any, call: Call) -> OfficeRequest:
         """The same values as a draft of the caller's; those that fit the form as it is now."""
-        old = await _load(request.id, call, etag=request.etag)
+        old = await drafts.load(OfficeRequest, request.id, call, etag=request.etag)
         advance(old, "copy")
         assert call.actor.employee_id is not None
         _, pinned = await versions.newest(call, old.form_id)
@@ -107,7 +109,7 @@ class OfficeRequests:
         return row
 
     async def PreviewOfficeRequest(self, request: Any, call: Call) -> Any:
-        row = await _load(request.id, call)
+        row = await drafts.load(OfficeRequest, request.id, call)
         pinned = await versions.pinned(call, row.form_id, row.form_version)
         return await preview.simulate(call, case_of(asking.request_of(row, pinned, call)))
 
@@ -125,7 +127,7 @@ class OfficeRequests:
         return asking.filled(pinned, pinned.take(values, {}, complete=False))
 
     async def PrintOfficeRequest(self, request: Any, call: Call) -> Sheet:
-        row = await _load(request.id, call)
+        row = await drafts.load(OfficeRequest, request.id, call)
         message = await _shown(row, call)
         said = (
             sa.select(Opinion).where(Opinion.case_id == sa.cast(row.case_id, sa.Uuid)).order_by(Opinion.id).limit(100)
@@ -218,23 +220,9 @@ def _key(text: str, field: str) -> Any:
         raise Refused.fields([(field, "FIELD_FORMAT", {"value": text[:50], "expected": "UUID"})]) from None
 
 
-def _visible(call: Call) -> sa.ColumnElement[bool]:
-    """A draft that was never sent is its owner's alone."""
-    return sa.or_(OfficeRequest.submission > 0, OfficeRequest.owner_id == call.actor.employee_id)
-
-
-async def _load(key: str, call: Call, *, etag: str | None = None) -> OfficeRequest:
-    row = await call.load(OfficeRequest, key)
-    if row.submission == 0 and row.owner_id != call.actor.employee_id:
-        raise Refused("DOCUMENT_NOT_FOUND", document_type="OfficeRequest", id=key)
-    # only now: a wrong etag would tell that there is a draft
-    same_version(row, etag)
-    return row
-
-
 async def _own(key: str, etag: str, call: Call, action: str) -> OfficeRequest:
     """A request that its owner moves. Others may read it by then, but never act for the owner."""
-    row = await _load(key, call, etag=etag)
+    row = await drafts.load(OfficeRequest, key, call, etag=etag)
     if row.owner_id != call.actor.employee_id:
         raise Refused("OFFICE_REQUEST_NOT_OWNER", action=action)
     advance(row, action)

@@ -74,6 +74,12 @@ async def test_a_download_ends_with_the_right_and_each_is_on_record(files: Any) 
     assert named == [file.id, file.id]
 
 
+@pytest.mark.parametrize("size", ["9" * 300, "NaN", "many"])
+async def test_a_filter_for_a_size_that_is_none_is_refused(files: Any, size: str) -> None:
+    with refused("FIELD_FORMAT", field="filter"):
+        await files.service.as_("head").ListAttachments(filter=f'size_bytes = "{size}"')
+
+
 async def test_the_history_of_a_file_is_for_those_who_may_read_its_document(files: Any) -> None:
     file = await files.add("requester", "plan.pdf", PDF)
     asked = {"service": "documents", "document_type": "attachment", "document_id": file.id}

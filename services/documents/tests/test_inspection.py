@@ -128,3 +128,22 @@ def test_a_picture_is_turned_as_it_was_taken_and_says_nothing_of_where(tmp_path:
     with Image.open(io.BytesIO(small)) as picture:
         assert picture.height > picture.width
     assert b"SecretCamera" not in small
+
+
+def with_bytes(data: bytes, local: int, central: int, value: int) -> bytes:
+    """An archive of one entry with a two-byte word changed in its local head and in its directory."""
+    made, directory = bytearray(data), data.index(b"PK\x01\x02")
+    made[local : local + 2] = made[directory + central : directory + central + 2] = value.to_bytes(2, "little")
+    return bytes(made)
+
+
+def test_what_is_packed_by_a_method_that_we_do_not_have_counts_by_its_size(tmp_path: Path) -> None:
+    """Deflate64, as Windows packs large files."""
+    small, large = (with_bytes(packed(("a", bytes(size))), 8, 10, 9) for size in (1000, 64 * MIB))
+    assert "refusal" not in look(put(tmp_path, "x.zip", small), 200 * MIB)
+    assert look(put(tmp_path, "y.zip", large), 200 * MIB)["refusal"] == "ATTACHMENT_BOMB"
+
+
+def test_a_package_of_a_later_format_is_refused_as_one_that_cannot_be_read(tmp_path: Path) -> None:
+    later = with_bytes(packed(("a.txt", b"a")), 4, 6, 99)
+    assert look(put(tmp_path, "x.zip", later), 200 * MIB)["refusal"] == "ATTACHMENT_DAMAGED"

@@ -142,6 +142,12 @@ async def test_pages_follow_each_other_though_all_stand_at_one_instant(service, 
     assert seen == sorted(seen, reverse=True)
 
 
+async def test_a_kind_or_an_outcome_that_there_is_none_of_is_refused(as_):
+    for asked in ({"kinds": [8191]}, {"outcome": 99}):
+        with refused("FIELD_TYPE", field=next(iter(asked))):
+            await as_("stranger").ListAuditEntries(**asked)
+
+
 @pytest.mark.parametrize("token", ["x", "2026-11-23_" + "0" * 36, "_", "2026-11-23T00:00:00+00:00_x' OR 1=1 --"])
 async def test_a_token_that_is_none_is_refused(as_, token):
     with refused("PAGE_TOKEN"):

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf import empty_pb2
 
-from chassis import amending, canonical, custom_fields, ids, seeing
-from chassis.call import Call, Refused, same_version
+from chassis import amending, canonical, custom_fields, drafts, ids, seeing
+from chassis.call import Call, Refused
 from chassis.mapping import snapshot_of
 from chassis.numbering import Repeated
 from chassis.states import advance
@@ -47,12 +47,12 @@ class PurchaseRequisitions:
     async def GetPurchaseRequisition(
         self, request: pb.GetPurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
-        return await _load(request.id, call)
+        return await drafts.load(PurchaseRequisition, request.id, call)
 
     async def ListPurchaseRequisitions(
         self, request: pb.ListPurchaseRequisitionsRequest, call: Call
     ) -> pb.ListPurchaseRequisitionsResponse:
-        return await call.page(PurchaseRequisition, request, where=[_visible(call)])  # type: ignore[no-any-return]
+        return await call.page(PurchaseRequisition, request, where=[drafts.visible(PurchaseRequisition, call)])  # type: ignore[no-any-return]
 
     async def BatchGetPurchaseRequisitions(
         self, request: pb.BatchGetPurchaseRequisitionsRequest, call: Call
@@ -113,7 +113,7 @@ class PurchaseRequisitions:
         self, request: pb.CopyPurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
         """The same wish as a draft of the caller's. A rate of exchange is not copied: it has to be typed anew."""
-        old = await _load(request.id, call, etag=request.etag)
+        old = await drafts.load(PurchaseRequisition, request.id, call, etag=request.etag)
         advance(old, "copy")
         assert call.actor.employee_id is not None
         copy = PurchaseRequisition(
@@ -142,7 +142,7 @@ class PurchaseRequisitions:
     async def ClosePurchaseRequisition(
         self, request: pb.ClosePurchaseRequisitionRequest, call: Call
     ) -> PurchaseRequisition:
-        requisition = await _load(request.id, call, etag=request.etag)
+        requisition = await drafts.load(PurchaseRequisition, request.id, call, etag=request.etag)
         advance(requisition, "close")
         requisition.outcome_note = request.reason
         for line in requisition.lines:
@@ -159,7 +159,7 @@ class PurchaseRequisitions:
     async def PreviewPurchaseRequisition(
         self, request: pb.PreviewPurchaseRequisitionRequest, call: Call
     ) -> common_pb2.ApprovalPreview:
-        requisition = await _load(request.id, call)
+        requisition = await drafts.load(PurchaseRequisition, request.id, call)
         market = await _market(requisition, call)
         approval = approval_request(requisition, market.catalog, call)
         approval.content_hash = hash_of(requisition, call)
@@ -168,7 +168,7 @@ class PurchaseRequisitions:
     async def ListLinksPurchaseRequisition(
         self, request: pb.ListLinksPurchaseRequisitionRequest, call: Call
     ) -> pb.ListLinksPurchaseRequisitionResponse:
-        requisition = await _load(request.id, call)
+        requisition = await drafts.load(PurchaseRequisition, request.id, call)
         made = (
             sa.select(PurchaseOrderLine.parent_id)
             .join(PurchaseOrderLineSource, PurchaseOrderLineSource.parent_id == PurchaseOrderLine.id)
@@ -263,23 +263,9 @@ async def _amended(
     return common_pb2.AmendmentAnswer(amendment_id=amendment.id, approval=approval, differences=differences)
 
 
-def _visible(call: Call) -> sa.ColumnElement[bool]:
-    """A draft that was never submitted is its owner's alone."""
-    return sa.or_(PurchaseRequisition.submission > 0, PurchaseRequisition.owner_id == call.actor.employee_id)
-
-
-async def _load(key: str, call: Call, *, etag: str | None = None) -> PurchaseRequisition:
-    requisition = await call.load(PurchaseRequisition, key)
-    if requisition.submission == 0 and requisition.owner_id != call.actor.employee_id:
-        raise Refused("DOCUMENT_NOT_FOUND", document_type="PurchaseRequisition", id=key)
-    # only now: a wrong etag would tell that there is a draft
-    same_version(requisition, etag)
-    return requisition
-
-
 async def _own(key: str, etag: str, call: Call, action: str) -> PurchaseRequisition:
     """A requisition that its owner moves. Others may read it by then, but never act for the owner."""
-    requisition = await _load(key, call, etag=etag)
+    requisition = await drafts.load(PurchaseRequisition, key, call, etag=etag)
     if requisition.owner_id != call.actor.employee_id:
         raise Refused("PURCHASE_REQUISITION_NOT_OWNER", action=action)
     advance(requisition, action)

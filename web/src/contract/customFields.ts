@@ -3,33 +3,7 @@
  * lists, filters, forms, exports and conditions treat them as any other; rows and bodies carry them as one object.
  */
 import type { DocumentMeta, EnumValue, Field, FieldType, Meta } from "./meta";
-
-export type Kind =
-  | "TEXT" | "LONG_TEXT" | "NUMBER" | "AMOUNT" | "DATE" | "DATE_RANGE" | "DATE_TIME" | "CHOICE" | "CHOICES" | "YES_NO" | "PERSON" | "DEPARTMENT" | "REFERENCE" | "TABLE" | "COMPUTED";
-
-export type Words = Record<string, string>;
-
-/** As the contract says a field that people define. */
-export interface TypedField {
-  key: string;
-  label: Words;
-  help?: Words;
-  kind: Kind;
-  required?: boolean;
-  requiredWhen?: string;
-  visibleWhen?: string;
-  scale?: number;
-  unit?: string;
-  minimum?: string;
-  maximum?: string;
-  maxLength?: number;
-  options?: { key: string; label: Words; retired?: boolean }[];
-  documentType?: string;
-  columns?: TypedField[];
-  maxRows?: number;
-  formula?: string;
-  resultKind?: Kind | "KIND_UNSPECIFIED";
-}
+import { kindOf, longest, mostRows, wordsIn, type Kind, type TypedField } from "./typedFields";
 
 export interface OfferedField {
   field: TypedField;
@@ -55,14 +29,9 @@ const TYPES: Partial<Record<Kind, FieldType>> = {
 };
 const NAMED: Partial<Record<Kind, string>> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
 const DIGITS = 18;
-const LENGTHS = { TEXT: 400, LONG_TEXT: 5000 };
 
 export function isCustom({ name }: Field): boolean {
   return name.startsWith(PREFIX);
-}
-
-export function wordsOf(words: Words | undefined, locale: string): string {
-  return words?.[locale] || Object.values(words ?? {}).find(Boolean) || "";
 }
 
 /** Whether the server is asked what rules make of a form while it is filled in. */
@@ -70,17 +39,13 @@ export function hasRules(document: DocumentMeta): boolean {
   return document.fields.some(({ ruled }) => ruled);
 }
 
-function kindOf(field: TypedField): Kind {
-  return field.kind === "COMPUTED" ? (field.resultKind as Kind) : field.kind;
-}
-
 /** A field of a form as a field of the contract; what it needs besides is put into `meta`. */
 function asField(meta: Meta, field: TypedField, name: string, scope: string): Field {
   const kind = kindOf(field);
   const own = `${scope}.${field.key}`;
-  const label = wordsOf(field.label, meta.locale) || field.key;
+  const label = wordsIn(field.label, meta.locale) || field.key;
   if (kind === "CHOICE" || kind === "CHOICES") {
-    meta.enums[own] = (field.options ?? []).map((option): EnumValue => ({ name: option.key, label: wordsOf(option.label, meta.locale) || option.key, retired: option.retired }));
+    meta.enums[own] = (field.options ?? []).map((option): EnumValue => ({ name: option.key, label: wordsIn(option.label, meta.locale) || option.key, retired: option.retired }));
   }
   if (kind === "TABLE") meta.messages[own] = { title: label, fields: (field.columns ?? []).map((column) => asField(meta, column, column.key, own)) };
   return {
@@ -91,9 +56,9 @@ function asField(meta: Meta, field: TypedField, name: string, scope: string): Fi
     repeated: kind === "CHOICES" || kind === "TABLE",
     required: field.required,
     readOnly: field.kind === "COMPUTED",
-    description: wordsOf(field.help, meta.locale),
-    ...(kind === "TEXT" || kind === "LONG_TEXT" ? { maxLength: field.maxLength || LENGTHS[kind] } : {}),
-    maxItems: field.maxRows || 200,
+    description: wordsIn(field.help, meta.locale),
+    ...(kind === "TEXT" || kind === "LONG_TEXT" ? { maxLength: longest(field) } : {}),
+    maxItems: mostRows(field),
     ...(kind === "LONG_TEXT" ? { format: "MULTILINE" } : {}),
     ...(kind === "NUMBER" || kind === "AMOUNT" ? { decimal: { precision: DIGITS, scale: kind === "AMOUNT" ? 2 : (field.scale ?? 0), signed: true } } : {}),
     ...(meta.enums[own] ? { enum: own } : {}),

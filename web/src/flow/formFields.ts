@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
 import type { Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
-import { kindOf, wordsIn, type TypedField } from "@/forms/typed";
+import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
 import type { ConditionField } from "./fields";
 
 export const REQUESTS = "approval.office_request";

@@ -6,7 +6,7 @@ import { enumLabel } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { RuleInput } from "./RuleInput";
 import { COLUMN_KINDS, freeKey, NUMBERS, RESULT_KINDS } from "./design";
-import { kindOf, wordsIn, type Kind, type TypedField } from "./typed";
+import { kindOf, wordsIn, type Kind, type TypedField } from "@/contract/typedFields";
 
 const LANGUAGES = ["zh-CN", "en"] as const;
 const KIND = "TypedField.Kind";

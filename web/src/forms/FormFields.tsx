@@ -3,7 +3,8 @@ import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import { TypedInput } from "./TypedInput";
 import { TypedValue } from "./TypedValue";
-import { isEmpty, sectionsOf, wordsIn, type FormVersion, type TypedField, type TypedValues } from "./typed";
+import { wordsIn, type TypedField } from "@/contract/typedFields";
+import { isEmpty, sectionsOf, type FormVersion, type TypedValues } from "./typed";
 
 const LONG = new Set(["LONG_TEXT", "TABLE"]);
 

@@ -3,7 +3,7 @@ import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { TypedInput } from "./TypedInput";
 import { both, comparisonsOf, conditionText } from "./design";
-import { kindOf, wordsIn, type TypedField } from "./typed";
+import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
 
 /** A rule of a form: chosen field by field, and readable as the formula that it is. */
 export function RuleInput({ label, value, fields, error, onChange }: { label: string; value: string; fields: TypedField[]; error?: string; onChange: (rule: string) => void }) {

@@ -7,7 +7,8 @@ import { tidyNumber } from "@/contract/decimal";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { TypedValue } from "./TypedValue";
-import { longest, mostRows, wordsIn, type TypedField, type TypedValues } from "./typed";
+import { longest, mostRows, wordsIn, type TypedField } from "@/contract/typedFields";
+import type { TypedValues } from "./typed";
 
 const NAMED: Partial<Record<TypedField["kind"], string>> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
 const DAY = "YYYY-MM-DD";

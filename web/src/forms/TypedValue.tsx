@@ -2,7 +2,8 @@ import { useTranslation } from "react-i18next";
 import { useMeta } from "@/contract/useMeta";
 import { Reference } from "@/documents/Reference";
 import { TableScroll } from "@/documents/TableScroll";
-import { isEmpty, kindOf, shownText, wordsIn, type TypedField, type TypedValues } from "./typed";
+import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
+import { isEmpty, shownText, type TypedValues } from "./typed";
 
 const NAMED: Record<string, string> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
 

@@ -1,6 +1,6 @@
 /** What a designer does to a form: each a function from a design to the next one. */
-import type { FormSection, Kind, TypedField } from "./typed";
-import { kindOf } from "./typed";
+import { kindOf, type Kind, type TypedField } from "@/contract/typedFields";
+import type { FormSection } from "./typed";
 
 export interface Design {
   fields: TypedField[];

@@ -1,31 +1,7 @@
 /** Forms that people designed: what their fields are, and how values of them are read. */
 import { group } from "@/contract/decimal";
 import { timeText } from "@/contract/format";
-
-export type Words = Record<string, string>;
-export type Kind =
-  | "TEXT" | "LONG_TEXT" | "NUMBER" | "AMOUNT" | "DATE" | "DATE_RANGE" | "DATE_TIME" | "CHOICE" | "CHOICES" | "YES_NO" | "PERSON" | "DEPARTMENT" | "REFERENCE" | "TABLE" | "COMPUTED";
-
-export interface TypedField {
-  key: string;
-  label: Words;
-  help?: Words;
-  kind: Kind;
-  required?: boolean;
-  requiredWhen?: string;
-  visibleWhen?: string;
-  scale?: number;
-  unit?: string;
-  minimum?: string;
-  maximum?: string;
-  maxLength?: number;
-  options?: { key: string; label: Words; retired?: boolean }[];
-  documentType?: string;
-  columns?: TypedField[];
-  maxRows?: number;
-  formula?: string;
-  resultKind?: Kind | "KIND_UNSPECIFIED";
-}
+import { kindOf, wordsIn, type Kind, type TypedField, type Words } from "@/contract/typedFields";
 
 export interface FormSection {
   label: Words;
@@ -63,20 +39,8 @@ export interface OfferedForm {
 
 export type TypedValues = Record<string, unknown>;
 
-const LENGTHS: Partial<Record<Kind, number>> = { TEXT: 500, LONG_TEXT: 5_000 };
-const MOST_ROWS = 200;
-
-export function wordsIn(words: Words | undefined, locale: string): string {
-  return words?.[locale] || Object.values(words ?? {}).find(Boolean) || "";
-}
-
 export function nameIn(form: { name: string; nameEn: string }, locale: string): string {
   return (locale === "en" && form.nameEn) || form.name;
-}
-
-/** What sort of value a field holds: of a computed one, that of its result. */
-export function kindOf(field: TypedField): Kind {
-  return field.kind === "COMPUTED" ? (field.resultKind as Kind) : field.kind;
 }
 
 const ORDERED = ["=", "!=", "<", "<=", ">", ">="];
@@ -88,14 +52,6 @@ const OPERATORS: Partial<Record<Kind, string[]>> = {
 /** What a list may ask of a field. */
 export function operatorsOf(field: TypedField): string[] {
   return OPERATORS[kindOf(field)] ?? [];
-}
-
-export function longest(field: TypedField): number {
-  return field.maxLength || LENGTHS[field.kind] || 500;
-}
-
-export function mostRows(field: TypedField): number {
-  return field.maxRows || MOST_ROWS;
 }
 
 /** The fields by their sections; those in none stand first, without a heading. */

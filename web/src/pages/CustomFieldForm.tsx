@@ -6,7 +6,8 @@ import { useTranslation } from "react-i18next";
 import { violationsByField } from "@/api/errors";
 import { call } from "@/api/http";
 import { notifySuccess, sentenceOf } from "@/app/notify";
-import { withCustomFields, wordsOf, type Kind, type TypedField, type Words } from "@/contract/customFields";
+import { wordsIn, type Kind, type TypedField, type Words } from "@/contract/typedFields";
+import { withCustomFields } from "@/contract/customFields";
 import { enumValues, fieldOf, membersOf, type Field } from "@/contract/meta";
 import { MetaContext, useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { FieldInput } from "@/documents/FieldInput";
@@ -83,7 +84,7 @@ export function CustomFieldForm({ service, type, row, editable, onClose }: Props
   const sentence = save.error ? sentenceOf(save.error) : undefined;
   return (
     <Drawer
-      open title={row ? t("form.edit", { title: wordsOf(row.field.label, meta.locale) }) : t("custom.add")} size="large" onClose={onClose}
+      open title={row ? t("form.edit", { title: wordsIn(row.field.label, meta.locale) }) : t("custom.add")} size="large" onClose={onClose}
       extra={editable && <Button type="primary" loading={save.isPending} onClick={() => save.mutate()}>{t("action.save")}</Button>}
     >
       {sentence && <Alert type="error" showIcon className="in-dialog" title={sentence.title} description={sentence.description} />}

@@ -8,7 +8,8 @@ import { context } from "@/api/context";
 import { call } from "@/api/http";
 import { useHolds } from "@/api/me";
 import { notifySuccess } from "@/app/notify";
-import { COLUMN, wordsOf, type TypedField } from "@/contract/customFields";
+import { wordsIn, type TypedField } from "@/contract/typedFields";
+import { COLUMN } from "@/contract/customFields";
 import { enumLabel, fieldOf, type Meta, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { PageProblem } from "@/documents/PageProblem";
@@ -101,11 +102,11 @@ export default function CustomFields() {
               { title: t("custom.order"), width: 110, render: (_, row) => (
                 <span className="row-tools">
                   <HolderOutlined aria-hidden className="quiet" />
-                  <Button size="small" type="text" icon={<ArrowUpOutlined />} aria-label={t("custom.up", { label: wordsOf(row.field.label, meta.locale) })} disabled={!holds.move || row.position === 1} onClick={() => move(row, row.position - 1)} />
-                  <Button size="small" type="text" icon={<ArrowDownOutlined />} aria-label={t("custom.down", { label: wordsOf(row.field.label, meta.locale) })} disabled={!holds.move || row.position === rows.length} onClick={() => move(row, row.position + 1)} />
+                  <Button size="small" type="text" icon={<ArrowUpOutlined />} aria-label={t("custom.up", { label: wordsIn(row.field.label, meta.locale) })} disabled={!holds.move || row.position === 1} onClick={() => move(row, row.position - 1)} />
+                  <Button size="small" type="text" icon={<ArrowDownOutlined />} aria-label={t("custom.down", { label: wordsIn(row.field.label, meta.locale) })} disabled={!holds.move || row.position === rows.length} onClick={() => move(row, row.position + 1)} />
                 </span>
               ) },
-              { title: t("custom.name"), render: (_, row) => <Button type="link" size="small" onClick={() => setOpen(row)}>{wordsOf(row.field.label, meta.locale)}</Button> },
+              { title: t("custom.name"), render: (_, row) => <Button type="link" size="small" onClick={() => setOpen(row)}>{wordsIn(row.field.label, meta.locale)}</Button> },
               { title: label("key"), render: (_, row) => <code>{row.key}</code> },
               { title: t("custom.kind"), render: (_, row) => enumLabel(meta, "TypedField.Kind", row.field.kind) },
               { title: t("custom.says"), render: (_, row) => said(row) },

@@ -17,7 +17,8 @@ import { useEditing } from "@/documents/useEditing";
 import { FormFields } from "@/forms/FormFields";
 import { Choice, FieldProperties, Line, useLanguages, within } from "@/forms/FieldProperties";
 import { add, change, KINDS, move, newField, NUMBERS, place, remove, sectionOf, type Design } from "@/forms/design";
-import { kindOf, wordsIn, type FilledForm, type Kind, type TypedField, type TypedValues } from "@/forms/typed";
+import { kindOf, wordsIn, type Kind, type TypedField } from "@/contract/typedFields";
+import type { FilledForm, TypedValues } from "@/forms/typed";
 import type { ApprovalPreview } from "@/contract/types";
 import { Steps } from "./ApprovalPath";
 

@@ -5,7 +5,8 @@ import { useSearchParams } from "react-router";
 import type { DocumentMeta } from "@/contract/meta";
 import GenericList from "@/documents/GenericList";
 import { TypedInput } from "@/forms/TypedInput";
-import { kindOf, nameIn, operatorsOf, shownText, wordsIn, type TypedField } from "@/forms/typed";
+import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
+import { nameIn, operatorsOf, shownText } from "@/forms/typed";
 import { useFilled, useOffered } from "@/forms/useForms";
 
 const TERM = /^([a-z][a-z0-9_]*)(>=|<=|!=|=|>|<|:)(.*)$/s;
