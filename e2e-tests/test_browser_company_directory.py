@@ -190,6 +190,7 @@ async def test_people_sign_in_as_their_company_does_and_no_change_of_others_is_l
     entered = await window(None)
     entered.expected |= {401, 403}
     await entered.go("/")
+    await expect(entered.page.locator("#username")).to_be_visible()
     await entered.picture("directory-login")
     await entered.page.fill("#username", f"nobody{tag}")
     await entered.page.fill("#password", LDAP_PASSWORD)
