@@ -1,18 +1,18 @@
 # Every verb of the house. `make help` prints them. Nothing has to be prepared: each verb gets what it needs.
-# INSTANCE=name works on another instance than "up"; ARGS go to the program behind the verb.
+# INSTANCE=name works on another instance than "up"; COMPANY=empty on "empty", which begins without the demo; ARGS go to the program behind the verb.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
-export INSTANCE ?= up
+export INSTANCE ?= $(if $(filter empty,$(COMPANY)),empty,up)
 
 .PHONY: help up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ## start everything on this machine, print the address and the demo logins
-	@$(LOCAL) up
+up: ## start everything on this machine, print the address and the demo logins (COMPANY=empty: without the demo, an instance of its own)
+	@$(LOCAL) up $(if $(COMPANY),--company $(COMPANY))
 
 down: ## stop everything; the data stays
 	@$(LOCAL) down

@@ -4,8 +4,9 @@ folder.
 `heyi-realm.json` is the realm, `service-client.json` what every service account has in common, `token-mappers.json`
 the two claims that every access token carries (`aud`, `employee_id`), `user-profile.json` which attributes a person
 has (names and e-mail are never asked of them at sign-in: identity keeps the master), `profiles/` what differs between
-one machine and production. Second factor in production: identity gives the required action CONFIGURE_TOTP to those
-whom the policy names; the browser flow then asks for the code, and nobody can delete the credential again.
+one machine, one machine that begins empty, and production. Second factor in production: identity gives the required
+action CONFIGURE_TOTP to those whom the policy names; the browser flow then asks for the code, and nobody can delete
+the credential again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-PROFILES = ("local", "production")
+PROFILES = ("local", "empty", "production")
 VALUES = (
     "gateway_url",
     "gateway_backchannel_url",

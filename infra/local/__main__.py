@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from infra.local.instance import DEMO_PASSWORD, Instance
+from infra.local.instance import COMPANIES, DEMO_PASSWORD, Instance
 from infra.local.report import CannotContinueError
 
 
@@ -21,6 +21,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="start everything that is not running")
     up.add_argument("--infra", action="store_true", help="only PostgreSQL, NATS and Keycloak")
+    up.add_argument("--company", choices=COMPANIES, help="what it holds from its first start (demo)")
     up.add_argument("--no-demo", action="store_true", help="without the fictional company")
     for verb, text in {
         "down": "stop everything, the data stays",
@@ -36,6 +37,8 @@ def main() -> int:
     for verb in ("start", "stop", "kill"):
         verbs.add_parser(verb, help=f"{verb} one part").add_argument("part", choices=instance.parts)
     chosen = parser.parse_args()
+    if chosen.verb == "up":
+        instance = Instance(instance.name, company=chosen.company)
     try:
         match chosen.verb:
             case "up":
@@ -73,6 +76,11 @@ def _welcome(instance: Instance, *, only_infrastructure: bool) -> None:
         )
         return
     print(f"\n  合一 Heyi   {instance.url}\n")
+    if instance.empty:
+        print("    admin           系统管理员  the administrator of a suite that holds nothing yet")
+        print(f"\n  First password: {instance.first_password}  (to be changed at the first sign-in; it ends there)")
+        print(f"  The other verbs reach it with INSTANCE={instance.name}: make status | make logs | make down\n")
+        return
     logins = instance.logins() or [{"username": "admin", "name": "管理员", "post": "Administrator", "what": ""}]
     for login in logins:
         about = " — ".join(word for word in (login["post"], login.get("what")) if word)

@@ -7,7 +7,8 @@
     instance.down()
 
 Ports, secrets and whether the parts speak TLS (`HEYI_TLS=on`) are chosen once and kept: the realm is imported with
-them. `make up` is the instance "up", `make test` has "test". All services share the process "services"; with
+them; so is whether it holds the demo company or begins empty. `make up` is the instance "up", `make up COMPANY=empty`
+the instance "empty", `make test` has "test". All services share the process "services"; with
 HEYI_PROCESSES=each every one is a part of its own.
 """
 
@@ -50,6 +51,8 @@ ACCOUNTS = ("gateway_service", "reconciler")
 # the mail server and its password, for the service that sends
 SENDING = "HEYI_SMTP_"
 DEMO_PASSWORD = "Heyi-demo-2026"  # noqa: S105
+# what an instance holds from its first start
+COMPANIES = ("demo", "empty")
 # In the order in which they start; they stop in the opposite order.
 PARTS = ("postgres", "nats", "keycloak", "services", *SERVICES, "gateway", "reconciler")
 _PORTS = ("gateway", "keycloak", "postgres", "nats", *SERVICES)
@@ -63,10 +66,11 @@ _FIRST_PORT, _BLOCK, _BLOCKS = (
 class Instance:
     """One running (or not yet running) suite."""
 
-    def __init__(self, name: str, report: Report | None = None) -> None:
+    def __init__(self, name: str, report: Report | None = None, *, company: str | None = None) -> None:
+        """`company` (one of COMPANIES) counts at the first start; None takes what the instance has, or the demo."""
         if not name.isidentifier():
             raise ValueError(f"an instance's name is a plain word, not {name!r}")
-        self.name = name
+        self.name, self._company = name, company
         self.folder = machine.HOME / name
         self.processes = Processes(self.folder)
         self.report = report or Report()
@@ -91,6 +95,11 @@ class Instance:
                     f"The instance {self.name!r} was set up {'with' if kept.get('tls') else 'without'} TLS, for good. "
                     "`make reset` throws it and its data away; then HEYI_TLS decides again."
                 )
+            if self._company not in (None, kept.get("company", "demo")):
+                raise CannotContinueError(
+                    f"The instance {self.name!r} was set up for the company {kept.get('company', 'demo')!r}, for good. "
+                    "`make reset` throws it and its data away; or take another: INSTANCE=name."
+                )
             # what a later release needs is added; the realm is told of a new secret by hand (docs/runbook.md)
             if kept["secrets"].keys() >= _new_secrets().keys() and kept["ports"].keys() >= set(_PORTS):
                 return kept
@@ -103,6 +112,7 @@ class Instance:
                 "ports": _free_ports(self.name),
                 "data": str(self._data_folder()),
                 "tls": wanted() or False,
+                "company": self._company or "demo",
                 "secrets": _new_secrets(),
             }
         )
@@ -114,6 +124,16 @@ class Instance:
         draft.write_text(json.dumps(facts, indent=1))
         draft.replace(file)
         return facts
+
+    @property
+    def empty(self) -> bool:
+        """Whether it began without the demo: with the administrator alone."""
+        return bool(self.facts.get("company") == "empty")
+
+    @property
+    def first_password(self) -> str:
+        """The administrator's; where the instance began empty it is its own, good for the first sign-in."""
+        return self._secret("admin_first_password") if self.empty else DEMO_PASSWORD
 
     @property
     def url(self) -> str:
@@ -200,7 +220,7 @@ class Instance:
                 }.items()
             }
         env |= self.tls.env(*OWNERS, "reconciler") if self.tls else {}
-        if self.name != "up":
+        if self.name != "up" and not self.empty:
             # where stories listen for what is sent out of the house
             env["HEYI_EGRESS_ALLOW"] = self.receiver
         passed = (
@@ -252,11 +272,16 @@ class Instance:
                     "reconciler": Step(lambda: self._start("reconciler", self._start_reconciler), *self.hosts),
                 }
             run_side_by_side(steps)
-        if demo and not only_infrastructure:
+        if demo and not only_infrastructure and not self.empty:
             self.demo()
 
     def demo(self) -> None:
         """Fill in the fictional company; it can run again, what is there stays."""
+        if self.empty:
+            raise CannotContinueError(
+                f"The instance {self.name!r} began empty, for a company of its own: the demo company is not mixed into "
+                "it. `make up` starts an instance that has the demo."
+            )
         if not (machine.ROOT / "infra" / "local" / "demo").exists():
             self.report.line("Demo company: its loader (infra/local/demo) is not there, left out")
             return
@@ -375,7 +400,8 @@ class Instance:
     def _start_keycloak(self) -> None:
         clients = {f"{owner}_secret": self._secret(f"client_{owner}") for owner in (*OWNERS, *ACCOUNTS)}
         addresses = {"gateway_url": self.url, "gateway_backchannel_url": self.url}
-        self.keycloak.start({**clients, **addresses, "admin_name": "管理员", "admin_password": DEMO_PASSWORD})
+        administrator = {"admin_name": "管理员", "admin_password": self.first_password}
+        self.keycloak.start("empty" if self.empty else "local", {**clients, **addresses, **administrator})
 
     def _start_and_join_keycloak(self) -> None:
         """Also to the company's own directory and sign-in provider, where the environment names them."""
@@ -536,6 +562,7 @@ def _new_secrets() -> dict[str, str]:
     names += [f"{kind}_{owner}" for owner in OWNERS for kind in ("nats", "client")]
     return {
         **{name: secrets.token_hex(24) for name in names},
+        "admin_first_password": "-".join(secrets.token_hex(2) for _ in range(5)),
         "nats_name": f"heyi-{secrets.token_hex(6)}",
         **{f"{owner}_key": base64.b64encode(secrets.token_bytes(32)).decode() for owner in KEYED},
     }

@@ -69,7 +69,7 @@ class Keycloak:
         self.database_password = database_password
         self.bootstrap_password = bootstrap_password
 
-    def start(self, values: Mapping[str, str]) -> None:
+    def start(self, profile: str, values: Mapping[str, str]) -> None:
         """Start the server and wait until the realm answers; the first time, import it and seal the master realm."""
         sealed = self.home / "sealed"
         if self.processes.pid("keycloak") is None:
@@ -78,7 +78,7 @@ class Keycloak:
             if not sealed.exists():
                 realm.parent.mkdir(parents=True, exist_ok=True)
                 realm.touch(mode=0o600)
-                realm.write_text(json.dumps(render("local", values), ensure_ascii=False), "utf-8")
+                realm.write_text(json.dumps(render(profile, values), ensure_ascii=False), "utf-8")
             self.processes.start(
                 "keycloak",
                 self._command(first=not sealed.exists()),

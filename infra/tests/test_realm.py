@@ -79,6 +79,12 @@ def test_people_are_never_asked_for_names_or_mail_and_cannot_change_who_they_are
     assert asked == {"CONFIGURE_TOTP", "UPDATE_PASSWORD", "update_user_locale"}
 
 
+def test_an_administrator_who_begins_empty_changes_the_password_at_the_first_sign_in():
+    (administrator,) = (user for user in render("empty", VALUE)["users"] if user["username"] == "admin")
+
+    assert administrator["requiredActions"] == ["UPDATE_PASSWORD"]
+
+
 def test_production_wants_encryption_and_a_second_factor_where_one_machine_does_not():
     local, production = (render(profile, VALUE) for profile in ("local", "production"))
 

@@ -173,6 +173,30 @@ def test_a_secret_that_a_later_release_needs_is_added_to_those_that_are_kept(scr
     assert instance.Instance("scratch").facts["secrets"] == after
 
 
+def test_an_instance_that_began_empty_has_a_password_of_its_own_and_stays_without_the_demo(scratch):
+    own = instance.Instance("own", company="empty")
+
+    assert own.empty
+    assert own.first_password not in (
+        scratch.first_password,
+        instance.Instance("other", company="empty").first_password,
+    )
+    assert len(own.first_password) >= 12
+    assert instance.Instance("own").first_password == own.first_password
+    assert "HEYI_EGRESS_ALLOW" not in own.env()
+    with pytest.raises(CannotContinueError, match="not mixed into"):
+        own.demo()
+    assert not scratch.empty
+    assert scratch.first_password == instance.DEMO_PASSWORD
+
+
+@pytest.mark.parametrize(("first", "later"), [("empty", "demo"), ("demo", "empty"), (None, "empty")])
+def test_what_an_instance_holds_is_chosen_once(scratch, first, later):
+    assert instance.Instance("own", company=first).facts
+    with pytest.raises(CannotContinueError, match="make reset"):
+        _ = instance.Instance("own", company=later).facts
+
+
 def test_a_port_taken_before_the_first_start_is_given_up_for_another(scratch):
     with socket.create_server(("127.0.0.1", scratch.facts["ports"]["gateway"])) as stranger:
         scratch._refuse_taken_ports()
