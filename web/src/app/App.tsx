@@ -44,6 +44,8 @@ export function App() {
 
 const NONE: string[] = [];
 const KEPT_MS = 60_000;
+/** How often it is asked, in a house without a company, whether there is one now. */
+const FIRST_COMPANY_MS = 2_000;
 
 /** The fields that were added to a service's documents. Without an answer the pages are as the contract says. */
 const customForms = (service: string, company: string) => ({
@@ -68,7 +70,7 @@ function Contract({ locale }: { locale: Locale }) {
     queryFn: async () => withKeys(await call<Meta>("GET", "/v1/meta", { query: { locale } })),
     staleTime: Infinity,
   });
-  const me = useQuery(meQuery(chosen));
+  const me = useQuery({ ...meQuery(chosen), refetchInterval: ({ state }) => (state.data?.companies.length === 0 ? FIRST_COMPANY_MS : false) });
   const services = meta.data?.services.map(({ name }) => name) ?? NONE;
   const forms = useQueries({ queries: services.map((service) => customForms(service, chosen)), combine: answersOf });
   const whole = useMemo(() => meta.data && withCustomFields(meta.data, forms), [meta.data, forms]);
@@ -87,7 +89,7 @@ function Contract({ locale }: { locale: Locale }) {
   );
 }
 
-/** Put the company into the address, and follow its changes. */
+/** Put the company into the address, and follow its changes. Where there is none yet, the pages are there to make the first. */
 function Company({ homeCompany, locale, children }: { homeCompany: string; locale: Locale; children: ReactNode }) {
   const [params] = useSearchParams();
   const navigate = useNavigate();
@@ -96,7 +98,7 @@ function Company({ homeCompany, locale, children }: { homeCompany: string; local
   const company = params.get("company") ?? "";
   const [first] = useState(() => !hasStoredLocale());
   useEffect(() => {
-    if (company) return;
+    if (company || !homeCompany) return;
     const next = new URLSearchParams(search);
     next.set("company", context.company || homeCompany);
     client.setQueryData(["identity.me", next.get("company")!], (known: unknown) => known ?? client.getQueryData(["identity.me", ""]));
@@ -106,7 +108,7 @@ function Company({ homeCompany, locale, children }: { homeCompany: string; local
   useEffect(() => {
     if (first && (locale === "zh-CN" || locale === "en")) void speak(locale);
   }, [first, locale]);
-  return company ? children : <Starting />;
+  return company || !homeCompany ? children : <Starting />;
 }
 
 function Starting() {
