@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Empty, Skeleton } from "antd";
+import { Button, Empty, Result, Skeleton } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
@@ -21,8 +21,27 @@ import { WaitingPublications } from "./WaitingPublications";
 
 const SHOWN = 8;
 
-/** What waits for me, what I wait for, what I should know. */
+/** Before there is a company nothing can wait for anybody: what to do first is said instead. */
 export default function Portal() {
+  return useMe().companies.length === 0 ? <FirstCompany /> : <Waiting />;
+}
+
+function FirstCompany() {
+  const { t } = useTranslation();
+  const can = useCan();
+  const go = useGo();
+  const companies = useDocumentMeta("identity.company");
+  const mayCreate = can(companies.methods.create);
+  return (
+    <Result
+      status="info" title={t("portal.noCompany")} subTitle={t(mayCreate ? "portal.makeFirstCompany" : "error.askAdministrator")}
+      extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new`)}>{t("list.new", { title: companies.title })}</Button>}
+    />
+  );
+}
+
+/** What waits for me, what I wait for, what I should know. */
+function Waiting() {
   const { t } = useTranslation();
   const me = useMe();
   const meta = useMeta();
