@@ -60,7 +60,7 @@ async def benches() -> AsyncIterator[dict[str, Bench]]:
     made: dict[str, Bench] = {}
     yield made
     for bench in made.values():
-        await bench.runtime.engine.dispose()
+        await bench.close()
 
 
 @pytest.fixture
