@@ -314,7 +314,7 @@ def refused(reason: str, *, field: str = "") -> Iterator[Any]:
         assert field in [path for path, _, _ in found.violations], f"refused, but not at {field}: {found.violations}"
 
 
-async def eventually(check: Any, *, seconds: float = 10) -> Any:
+async def eventually(check: Any, *, seconds: float = 30) -> Any:
     """Wait until a coroutine function's assertion holds; its result."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
