@@ -55,9 +55,12 @@ def test(report: Report, arguments: Sequence[str]) -> bool:
     machine.web_pages(report)
     noting = ["--reporter=default", "--reporter=junit", f"--outputFile.junit={REPORTS / 'web.xml'}"]
     vitest = ["npm", "run", "--silent", "test", "--", *noting]
-    results.append(_command(report, "web", vitest, cwd=machine.ROOT / "web"))
     instance.reset()
     try:
+        with ThreadPoolExecutor(1) as beside:
+            ready = beside.submit(_up_for_stories, instance)
+            results.append(_command(report, "web", vitest, cwd=machine.ROOT / "web"))
+            ready.result()
         results.append(_stories(report, instance, arguments))
     finally:
         instance.down()
@@ -75,7 +78,9 @@ def test(report: Report, arguments: Sequence[str]) -> bool:
 def e2e(report: Report, arguments: Sequence[str]) -> bool:
     """Run only the stories; the instance keeps running, so that the next round begins at once."""
     machine.debian_packages(report, browser=True)
-    passed = _stories(report, Instance("test", report), arguments)
+    instance = Instance("test", report)
+    _up_for_stories(instance)
+    passed = _stories(report, instance, arguments)
     print(_why(*STORIES))
     return passed
 
@@ -83,7 +88,9 @@ def e2e(report: Report, arguments: Sequence[str]) -> bool:
 def pictures(report: Report, arguments: Sequence[str]) -> bool:
     """Take the pictures of the user guide anew, from the demo of the instance "test"."""
     machine.debian_packages(report, browser=True)
-    return _stories(report, Instance("test", report), arguments, paths=("e2e-tests/take_pictures.py",))
+    instance = Instance("test", report)
+    _up_for_stories(instance)
+    return _stories(report, instance, arguments, paths=("e2e-tests/take_pictures.py",))
 
 
 def matrix(report: Report, arguments: Sequence[str]) -> bool:
@@ -184,14 +191,19 @@ def lint(report: Report) -> bool:
     return all(results)
 
 
+def _up_for_stories(instance: Instance) -> None:
+    """A story puts the clock of this instance forward, so that time that would have to be waited for passes."""
+    os.environ["HEYI_FAULTS"] = str(instance.folder / "faults")
+    try:
+        instance.up()
+    finally:
+        del os.environ["HEYI_FAULTS"]
+
+
 def _stories(
     report: Report, instance: Instance, arguments: Sequence[str], *, paths: Sequence[str] = ("e2e-tests",)
 ) -> bool:
     """Those that play on the instance, one after the other; beside them those that set up parts of their own."""
-    # a story puts the clock of this instance forward, so that time that would have to be waited for passes
-    os.environ["HEYI_FAULTS"] = str(instance.folder / "faults")
-    instance.up()
-    del os.environ["HEYI_FAULTS"]
     browsers = {"HEYI_CHROMIUM": machine.chromium() or "", "HEYI_FIREFOX": machine.firefox() or ""}
     env = {**os.environ, **instance.env(), "INSTANCE": instance.name, **browsers}
     REPORTS.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ async def test_what_identity_announces_is_heard_at_once_past_the_stream(accounts
     await accounts["procurement"].wire.flush()
     await accounts["identity"].wire.jetstream().publish("evt.identity.grant.created", b"")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await heard.wait()
 
 
