@@ -254,7 +254,7 @@ class Snapshot:
 
     async def start(self) -> None:
         """Ask once and go on asking. Does not fail when identity is not up yet: until it is, everything is refused."""
-        await self._attempt()
+        await self.attempt()
         self._task = asyncio.create_task(self._poll(), name="heyi-authorization")
 
     async def stop(self) -> None:
@@ -287,7 +287,8 @@ class Snapshot:
         for listener in self.listeners:
             listener(organisation)
 
-    async def _attempt(self) -> None:
+    async def attempt(self) -> None:
+        """Ask once; what goes wrong is written down."""
         try:
             await self.refresh()
         except Exception:
@@ -302,4 +303,4 @@ class Snapshot:
             except TimeoutError:
                 pass
             self._woken.clear()
-            await self._attempt()
+            await self.attempt()

@@ -57,6 +57,9 @@ class Callers:
             self.stranger(request)
             if (before := self._sessions.ended(request.cookies.get(self.cookie, ""))) is not None:
                 self._snapshot.rights.admit(*before)
+                # Keycloak may end the sessions of somebody who was cut off before the gateway has heard of it
+                await self._snapshot.attempt()
+                self._snapshot.rights.admit(*before)
             raise Refused("NOT_SIGNED_IN", why="session")
         csrf.check(request.method, request.headers, self._settings.public_url)
         try:
