@@ -159,8 +159,8 @@ class Window:
         try:
             await self.page.screenshot(path=path, full_page=True)
         except PlaywrightError as error:
-            # Chromium says so of a page that it is just drawing anew
-            if "Unable to capture screenshot" not in error.message:
+            # Chromium says the one of a page that it is just drawing anew, and nothing of one that goes elsewhere
+            if "Unable to capture screenshot" not in error.message and "fonts loaded" not in error.message:
                 raise
             await self.page.screenshot(path=path, full_page=True)
 
