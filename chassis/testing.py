@@ -261,6 +261,7 @@ class Bench:
         tables = [table.name for table in self.service.base.metadata.sorted_tables]
         # as a superuser, so that neither references nor triggers look at each row
         empty = "SET LOCAL session_replication_role = replica;"
+        empty += f"LOCK TABLE {', '.join(tables)};"  # whoever still writes is waited for
         empty += "".join(f"DELETE FROM {name};" for name in tables)  # noqa: S608
         await connection.exec_driver_sql(f"DO $$ BEGIN {empty} SET LOCAL session_replication_role = origin; END $$")
         if self.service.seed is not None:
