@@ -207,8 +207,16 @@ def form_of(call: Call, model: Any) -> pb.CustomFieldForm:
 # ---- values on the way in
 
 
-def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None) -> Any:
-    """The values of a document as they are kept, after somebody sent some: keys that were not sent stay as they were.
+def taken(
+    call: Call,
+    model: Any,
+    sent: Mapping[str, Any] | None,
+    before: Mapping[str, Any] | None = None,
+    *,
+    unasked: Iterable[str] = (),
+) -> Any:
+    """The values of a document as they are kept, after somebody sent some: keys that were not sent stay as they were,
+    those that are `unasked` may be missing.
     Raises Refused with every value at fault. The documents that values name are looked up when the call is saved.
     """
     fields, before = fields_of(call, model), dict(before or {})
@@ -218,7 +226,9 @@ def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mappin
         return before or None
     hidden, fixed = unseen(call, fields), _unwritten(call, fields)
     violations: list[Violation] = []
-    wanted = dict(before)
+    # what is computed follows from what stands there now
+    computed = {key for key, field in fields.form.fields.items() if field.formula}
+    wanted = {key: value for key, value in before.items() if key not in computed}
     for key, value in sent.items():
         one = fields.defined.get(key)
         if one is None or key in hidden:
@@ -232,7 +242,8 @@ def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mappin
     resting = {key: value for key, value in before.items() if key not in fields.form.fields}
     found = fields.form.take({k: v for k, v in wanted.items() if k not in resting}, before=before)
     # nobody is asked for what they cannot fill in
-    violations += [v for v in found.violations if v[1] != "FIELD_REQUIRED" or v[0].split(".")[0] not in fixed]
+    exempt = fixed.union(unasked)
+    violations += [v for v in found.violations if v[1] != "FIELD_REQUIRED" or v[0].split(".")[0] not in exempt]
     violations += _strangers(call, model, fields, found.values, before)
     _refuse(violations)
     return {**resting, **found.values} or None
