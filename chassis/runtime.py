@@ -33,6 +33,7 @@ from chassis import (
     custom_fields,
     faults,
     ids,
+    import_lookup,
     mapping,
     numbering,
     outbox,
@@ -332,7 +333,7 @@ class Runtime:
         Where several events share a transaction, what no handler reads is put into `later`, to be saved after them.
         """
         if call.named:
-            await custom_fields.look_up(call)
+            await import_lookup.look_up(call)
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)

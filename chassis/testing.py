@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from google.protobuf import json_format, message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis import contract, crypto, ids, inbox, migrate, policy, testing_postgres, timers
+from chassis import contract, crypto, custom_fields, ids, inbox, migrate, policy, testing_postgres, timers
 from chassis.clients import Clients
 from chassis.clock import FrozenClock
 from chassis.db import engine_for, tables_of
@@ -252,6 +252,7 @@ class Bench:
             if not self._afresh:
                 self._afresh = await self._seeded(connection)
             await connection.exec_driver_sql(self._afresh)
+        self.runtime.custom = custom_fields.Known(self.runtime.custom.model)
         self.base_organisation = test_organisation(self.clock)
         self.clock.set(MORNING)
         self.default_rights()

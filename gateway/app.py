@@ -237,8 +237,8 @@ class Gateway:
         path, verb = request.scope["path"], request.method
         words = labels.load(request.state.locale)
         if verb == "GET" and (document := self.imports.find(path, imports.TEMPLATE)):
-            await self.callers.known(request)
-            content, name = await self.imports.template(document, words)
+            caller = await self.callers.known(request)
+            content, name = await self.imports.template(document, words, self._asker(request, caller))
         elif verb == "GET" and (wanted := imports.ROWS_ADDRESS.fullmatch(path)):
             caller = await self.callers.known(request)
             content, name = await self.imports.to_correct(wanted[1], wanted[2], words, self._asker(request, caller))
