@@ -12,6 +12,8 @@ from chassis.tls import Tls
 
 # The one question that the gateway asks on its own behalf: who may do what, as the services know it too.
 AUTHORIZATION_METHOD = "heyi.identity.v1.Directory/GetAuthorization"
+# and that a program's key was used
+USE_METHOD = "heyi.identity.v1.ApiKeys/UseApiKey"
 CLIENT_ID = "heyi-gateway"
 SERVICE_CLIENT_ID = "heyi-gateway-service"
 
@@ -22,6 +24,9 @@ class Limits:
 
     rate: float = 50
     burst: float = 200
+    # of one API key
+    key_rate: float = 10
+    key_burst: float = 50
     export_rate: float = 0.2
     export_burst: float = 10
     anonymous_rate: float = 5
