@@ -106,7 +106,7 @@ MADE = frozenset({*LACKING, "UpdateAttachment"})
 
 # files say what may be done to them where one document's are listed
 FILED = {"document_type": "inventory.unit", "document_id": id_of("inventory.unit", "PCS")}
-LISTED = {"UpdateAttachment": FILED}
+LISTED = {"UpdateAttachment": FILED, "UpdateCustomField": {"filter": f'document_type = "{FILED["document_type"]}"'}}
 # what needs a person with a department to be its owner: the requester's
 OWNED = frozenset({"UpdateOfficeRequest"})
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from api import Session, fields_of, reason_of, sessions
-from attackers import LISTED, MADE, OWNED, address_of, described, made_for
+from attackers import FILED, LISTED, MADE, OWNED, address_of, described, made_for, typed_field
 from playwright.async_api import expect
 from test_browser_every_page import settled
 
@@ -67,6 +67,11 @@ def has_text(descriptor: Any) -> bool:
     return any(map(is_free, descriptor.fields)) or any(map(has_text, inner))
 
 
+# what several documents' rows share one page for
+OWN_PAGES = {"platform.custom_field": f"/platform/custom-fields?type={FILED['document_type']}"}
+CUSTOM, ADDED = "heyi.common.v1.CustomFields", "drill"
+# refusals that name no field because they are about one alone
+RULES_ABOUT = {"ATTACHMENT_NAME": "name"}
 UPDATES = [
     binding
     for binding in routes.bindings(contract.load())
@@ -112,6 +117,8 @@ class Texts:
                 out[name] = self.fitting(path, contract.spec_of(one).max_length)
             elif contract.spec_of(one).sensitive and at:
                 out[name] = made_up()
+            elif one.message_type is not None and one.message_type.full_name == CUSTOM:
+                out[name] = {ADDED: self.fitting(f"{path}.{ADDED}", 200)}
             elif value.get(name) in (None, "", [], {}):
                 continue
             elif one.message_type is not None and one.message_type.GetOptions().map_entry:
@@ -235,7 +242,7 @@ async def write(session: Session, made: Planted, descriptor: Any, one: Any, row:
             made.replaced = set(planted) - set(kept)
             made.before[one.json_name] = restored(one, row)
             return answer
-        faulty = set(fields_of(answer)) & set(planted)
+        faulty = {*fields_of(answer), RULES_ABOUT.get(reason_of(answer), "")} & set(planted)
         if answer.status_code != 400 or not faulty:
             return answer
         made.refused |= faulty
@@ -263,6 +270,8 @@ def restored(one: Any, row: dict[str, Any]) -> Any:
         return out
 
     value = row.get(one.json_name)
+    if one.message_type is not None and one.message_type.full_name == CUSTOM:
+        return {ADDED: None}
     if one.message_type is not None and one.message_type.full_name.startswith("heyi.") and contract.repeated(one):
         return [writable(one.message_type, v) for v in value or []]
     return "" if value is None and one.type == one.TYPE_STRING else value
@@ -275,6 +284,12 @@ async def planted(instance: Instance, people: dict[str, str]) -> AsyncIterator[l
     async with sessions(instance, *(people[who] for who in WRITERS)) as writers:
         try:
             for binding in UPDATES:
+                body: Any = binding.method.request.DESCRIPTOR.fields_by_name[binding.body].message_type
+                if any(one.message_type is not None and one.message_type.full_name == CUSTOM for one in body.fields):
+                    kind = str(binding.method.document)
+                    field = {**typed_field()["field"], "key": ADDED}
+                    where = f"/v1/{kind.split('.')[0]}/custom-fields"
+                    await writers[0].call("POST", where, {"documentType": kind, "field": field}, company=company)
                 if binding.method.name in MADE:
                     await made_for(binding, writers[binding.method.name in OWNED], company)
                 for who, session in zip(WRITERS, writers, strict=True):
@@ -291,9 +306,9 @@ async def planted(instance: Instance, people: dict[str, str]) -> AsyncIterator[l
                 assert answer.status_code == 200, (made.document, described(answer))
 
 
-async def watched(window: Any, who: str) -> Any:
+async def watched(window: Any, who: str, **more: Any) -> Any:
     """A window that notes what runs, what the policy stops, and every dialog."""
-    made = await window(who)
+    made = await window(who, **more)
     await made.context.add_init_script(WATCHED)
     return made
 
@@ -333,21 +348,31 @@ async def test_attack_markup_in_every_text_of_every_document(
     assert any("[0]." in path for made in planted for path in made.texts), walked
     waiting, lost, listed = list(planted), list[str](), set[str]()
 
+    async def pages(made: Planted, mine: Any) -> str:
+        company = f"?company={made.company}"
+        if made.document in OWN_PAGES:
+            return await looked_at(mine, f"{OWN_PAGES[made.document]}&{company[1:]}")
+        route = mine.screen.meta["documents"][made.document]["route"]
+        place = f"{route}/{made.path.rpartition('/')[2]}"
+        shown = await looked_at(mine, place + company) + await looked_at(mine, f"{place}/edit{company}")
+        if route not in listed:
+            listed.add(route)
+            shown += await looked_at(mine, route + company)
+        return shown
+
     async def part(who: str, mine: Any) -> None:
         while made := next((one for one in waiting if one.who == who), None):
             waiting.remove(made)
-            route = mine.screen.meta["documents"][made.document]["route"]
-            place, company = f"{route}/{made.path.rpartition('/')[2]}", f"?company={made.company}"
-            shown = await looked_at(mine, place + company) + await looked_at(mine, f"{place}/edit{company}")
-            if route not in listed:
-                listed.add(route)
-                shown += await looked_at(mine, route + company)
+            shown = await pages(made, mine)
+            if any(path.endswith(".en") for path in made.texts):
+                shown += await pages(made, english)
             for path, text in made.texts.items():
                 if re.sub(r"\s+", "", text) not in shown:
                     lost.append(f"{made.document} {path}: {text}")
 
     # signed in one after the other: all at once they wait for each other
     windows = [(who, await watched(window, who)) for who in (WRITERS[0], *WRITERS)]
+    english = await watched(window, WRITERS[0], locale="en")
     async with asyncio.timeout(LOOKING_SECONDS), asyncio.TaskGroup() as parts:
         for who, mine in windows:
             parts.create_task(part(who, mine))
@@ -369,14 +394,21 @@ async def test_attack_markup_in_what_is_printed(instance: Instance, planted: lis
     try:
         async with sessions(instance, *(people[who] for who in WRITERS)) as writers:
             for binding in printed:
-                made = next(one for one in planted if one.document == binding.method.document)
-                session = writers[WRITERS.index(made.who)]
                 markup = f"<img src={address}><link rel=stylesheet href={address}>"
-                roomy = {f.json_name for f in made.fields if contract.spec_of(f).max_length >= len(markup)}
-                body = json.dumps(dict.fromkeys(roomy & set(made.texts), markup))
-                answer = await session.raw("PATCH", made.path, body, company=made.company)
-                assert answer.status_code == 200, described(answer)
-                answer = await session.raw("GET", f"{made.path}:print", company=made.company)
+                if binding.method.document == "approval.office_request":
+                    # all its texts are the values of its form
+                    session, company = writers[1], id_of("identity.company", "SH")
+                    sent = {"formId": id_of("approval.form_definition", "SH/general"), "values": {"subject": markup}}
+                    place = str(binding.template).rpartition("/")[0]
+                    path = f"{place}/{(await session.call('POST', place, sent, company=company))['id']}"
+                else:
+                    made = next(one for one in planted if one.document == binding.method.document)
+                    session, company, path = writers[WRITERS.index(made.who)], made.company, made.path
+                    roomy = {f.json_name for f in made.fields if contract.spec_of(f).max_length >= len(markup)}
+                    body = json.dumps(dict.fromkeys(roomy & set(made.texts), markup))
+                    answer = await session.raw("PATCH", path, body, company=company)
+                    assert answer.status_code == 200, described(answer)
+                answer = await session.raw("GET", f"{path}:print", company=company)
                 assert answer.content.startswith(b"%PDF"), described(answer)
                 for active in (b"/JavaScript", b"/Launch", b"/EmbeddedFile", b"/URI", b"/OpenAction"):
                     assert active not in answer.content, active

@@ -159,8 +159,8 @@ class Window:
         try:
             await self.page.screenshot(path=path, full_page=True)
         except PlaywrightError as error:
-            # Chromium says so of a page that it is just drawing anew
-            if "Unable to capture screenshot" not in error.message:
+            # Chromium says the one of a page that it is just drawing anew, and nothing of one that goes elsewhere
+            if "Unable to capture screenshot" not in error.message and "fonts loaded" not in error.message:
                 raise
             await self.page.screenshot(path=path, full_page=True)
 
@@ -193,7 +193,7 @@ async def window(
             color_scheme="dark" if dark else "light", has_touch=chromium and size == PHONE,
             proxy={"server": proxy} if proxy else None,
         )  # fmt: skip
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         if not new_device:  # a language was chosen on it before: else the person's own is taken
             await context.add_init_script(f"if (origin !== 'null') localStorage['heyi.locale'] ??= '{locale}'")
         made = Window(await context.new_page(), context, instance.url, locale, engine)

@@ -190,6 +190,7 @@ async def test_people_sign_in_as_their_company_does_and_no_change_of_others_is_l
     entered = await window(None)
     entered.expected |= {401, 403}
     await entered.go("/")
+    await expect(entered.page.locator("#username")).to_be_visible()
     await entered.picture("directory-login")
     await entered.page.fill("#username", f"nobody{tag}")
     await entered.page.fill("#password", LDAP_PASSWORD)
@@ -221,7 +222,7 @@ async def test_people_sign_in_as_their_company_does_and_no_change_of_others_is_l
 
     # Keycloak's sign-out of everywhere writes the account too, and the later of two that overlap would win; and who
     # reads an account beside a write leaves an older picture of it
-    await eventually(partial(in_step, admin, partner["id"]))
+    await eventually(partial(in_step, admin, partner["id"]), seconds=30)
     await closed()
     keeper.ask("PUT", f"/users/{there['id']}", {**keeper.ask("GET", f"/users/{there['id']}"), "enabled": True})
     assert (await found(admin, "OVERRULED", employee_id=partner["id"]))["kind"] == "ENABLED"
@@ -238,7 +239,7 @@ async def test_people_sign_in_as_their_company_does_and_no_change_of_others_is_l
     await admin.call("POST", f"{FINDINGS}/{nobody['id']}:hire", {"code": f"N{tag}".upper(), **place})
 
     (made,) = (await admin.get(EMPLOYEES, filter=f'username = "nobody{tag}"'))["employees"]
-    await eventually(partial(in_step, admin, made["id"]))
+    await eventually(partial(in_step, admin, made["id"]), seconds=30)
     assert keeper.ask("GET", f"/users/{nobody['keycloakId']}")["attributes"].get("employee_id")
     await entered.context.clear_cookies()
     await entered.sign_in(f"nobody{tag}", LDAP_PASSWORD)
