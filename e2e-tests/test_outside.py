@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import threading
 import uuid
 from typing import Any
@@ -130,7 +131,7 @@ async def asks_and_is_shut_out(instance: Any, admin: Any, receiver: Any, event_i
 
 @pytest.mark.beside
 @pytest.mark.parametrize(("locale", "dark", "size"), [("zh-CN", False, None), ("en", True, None), ("en", False, PHONE)])
-async def test_browser_outside_pages(window: Any, locale: str, dark: bool, size: Any) -> None:
+async def test_browser_outside_pages(window: Any, door: Any, locale: str, dark: bool, size: Any) -> None:
     """A webhook and a key are made; the secret is shown once, and both pages are for everybody's eyes."""
     mine = await window("admin", locale=locale, dark=dark, **({"size": size} if size else {}))
     page, screen = mine.page, mine.screen
@@ -145,12 +146,16 @@ async def test_browser_outside_pages(window: Any, locale: str, dark: bool, size:
     await mine.picture("webhook-form")
     await screen.button(screen.t("action.save")).click()
     await expect(page.locator("[data-once=secret]")).to_contain_text("hys_")
+    await page.wait_for_url(re.compile(r"/approval/webhooks/[0-9a-f-]{36}"))
+    made = re.search(r"webhooks/([0-9a-f-]{36})", page.url)
+    assert made is not None
     await mine.picture("webhook-secret")
     await page.reload()
     await expect(page.locator("[data-action=rotate]").or_(page.locator(".action-bar")).first).to_be_visible()
     await expect(page.locator("[data-once=secret]")).to_have_count(0)
     assert await violations(page) == []
     await mine.picture("webhook")
+    await (await door("administrator")).call("POST", f"{WEBHOOKS}/{made[1]}:deactivate", {})
 
     await mine.go("/identity/api-keys/new")
     await screen.field(key, "name").first.fill(f"旧ERP {uuid.uuid4().hex[:6]}")

@@ -37,7 +37,7 @@ from gateway.live import Hub, Reader
 from gateway.login import Provider
 from gateway.openapi import OpenApi
 from gateway.sessions import Sealer, Sessions
-from gateway.settings import AUTHORIZATION_METHOD, SERVICE_CLIENT_ID, USE_METHOD, GatewaySettings
+from gateway.settings import AUTHORIZATION_METHOD, SERVICE_CLIENT_ID, GatewaySettings
 from gateway.signin import SignIn
 from gateway.static import Pages
 from gateway.upstream import Reply, Upstreams
@@ -75,7 +75,9 @@ class Gateway:
         self._openapi = orjson.dumps(OpenApi(self.bindings, Comments(), loaded.refusals).build())
         self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values(), settings.tls)
         self.gather = Gather(shared.targets)
-        self._question, self._use = loaded.methods[AUTHORIZATION_METHOD], loaded.methods[USE_METHOD]
+        self._question = loaded.methods[AUTHORIZATION_METHOD]
+        # the one method that is for the gateway alone: that a program's key was used
+        (self._use,) = (m for m in loaded.methods.values() if tuple(m.policy.services) == ("gateway",))
         verify = verification(settings.tls)
         self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret, verify)
         self.snapshot = Snapshot(self._authorization, clock=self.clock)

@@ -12,8 +12,6 @@ from chassis.tls import Tls
 
 # The one question that the gateway asks on its own behalf: who may do what, as the services know it too.
 AUTHORIZATION_METHOD = "heyi.identity.v1.Directory/GetAuthorization"
-# and that a program's key was used
-USE_METHOD = "heyi.identity.v1.ApiKeys/UseApiKey"
 CLIENT_ID = "heyi-gateway"
 SERVICE_CLIENT_ID = "heyi-gateway-service"
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = telemetry.logger("approval.webhooks")
 
 AT_ONCE, OF_ONE = 20, 5
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 # longer than a call may take
 LEASE = datetime.timedelta(seconds=60)
 KEPT, SWEEP_SECONDS = datetime.timedelta(days=30), 3600.0
