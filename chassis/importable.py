@@ -97,6 +97,9 @@ def columns_of(document: str) -> tuple[Column, ...]:
     message: Any = contract.load().documents[document].message.DESCRIPTOR
     own, lines = list[Column](), list[Column]()
     for field in contract.fields(message):
+        if contract.spec_of(field).once:
+            # what is shown once would be shown to nobody
+            raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
         if not _writable(field):
             continue
         needed = REQUIRED in contract.behaviours_of(field)

@@ -6,6 +6,7 @@ from identity.access_review.rpc import AccessReviews
 from identity.access_review_line.rpc import AccessReviewLines
 from identity.account_finding.rpc import AccountFindings
 from identity.account_finding.watch import watch_keycloak
+from identity.api_key.rpc import ApiKeys
 from identity.base import Base
 from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
@@ -46,6 +47,7 @@ SERVICE = Service(
         Reorganisations(),
         Roles(),
         Grants(),
+        ApiKeys(),
         DutyConflicts(),
         Delegations(),
         Departures(),
