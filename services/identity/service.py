@@ -31,6 +31,7 @@ from identity.reorganisation.effect import HANDLERS
 from identity.reorganisation.model import Reorganisation
 from identity.reorganisation.rpc import Reorganisations
 from identity.role.rpc import Roles
+from identity.saved_view.rpc import SavedViews
 from identity.seed import seed
 from identity.sign_ins import follow_sign_ins
 
@@ -57,6 +58,7 @@ SERVICE = Service(
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
+        SavedViews(),
     ],
     background=[
         keep_in_step,
