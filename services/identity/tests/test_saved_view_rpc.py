@@ -48,7 +48,9 @@ async def test_an_own_view_is_kept_changed_and_deleted_and_nobody_else_sees_it(o
     with refused("DOCUMENT_NOT_FOUND"):
         await office.as_("head").DeleteSavedView(id=made.id)
 
-    changed = await office.as_("requester").UpdateSavedView(saved_view={"id": made.id, "etag": made.etag, "name": "最大"})
+    changed = await office.as_("requester").UpdateSavedView(
+        saved_view={"id": made.id, "etag": made.etag, "name": "最大"}
+    )
     assert changed.name == "最大"
     with refused("STALE_ETAG"):
         await office.as_("requester").UpdateSavedView(saved_view={"id": made.id, "etag": made.etag, "name": "x"})
