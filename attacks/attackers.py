@@ -90,6 +90,11 @@ LACKING: dict[str, Callable[[], dict[str, Any]]] = {
         "address": "https://chat.example/send?key=k",
         "kinds": ["PROGRESS"],
     },
+    "UpdateWebhook": lambda: {
+        "name": f"演练{uuid.uuid4().hex[:8]}",
+        "address": "https://erp.example/heyi",
+        "events": ["APPROVAL_CASE_APPROVED"],
+    },
     "UpdateOfficeRequest": lambda: {"formId": id_of("approval.form_definition", "SH/general")},
     "UpdateCustomField": typed_field,
     "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),

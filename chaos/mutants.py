@@ -359,8 +359,8 @@ MUTANTS = (
     Mutant(
         "people's tokens pass on for reads alone",
         "chassis/runtime.py",
-        "passed_on = method.read_only and token.service is None",
-        "passed_on = token.service is None",
+        "passed_on = method.read_only and service is None",
+        "passed_on = service is None",
         "services/documents/tests/test_passing_on.py::test_a_service_changes_nothing_in_a_person_s_name",
     ),
 )

@@ -6,15 +6,15 @@ request's would be. The document's own rules are asked after it, so nothing gets
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 
-from chassis import canonical, contract, mapping, seeing
-from chassis.errors import Refused
+from chassis import canonical, contract, custom_fields, import_lookup, mapping, seeing, typed_fields
+from chassis.errors import UNAVAILABLE, Refused
 from heyi.common.v1 import common_pb2
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ async def react(
         if late or row.submission != amendment.submission or row.content_hash != amendment.content_hash:
             raise Refused("AMENDMENT_TOO_LATE")
         made = await change(row)
+        await import_lookup.look_up(call)
     except Refused as refusal:
+        if refusal.code == UNAVAILABLE:
+            # tried again
+            raise
         # nothing of it: the rows as they were
         call.forget()
         row = await call.load(model, amendment.document_id)
@@ -59,7 +63,9 @@ async def react(
     call.announce(event, row, answer=made)
 
 
-def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list[common_pb2.FieldDifference]:
+def amend(
+    row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut, call: Call
+) -> list[common_pb2.FieldDifference]:
     """Put changes into a document whose lines are loaded; what each was and is. `cut(line, quantity, reason)` lowers
     the quantity of a line, or refuses the line where there is none. Raises Refused with every change at fault.
     """
@@ -68,9 +74,14 @@ def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list
     of_type = contract.load().document_of(plan.message)
     part_name, _, quantity = of_type.cut.partition(".")
     pending: list[common_pb2.FieldDifference] = []
-    for number, change in enumerate(changes):
+    added: dict[str, int] = {}
+    listed = list(changes)
+    for number, change in enumerate(listed):
         at = f"changes[{number}]"
         name, _, inner = change.path.partition(".")
+        if name == custom_fields.COLUMN and seeing.is_writable_custom(of_type.name, change.path):
+            added[inner] = number
+            continue
         known = plan.fields.get(name)
         if known is None or (inner and known.part is None) or not (inner or known.part is None or name == part_name):
             violations.append((f"{at}.path", "FIELD_UNKNOWN", {"name": change.path[:100]}))
@@ -108,9 +119,51 @@ def amend(row: Any, changes: Iterable[common_pb2.FieldChange], cut: Cut) -> list
                 setattr(target, field.attribute, value)
             told.after = _text(target_plan.to_message(target, with_parts=False), field.descriptor)
         pending.append(told)
+    if added:
+        pending += _amend_added(row, added, listed, call, violations)
     if violations:
         raise Refused.fields(violations)
     return pending
+
+
+def _amend_added(
+    row: Any,
+    added: Mapping[str, int],
+    changes: Sequence[common_pb2.FieldChange],
+    call: Call,
+    violations: mapping.Violations,
+) -> list[common_pb2.FieldDifference]:
+    """The same of fields that administrators added: by their own rules, with what is computed from them. What was
+    missing before and is nobody's to fill in here is not asked for.
+    """
+    model, before = type(row), dict(row.custom_fields or {})
+    form = custom_fields.fields_of(call, model).form
+    unknown = [key for key in added if key not in form.fields]
+    violations += [(f"changes[{added[key]}].path", "FIELD_UNKNOWN", {"name": key[:60]}) for key in unknown]
+    sent = {
+        key: typed_fields.from_text(form.fields[key], changes[number].value)
+        for key, number in added.items()
+        if key in form.fields
+    }
+    missed = {path for path, reason, _ in form.settle(before).violations if reason == "FIELD_REQUIRED"} - added.keys()
+    try:
+        after = custom_fields.taken(call, model, sent, before, unasked=missed) or {}
+    except Refused as refusal:
+        for path, reason, facts in refusal.violations:
+            key = path.removeprefix(custom_fields.PREFIX).split("[")[0].split(".")[0]
+            violations.append((f"changes[{added[key]}].value" if key in added else path, reason, dict(facts)))
+        return []
+    row.custom_fields = after or None
+    return [
+        common_pb2.FieldDifference(
+            path=f"{custom_fields.PREFIX}{key}",
+            before=typed_fields.as_text(before.get(key)),
+            after=typed_fields.as_text(after.get(key)),
+            reason=changes[added[key]].reason if key in added else "",
+        )
+        for key in form.fields
+        if before.get(key) != after.get(key)
+    ]
 
 
 def amend_within(

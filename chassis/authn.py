@@ -37,6 +37,9 @@ GATEWAY_CLIENT = "heyi-gateway"
 # Programs with an account that serve nothing: what is open to every service is not open to them.
 TOOLS = ("reconciler",)
 
+# How an API key begins: no token of the realm does.
+KEY_PREFIX = "hyk_"
+
 MAX_TOKEN_BYTES = 8 * 1024
 LEEWAY_SECONDS = 30
 MAX_LIFE_SECONDS = 300

@@ -159,6 +159,13 @@ def load() -> Contract:
 
 
 @functools.cache
+def outside() -> dict[str, type[Message]]:
+    """The events that programs outside of the suite may be told of, by subject."""
+    events = load().events.items()
+    return {subject: kind for subject, kind in events if kind.DESCRIPTOR.GetOptions().Extensions[options_pb2.outside]}
+
+
+@functools.cache
 def approvable() -> tuple[str, ...]:
     """Types of documents that can ask to be agreed to: those with an event that carries a request."""
     wanted = common_pb2.ApprovalRequest.DESCRIPTOR

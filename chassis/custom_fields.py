@@ -181,32 +181,43 @@ def _unwritten(call: Call, fields: Fields) -> frozenset[str]:
 
 def offered(call: Call) -> pb.DescribeCustomFieldsResponse:
     """The fields of the service's documents as the caller sees them: for forms, lists, filters and imports."""
-    reply = pb.DescribeCustomFieldsResponse()
-    for model in (mapper.class_ for mapper in mappers(call.runtime.service.base)):
-        form = reply.forms.add(document_type=type_of(model))
-        fields = fields_of(call, model)
-        hidden, fixed = unseen(call, fields), _unwritten(call, fields)
-        for key, one in fields.defined.items():
-            if key not in hidden:
-                form.fields.add(
-                    field=one.field,
-                    writable=not one.retired and key not in fixed and not one.field.formula,
-                    list_column=one.list_column,
-                    printed=one.printed,
-                    retired=one.retired,
-                    operators=operators_of(one.field),
-                    sortable=sortable(one.field),
-                    references=NAMED.get(kind_of(one.field), one.field.document_type),
-                )
-    return reply
+    models = (mapper.class_ for mapper in mappers(call.runtime.service.base))
+    return pb.DescribeCustomFieldsResponse(forms=[form_of(call, model) for model in models])
+
+
+def form_of(call: Call, model: Any) -> pb.CustomFieldForm:
+    """The same of one model's documents."""
+    form, fields = pb.CustomFieldForm(document_type=type_of(model)), fields_of(call, model)
+    hidden, fixed = unseen(call, fields), _unwritten(call, fields)
+    for key, one in fields.defined.items():
+        if key not in hidden:
+            form.fields.add(
+                field=one.field,
+                writable=not one.retired and key not in fixed and not one.field.formula,
+                list_column=one.list_column,
+                printed=one.printed,
+                retired=one.retired,
+                operators=operators_of(one.field),
+                sortable=sortable(one.field),
+                references=NAMED.get(kind_of(one.field), one.field.document_type),
+            )
+    return form
 
 
 # ---- values on the way in
 
 
-def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None) -> Any:
-    """The values of a document as they are kept, after somebody sent some: keys that were not sent stay as they were.
-    Raises Refused with every value at fault. What the values name is looked up when the call is saved.
+def taken(
+    call: Call,
+    model: Any,
+    sent: Mapping[str, Any] | None,
+    before: Mapping[str, Any] | None = None,
+    *,
+    unasked: Iterable[str] = (),
+) -> Any:
+    """The values of a document as they are kept, after somebody sent some: keys that were not sent stay as they were,
+    those that are `unasked` may be missing.
+    Raises Refused with every value at fault. The documents that values name are looked up when the call is saved.
     """
     fields, before = fields_of(call, model), dict(before or {})
     sent = sent or {}
@@ -215,7 +226,9 @@ def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mappin
         return before or None
     hidden, fixed = unseen(call, fields), _unwritten(call, fields)
     violations: list[Violation] = []
-    wanted = dict(before)
+    # what is computed follows from what stands there now
+    computed = {key for key, field in fields.form.fields.items() if field.formula}
+    wanted = {key: value for key, value in before.items() if key not in computed}
     for key, value in sent.items():
         one = fields.defined.get(key)
         if one is None or key in hidden:
@@ -229,7 +242,8 @@ def taken(call: Call, model: Any, sent: Mapping[str, Any] | None, before: Mappin
     resting = {key: value for key, value in before.items() if key not in fields.form.fields}
     found = fields.form.take({k: v for k, v in wanted.items() if k not in resting}, before=before)
     # nobody is asked for what they cannot fill in
-    violations += [v for v in found.violations if v[1] != "FIELD_REQUIRED" or v[0].split(".")[0] not in fixed]
+    exempt = fixed.union(unasked)
+    violations += [v for v in found.violations if v[1] != "FIELD_REQUIRED" or v[0].split(".")[0] not in exempt]
     violations += _strangers(call, model, fields, found.values, before)
     _refuse(violations)
     return {**resting, **found.values} or None
@@ -243,7 +257,7 @@ def _refuse(violations: Iterable[Violation]) -> None:
 def _strangers(
     call: Call, model: Any, fields: Fields, values: Mapping[str, Any], before: Mapping[str, Any]
 ) -> list[Violation]:
-    """People and departments that are not there; documents of this service are looked up with the others at the end."""
+    """People and departments that are not there; documents are looked up together when the call is saved."""
     fresh = {key: value for key, value in values.items() if value != before.get(key)}
     known = {"person": call.organisation.people, "department": call.organisation.departments}
     wrong: list[Violation] = []
@@ -254,27 +268,6 @@ def _strangers(
         else:
             call.named.append((f"{PREFIX}{path}", kind, key))
     return wrong
-
-
-async def look_up(call: Call) -> None:
-    """Refuse values that name a document of this service which the caller's company does not have: one statement for
-    each type. Documents of other services are theirs to show, or not.
-    """
-    wanted: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for path, kind, key in call.named:
-        wanted[kind].append((path, key))
-    call.named.clear()
-    wrong: list[Violation] = []
-    for kind, named in wanted.items():
-        service, _, _ = kind.partition(".")
-        model = call.runtime.service.model_of(kind) if service == call.service else None
-        if model is None:
-            continue
-        keys = {ids.parse(key) for _, key in named}
-        here = set((await call.db.execute(sa.select(model.id).where(model.id.in_(keys)))).scalars())
-        wrong += [(p, "FIELD_NO_SUCH_DOCUMENT", {"value": key}) for p, key in named if ids.parse(key) not in here]
-    if wrong:
-        raise Refused.fields(wrong)
 
 
 # ---- values on the way out

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ import httpx2
 ALLOW = "HEYI_EGRESS_ALLOW"
 LONGEST_ANSWER = 16_384
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+_HEADERS = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -102,12 +104,13 @@ async def post(
     address: str,
     body: Any,
     *,
+    headers: Mapping[str, str] | None = None,
     resolve: Resolve = resolved,
     allowed: frozenset[str] | None = None,
     seconds: float = ANSWER_SECONDS,
     verify: Any = True,
 ) -> Answer:
-    """Post JSON to an address that may be asked. Raises AddressRefused, Unreachable, NoAnswer."""
+    """Post JSON to an address that may be asked; bytes go as they are. Raises AddressRefused, Unreachable, NoAnswer."""
     origins = allowed_origins() if allowed is None else allowed
     parts = check(address, origins)
     host, extensions = parts.hostname or "", {}
@@ -124,8 +127,8 @@ async def post(
             client.stream(
                 "POST",
                 parts._replace(netloc=target, fragment="").geturl(),
-                json=body,
-                headers={"host": parts.netloc, "accept": "application/json", "accept-encoding": "identity"},
+                content=body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode(),
+                headers={**(headers or {}), **_HEADERS, "host": parts.netloc},
                 extensions=extensions,
             ) as reply,
         ):

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from chassis import ids, mapping
-from chassis.contract import repeated
+from chassis.custom_fields import COLUMN, PREFIX
 from chassis.errors import Refused
 from chassis.importable import Column
 
@@ -25,6 +27,9 @@ _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _DIGITS_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _TIME = re.compile(r"[T ](\d{1,2}):(\d{2})(?::(\d{2}))?$")
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+_ADDED = re.compile(rf"{re.escape(PREFIX)}[a-z0-9_]+")
+# between the two days of a range
+_UNTIL = re.compile(r"\s*(?:~|～|–|—|至|到|\.\.)\s*|\s+-\s+")
 _BETWEEN = re.compile(r"[,，、;；\n]")
 _INTEGER = re.compile(r"-?\d{1,10}(\.0+)?")
 _INDEXED = re.compile(r"([a-z_]+)\[(\d+)\](?:\.([a-z_]+))?")
@@ -115,6 +120,8 @@ class Draft:
             self.problems.append(Problem(row.number, position, name, value, reason, facts))
 
     def _place(self, path: str) -> tuple[Row, str]:
+        if (added := _ADDED.match(path)) is not None:
+            return self.rows[0], added[0]
         found = _INDEXED.match(path)
         if found is None:
             return self.rows[0], path.split(".")[0]
@@ -150,8 +157,8 @@ def names_in(rows: Iterable[Row], reading: Reading) -> dict[str, set[str]]:
     wanted = [(position, column) for position, column in reading.columns.items() if column.kind == "reference"]
     for row in rows:
         for position, column in wanted:
-            found.setdefault(column.spec.references, set()).update(
-                one for one in _several(column, row.text(position)) if not _is_id(one)
+            found.setdefault(column.references, set()).update(
+                one for one in _several(column, row.text(position)) if not is_id(one)
             )
     return found
 
@@ -159,8 +166,11 @@ def names_in(rows: Iterable[Row], reading: Reading) -> dict[str, set[str]]:
 def draft(rows: Sequence[Row], reading: Reading, message: Any) -> Draft:
     """The document of these rows, put into `message`."""
     made = Draft(rows, message)
+    added: dict[str, Any] = {}
     for position in reading.own():
-        _put(made, rows[0], position, reading, message)
+        _put(made, rows[0], position, reading, message, added)
+    if added:
+        getattr(message, COLUMN).json = orjson.dumps(added).decode()
     parts: dict[str, list[int]] = {}
     for position, column in reading.columns.items():
         if column.part is not None:
@@ -183,7 +193,9 @@ def check_shape(made: Draft, plan: mapping.Plan, reading: Reading) -> None:
         made.blame(refusal, reading)
 
 
-def _put(made: Draft, row: Row, position: int, reading: Reading, message: Any) -> None:
+def _put(
+    made: Draft, row: Row, position: int, reading: Reading, message: Any, added: dict[str, Any] | None = None
+) -> None:
     column = reading.columns[position]
     if fault := row.faults.get(position):
         made.problems.append(Problem(row.number, position, column.path, fault.value, fault.reason, fault.facts))
@@ -197,16 +209,18 @@ def _put(made: Draft, row: Row, position: int, reading: Reading, message: Any) -
         made.problems.append(Problem(row.number, position, column.path, text[:200], refusal.reason, refusal.facts))
         return
     name = column.field.name
-    if column.kind == "time":
+    if column.added is not None and added is not None:
+        added[column.added.key] = values if column.several else values[0]
+    elif column.kind == "time":
         getattr(message, name).FromDatetime(values[0])
-    elif repeated(column.field):
+    elif column.several:
         getattr(message, name).extend(values)
     else:
         setattr(message, name, values[0])
 
 
 def _several(column: Column, text: str) -> list[str]:
-    if not repeated(column.field):
+    if not column.several:
         return [text] if text else []
     return [one.strip() for one in _BETWEEN.split(text) if one.strip()]
 
@@ -215,7 +229,7 @@ def _value(column: Column, text: str, reading: Reading) -> Any:
     match column.kind:
         case "reference":
             return _reference(column, text, reading)
-        case "enum" | "bool":
+        case "enum" | "bool" | "choice":
             return _word(column, text, reading)
         case "int":
             return _integer(text)
@@ -223,16 +237,19 @@ def _value(column: Column, text: str, reading: Reading) -> Any:
             return decimal_of(text)
         case "date":
             return date_of(text)
+        case "range":
+            return _days(text)
         case "time":
-            return _instant(text, reading.zone)
+            instant = _instant(text, reading.zone)
+            return instant if column.added is None else instant.isoformat()
         case _:
             return text
 
 
 def _reference(column: Column, text: str, reading: Reading) -> str:
-    if _is_id(text):
+    if is_id(text):
         return text
-    found = reading.named(column.spec.references, text)
+    found = reading.named(column.references, text)
     if found is None or found.count == 0:
         raise Refused("IMPORT_REFERENCE_UNKNOWN", value=text[:200])
     if not found.document_id:
@@ -246,7 +263,10 @@ def _word(column: Column, text: str, reading: Reading) -> Any:
     said = folded(text)
     known = next((value for word, value in words.items() if folded(word) == said), text)
     enum: Any = column.field.enum_type
-    if enum is None:
+    if column.kind == "choice":
+        if column.added is not None and known in {option.key for option in column.added.options}:
+            return known
+    elif enum is None:
         if folded(known) in _TRUE + _FALSE:
             return folded(known) in _TRUE
     elif (value := enum.values_by_name.get(known.strip().upper())) is not None and value.number:
@@ -280,6 +300,14 @@ def date_of(text: str) -> str:
     return f"{int(found[1]):04d}-{int(found[2]):02d}-{int(found[3]):02d}" if found else text
 
 
+def _days(text: str) -> dict[str, str]:
+    """Two days with `–`, `~` or 至 between them."""
+    ends = [date_of(one) for one in _UNTIL.split(text.strip())]
+    if len(ends) != 2:
+        raise Refused("FIELD_FORMAT", value=text[:50], expected="2026-01-31 – 2026-02-28")
+    return {"start": ends[0], "end": ends[1]}
+
+
 def _instant(text: str, zone: ZoneInfo) -> datetime.datetime:
     plain = unicodedata.normalize("NFKC", text).strip()
     clock = _TIME.search(plain)
@@ -299,7 +327,8 @@ def folded(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether a text is an id and no name."""
     try:
         ids.parse(text)
     except ValueError:

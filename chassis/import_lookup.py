@@ -1,4 +1,4 @@
-"""Questions that an import asks about other documents: which one a name means, and whether anything refers to one.
+"""Questions about other documents: which one a name means or whether it is there, and whether anything refers to one.
 
 Each service answers for its own documents, by its models and the contract's `references`; the service of a batch asks
 itself in the same way as it asks the others.
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from chassis import contract, mapping
+from chassis import contract, ids, mapping
 from chassis.call import Actor, Call
 from chassis.db import Part
 from chassis.errors import Refused
-from chassis.import_cells import Named
+from chassis.import_cells import Named, is_id
+from chassis.typed_fields import Violation
 from heyi.platform.v1 import imports_pb2 as pb
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ async def named(call: Call, document: str, names: Sequence[str]) -> dict[str, Na
 
 
 async def named_here(call: Call, document: str, names: Sequence[str]) -> dict[str, Named]:
-    """Documents of this service by code, number, name or whole title, as far as the person behind the call may list
-    them. A code decides before a name; of several names the one in use.
+    """Documents of this service by id, code, number, name or whole title, as far as the person behind the call may
+    list them. A code decides before a name; of several names the one in use.
     """
     model = call.runtime.service.model_of(document)
     if model is None or not names:
@@ -56,13 +57,20 @@ async def named_here(call: Call, document: str, names: Sequence[str]) -> dict[st
     asker = dataclasses.replace(call, actor=Actor(call.actor.person))
     known = set(contract.load().permissions())
     permission = next((p for p in (f"{document}.list", f"{document}.get") if p in known), "")
-    if not columns or not permission or call.actor.person is None:
+    if not permission or call.actor.person is None:
         return {}
+    within = asker.scope_of(model, permission)
+    keys = {ids.parse(name): name for name in names if is_id(name)}
+    here = (await call.db.scalars(sa.select(model.id).where(model.id.in_(keys), *within))).all() if keys else ()
+    known_by_id = {keys[key]: Named(str(key), 1) for key in here}
+    names = [name for name in names if name not in keys.values()]
+    if not names or not columns:
+        return known_by_id
     # a title is `code name`: its first word finds it too
     wanted = {*names, *(name.split(" ")[0] for name in names)}
     state = model.state if hasattr(model, "state") else sa.literal("")
     matches = sa.or_(*(column.in_(wanted) for column in columns))
-    asked = sa.select(model.id, state.label("state"), *columns).where(matches, *asker.scope_of(model, permission))
+    asked = sa.select(model.id, state.label("state"), *columns).where(matches, *within)
     by_name: dict[str, list[tuple[int, bool, str]]] = {}
     for key, in_state, *texts in (await call.db.execute(asked.limit(MOST_FOUND))).all():
         said = [*texts, " ".join(filter(None, texts[: _title_length(document, columns)]))]
@@ -70,7 +78,7 @@ async def named_here(call: Call, document: str, names: Sequence[str]) -> dict[st
         for rank, one in enumerate(said):
             if one:
                 by_name.setdefault(one, []).append((rank, not active, str(key)))
-    return {name: _choose(by_name[name]) for name in names if name in by_name}
+    return known_by_id | {name: _choose(by_name[name]) for name in names if name in by_name}
 
 
 def _choose(found: list[tuple[int, bool, str]]) -> Named:
@@ -94,6 +102,40 @@ def _naming(model: Any, document: str) -> list[Any]:
 def _title_length(document: str, columns: Sequence[Any]) -> int:
     title = contract.load().documents[document].title
     return sum(column.key in title for column in columns)
+
+
+async def absent(call: Call, mentioned: Iterable[tuple[str, str, str]]) -> list[Violation]:
+    """Of what values name (path, type, id) the documents that are not there: of this service those that the call's
+    company does not have, of another those that the person behind the call may not list. One question for each type.
+
+    Raises SERVICE_UNAVAILABLE where a service cannot be asked. What no person caused is not asked of others.
+    """
+    wanted: dict[str, dict[str, list[str]]] = {}
+    for path, kind, key in mentioned:
+        wanted.setdefault(kind, {}).setdefault(key, []).append(path)
+    wrong: list[Violation] = []
+    for kind, paths in wanted.items():
+        if kind not in contract.load().documents:
+            here = set[str]()
+        elif kind.startswith(f"{call.service}."):
+            model = call.runtime.service.model_of(kind)
+            asked = sa.select(model.id).where(model.id.in_(map(ids.parse, paths)))
+            if hasattr(model, "company_id"):
+                asked = asked.where(model.company_id == call.company_id)
+            here = {str(key) for key in await call.db.scalars(asked)}
+        elif call.actor.person is None:
+            continue
+        else:
+            here = set(await named(call, kind, list(paths)))
+        wrong += [(p, "FIELD_NO_SUCH_DOCUMENT", {"value": key}) for key in paths.keys() - here for p in paths[key]]
+    return sorted(wrong, key=lambda one: one[0])
+
+
+async def look_up(call: Call) -> None:
+    """Refuse what values of added fields name and is not there, when the call is saved."""
+    mentioned, call.named[:] = list(call.named), []
+    if wrong := await absent(call, mentioned):
+        raise Refused.fields(wrong)
 
 
 # ---- what refers to a document

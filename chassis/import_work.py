@@ -22,7 +22,7 @@ from google.protobuf import empty_pb2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import contract, faults, import_lookup, mapping, telemetry
+from chassis import contract, custom_fields, faults, import_lookup, mapping, telemetry
 from chassis.call import Actor, Call
 from chassis.clock import zone
 from chassis.db import fenced_to
@@ -208,7 +208,8 @@ class Worker:
     async def _check(self, turn: _Turn) -> bool:
         """The next rows: read, put together, looked at by shape and by the document's rules; nothing of it is saved."""
         batch, runtime = turn.batch, self.runtime
-        method, reading = maker_of(batch.document_type), self._reading(turn)
+        method = maker_of(batch.document_type)
+        reading = self._reading(turn, method)
         cursor = await self._cursor(batch)
         if cursor is None:
             return False
@@ -218,7 +219,8 @@ class Worker:
             return False
         groups = grouped(rows, reading)
         await self._resolve(turn, names_in(rows, reading), method)
-        made = [self._draft(group, reading, method) for group in groups]
+        asker = self._call(None, batch, method)
+        made = [self._draft(group, reading, method, asker) for group in groups]
         with fenced_to(runtime._fence(method, batch.company_id)):
             async with runtime.sessions() as session:
                 seen = await self._look(session, batch, method, made, reading)
@@ -256,7 +258,7 @@ class Worker:
                 return [row for row in found if row.number < cut]
         return found
 
-    def _reading(self, turn: _Turn) -> Reading:
+    def _reading(self, turn: _Turn, method: contract.Method) -> Reading:
         batch = turn.batch
         place = self.runtime.rights().organisation.companies[batch.company_id]
         words: dict[str, dict[str, str]] = {}
@@ -264,7 +266,8 @@ class Worker:
             words.setdefault(one["field"], {}).update(one["values"])
         offered = {one["field"]: sorted(one["values"]) for one in batch.words if one["locale"] == batch.locale}
         known = zone(place.time_zone)
-        return Reading(mapped(batch), words, offered, known, lambda kind, name: turn.names.get((kind, name)))
+        columns = mapped(self._call(None, batch, method), batch)
+        return Reading(columns, words, offered, known, lambda kind, name: turn.names.get((kind, name)))
 
     async def _resolve(self, turn: _Turn, wanted: dict[str, set[str]], method: contract.Method) -> None:
         """Ask for the names that are not known yet: each type once, before anything is locked."""
@@ -280,14 +283,20 @@ class Worker:
                     found = await import_lookup.named(call, document, missing)
             turn.names.update({(document, name): found.get(name) for name in missing})
 
-    def _draft(self, group: Sequence[Row], reading: Reading, method: contract.Method) -> Draft:
+    def _draft(self, group: Sequence[Row], reading: Reading, method: contract.Method, asker: Call) -> Draft:
         request = method.request()
         (resource,) = method.request.DESCRIPTOR.fields
         part = getattr(request, resource.name)
         part.SetInParent()
         made = draft(group, reading, part)
         made.request = request
-        check_shape(made, mapping.plan_for(self._model(method)), reading)
+        model = self._model(method)
+        check_shape(made, mapping.plan_for(model), reading)
+        if custom_fields.fields_of(asker, model).defined:
+            try:
+                custom_fields.taken(asker, model, orjson.loads(part.custom_fields.json or "{}"))
+            except Refused as refusal:
+                made.blame(refusal, reading)
         return made
 
     def _model(self, method: contract.Method) -> Any:
@@ -309,6 +318,7 @@ class Worker:
             try:
                 mapping.check_shape(one.request)
                 await handler(one.request, call)
+                await import_lookup.look_up(call)
                 one.keys = [key for row in session.new for key in keys_of(row)]
             except Refused as refusal:
                 if refusal.code in (UNAVAILABLE, ABORTED):
@@ -394,7 +404,7 @@ class Worker:
         known = set((await session.execute(other)).scalars()) if found else set()
         call, handler = self._call(session, batch, method), runtime.service.handlers[method.full_name]
         made, settled, until = list[tuple[int, Any]](), list[dict[str, Any]](), time.monotonic() + CHUNK_SECONDS
-        reading = self._reading(_Turn(batch, {}))
+        reading = self._reading(_Turn(batch, {}), method)
         for one in found:
             if one.row_number in bad:
                 settled.append(refused_row(one.row_number, bad[one.row_number], reading, one.cells))

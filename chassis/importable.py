@@ -7,7 +7,9 @@ the page all follow from it.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,22 +17,47 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis import contract
+from chassis.custom_fields import COLUMN, PREFIX
 from chassis.errors import Refused
+from heyi.common.v1 import typed_fields_pb2
 from heyi.options.v1 import options_pb2
 
 REQUIRED, INPUT_ONLY = field_behavior_pb2.REQUIRED, field_behavior_pb2.INPUT_ONLY
 TIMESTAMP = "google.protobuf.Timestamp"
 REMOVES = options_pb2.Policy.REMOVES
+Kind = typed_fields_pb2.TypedField
+# how a cell says a field that administrators added; the kinds that are not here it cannot
+ADDED_KINDS: dict[int, str] = {
+    **dict.fromkeys((Kind.TEXT, Kind.LONG_TEXT), "text"),
+    **dict.fromkeys((Kind.NUMBER, Kind.AMOUNT), "decimal"),
+    **dict.fromkeys((Kind.CHOICE, Kind.CHOICES), "choice"),
+    **dict.fromkeys((Kind.PERSON, Kind.DEPARTMENT, Kind.REFERENCE), "reference"),
+    Kind.DATE: "date", Kind.DATE_RANGE: "range", Kind.DATE_TIME: "time", Kind.YES_NO: "bool",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of a document, or with `part` of its lines, that a cell can hold. `path`: `code`, `lines.quantity`."""
+    """A field of a document, or with `part` of its lines, that a cell can hold. `path`: `code`, `lines.quantity`,
+    `custom_fields.grade`. `added`: the field that administrators added, and what it names.
+    """
 
     path: str
     field: FieldDescriptor
     required: bool
     part: FieldDescriptor | None = None
+    added: typed_fields_pb2.TypedField | None = dataclasses.field(default=None, compare=False)
+    names: str = ""
+
+    @property
+    def references(self) -> str:
+        """The type of the documents that it names."""
+        return self.names or str(self.spec.references)
+
+    @property
+    def several(self) -> bool:
+        """Whether a cell can hold several values."""
+        return contract.repeated(self.field) if self.added is None else self.added.kind == Kind.CHOICES
 
     @property
     def spec(self) -> Any:
@@ -38,7 +65,11 @@ class Column:
 
     @property
     def kind(self) -> str:
-        """`reference`, `enum`, `bool`, `int`, `decimal`, `date`, `time` or `text`."""
+        """`reference`, `enum`, `bool`, `int`, `decimal`, `date`, `time` or `text`; of an added one also `choice` and
+        `range`.
+        """
+        if self.added is not None:
+            return ADDED_KINDS[self.added.kind]
         field, spec = self.field, self.spec
         if field.message_type is not None:
             return "time"
@@ -66,6 +97,9 @@ def columns_of(document: str) -> tuple[Column, ...]:
     message: Any = contract.load().documents[document].message.DESCRIPTOR
     own, lines = list[Column](), list[Column]()
     for field in contract.fields(message):
+        if contract.spec_of(field).once:
+            # what is shown once would be shown to nobody
+            raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
         if not _writable(field):
             continue
         needed = REQUIRED in contract.behaviours_of(field)
@@ -76,6 +110,22 @@ def columns_of(document: str) -> tuple[Column, ...]:
         elif needed:
             raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
     return (*own, *lines)
+
+
+def with_added(document: str, offered: Iterable[Any]) -> tuple[Column, ...]:
+    """The same with the fields that administrators added, as far as the caller fills them in; before those of lines."""
+    columns = columns_of(document)
+    owner: Any = contract.load().documents[document].message.DESCRIPTOR
+    added = tuple(
+        Column(
+            f"{PREFIX}{one.field.key}", owner.fields_by_name[COLUMN],
+            one.field.required and not one.field.visible_when, added=one.field, names=one.references,
+        )
+        for one in offered
+        if one.writable and one.field.kind in ADDED_KINDS
+    )  # fmt: skip
+    own = sum(column.part is None for column in columns)
+    return (*columns[:own], *added, *columns[own:])
 
 
 @functools.cache

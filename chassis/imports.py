@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import contract, ids, import_lookup, query
+from chassis import contract, custom_fields, ids, import_lookup, query
 from chassis.call import Call
 from chassis.errors import Refused
 from chassis.import_cells import folded
-from chassis.importable import Column, columns_of, maker_of, way_back_of
+from chassis.importable import Column, maker_of, way_back_of, with_added
 from heyi.platform.v1 import imports_pb2 as pb
 
 LIST = "platform.import_batch.list"
@@ -40,13 +40,13 @@ class Imports:
 
     async def CreateImportBatch(self, request: Any, call: Call) -> Any:
         document = request.document_type
-        columns_of(document)
+        known = {column.path for column in columns_for(call, document)}
         _may(call, maker_of(document))
         columns = [
             {"position": c.position, "header": c.header, "field": c.field, "examples": list(c.examples)}
             for c in request.columns
         ]
-        _remembered(columns, await _last_columns(call, document))
+        _remembered(columns, await _last_columns(call, document), known)
         batch = {
             "id": ids.uuid7(),
             "company_id": call.company_id,
@@ -131,7 +131,7 @@ class Imports:
     async def CheckImportBatch(self, request: Any, call: Call) -> Any:
         batch = await _own(call, request.id, lock=True)
         _state(batch, *FROM["CHECKING"])
-        columns = _chosen(batch, request.columns)
+        columns = _chosen(call, batch, request.columns)
         return await _begin(call, batch, "CHECKING", columns=columns, total_count=batch.row_count)
 
     async def StartImportBatch(self, request: Any, call: Call) -> Any:
@@ -193,7 +193,8 @@ def message_of(call: Call, batch: Any) -> Any:
     if not batch.expired:
         message.expire_time.FromDatetime(batch.updated_at + ROWS_KEPT)
     message.columns.extend(pb.ImportColumn(**column) for column in batch.columns)
-    message.fields.extend(pb.ImportField(path=c.path, required=c.required) for c in columns_of(batch.document_type))
+    offered = columns_for(call, batch.document_type)
+    message.fields.extend(pb.ImportField(path=column.path, required=column.required) for column in offered)
     for one in batch.steps:
         made = message.steps.add(**{name: one[name] for name in one if name != "at"})
         made.create_time.FromJsonString(one["at"])
@@ -212,9 +213,16 @@ def step(call: Call, kind: str, documents: int = 0, problems: int = 0, reason: s
     }
 
 
-def mapped(batch: Any) -> dict[int, Column]:
+def columns_for(call: Call, document: str) -> tuple[Column, ...]:
+    """What a file of a type can hold for the caller: the contract's fields and those that administrators added."""
+    maker_of(document)
+    import_lookup.check_type(call.runtime.service, document)
+    return with_added(document, custom_fields.form_of(call, call.runtime.service.model_of(document)).fields)
+
+
+def mapped(call: Call, batch: Any) -> dict[int, Column]:
     """Position -> the field that the column fills."""
-    known = {column.path: column for column in columns_of(batch.document_type)}
+    known = {column.path: column for column in columns_for(call, batch.document_type)}
     return {c["position"]: known[c["field"]] for c in batch.columns if c["field"] in known}
 
 
@@ -286,8 +294,9 @@ async def _last_columns(call: Call, document: str) -> dict[str, str]:
     return {folded(column["header"]): column["field"] for column in columns or ()}
 
 
-def _remembered(columns: list[dict[str, Any]], before: dict[str, str]) -> None:
-    """Columns are taken as the last time where their heads are the same; no field twice."""
+def _remembered(columns: list[dict[str, Any]], before: dict[str, str], known: set[str]) -> None:
+    """Columns are taken as the last time where their heads are the same and the field is there; no field twice."""
+    before = {head: field for head, field in before.items() if field in known or not field}
     kept = {id(column): before[folded(column["header"])] for column in columns if folded(column["header"]) in before}
     taken = {field for field in kept.values() if field}
     for column in columns:
@@ -297,9 +306,9 @@ def _remembered(columns: list[dict[str, Any]], before: dict[str, str]) -> None:
             column["field"] = ""
 
 
-def _chosen(batch: Any, sent: Any) -> list[dict[str, Any]]:
+def _chosen(call: Call, batch: Any, sent: Any) -> list[dict[str, Any]]:
     """The columns as they are to be taken. Refuses a field that is filled twice, and a required one that is not."""
-    known = {column.path: column for column in columns_of(batch.document_type)}
+    known = {column.path: column for column in columns_for(call, batch.document_type)}
     wanted = {one.position: one.field for one in sent}
     columns = [{**c, "field": wanted.get(c["position"], "" if wanted else c["field"])} for c in batch.columns]
     taken: dict[str, str] = {}

@@ -538,3 +538,15 @@ def _check_text(
         expected = options_pb2.FieldSpec.Format.Name(spec.format)
         violations.append((path, "FIELD_FORMAT", {"value": value[:50], "expected": expected}))
     return value
+
+
+def without_once(message: Any) -> Any:
+    """A reply as it is kept: without the secrets that are answered once."""
+    once = [field.name for field in message.DESCRIPTOR.fields if contract.spec_of(field).once]
+    if not once:
+        return message
+    kept = type(message)()
+    kept.CopyFrom(message)
+    for name in once:
+        kept.ClearField(name)
+    return kept

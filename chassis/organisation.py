@@ -50,6 +50,10 @@ class Person:
     seats: tuple[Seat, ...] = ()
     email: str = ""
     locale: str = "zh-CN"
+    # of an API key: who made it, what it hashes to, its last day
+    maker_id: uuid.UUID | None = None
+    key_hash: bytes = b""
+    valid_until: datetime.date | None = None
 
     @property
     def posts(self) -> list[tuple[uuid.UUID | None, uuid.UUID | None]]:
@@ -200,6 +204,8 @@ class Organisation:
                 children[unit.parent_id].append(unit.department_id)
         object.__setattr__(self, "_children", dict(children))
         object.__setattr__(self, "_below", {})
+        keys = {person.key_hash: person for person in self.people.values() if person.key_hash}
+        object.__setattr__(self, "_keys", keys)
 
     @classmethod
     def of(cls, answer: directory_pb2.Authorization, clock: Clock | None = None) -> Organisation:
@@ -237,6 +243,16 @@ class Organisation:
     def person(self, employee_id: uuid.UUID) -> Person:
         """An employee; raises KeyError for an id that names none (`people.get` does not)."""
         return self.people[employee_id]
+
+    def key(self, key_hash: bytes) -> Person | None:
+        """The API key that hashes to this."""
+        known: dict[bytes, Person] = self._keys  # type: ignore[attr-defined]
+        return known.get(key_hash)
+
+    def machine(self, identifier: str) -> Person | None:
+        """The API key with this id."""
+        known: dict[bytes, Person] = self._keys  # type: ignore[attr-defined]
+        return next((key for key in known.values() if str(key.employee_id) == identifier), None) if known else None
 
     def today(self, company_id: uuid.UUID) -> datetime.date:
         """The business day of a company; of the group's seat where a call is about none."""
@@ -345,6 +361,7 @@ class Organisation:
             person.employee_id
             for person in self.people.values()
             if wanted
+            and not person.key_hash
             and (
                 wanted in person.name.casefold()
                 or person.username.casefold().startswith(wanted)
@@ -388,6 +405,9 @@ def _person(message: directory_pb2.Authorization.Person) -> Person:
         ),
         email=message.email,
         locale=sys.intern(message.locale or "zh-CN"),
+        maker_id=_id(message.maker_id),
+        key_hash=message.key_hash,
+        valid_until=_day(message.valid_until_date),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 import time
 import uuid
 from collections import defaultdict
@@ -85,9 +86,29 @@ class Rights:
         person = self.organisation.people.get(employee_id)
         if person is None or not person.active:
             raise Refused("NOT_SIGNED_IN", why="disabled")
+        if person.maker_id is not None and not self._stands(person):
+            raise Refused("NOT_SIGNED_IN", why="key")
         if person.not_before is not None and issued_at < person.not_before:
             raise Refused("NOT_SIGNED_IN", why="cut_off")
         return person
+
+    def admit_key(self, key: str) -> Person:
+        """The API key that a program shows; refuses what is none, revoked, over, or made by somebody who left."""
+        found = self.organisation.key(hashlib.sha256(key.encode()).digest())
+        if found is None or not self._stands(found):
+            raise Refused("NOT_SIGNED_IN", why="key")
+        return found
+
+    def _stands(self, key: Person) -> bool:
+        """Whether a key counts today: not over, and its maker still works here."""
+        today = self.organisation.today(key.company_id or uuid.UUID(int=0))
+        over = key.valid_until is not None and key.valid_until < today
+        return key.active and not over and key.maker_id is not None and self.organisation.is_active(key.maker_id)
+
+    def holds_whole(self, employee_id: uuid.UUID, permission: str, company_id: uuid.UUID) -> bool:
+        """Whether a permission reaches all that is a company's."""
+        reach = self.reach(employee_id, permission, company_id)
+        return reach is not None and (reach.all or company_id in reach.companies)
 
     def companies_of(self, employee_id: uuid.UUID) -> list[uuid.UUID]:
         """Companies that are offered to a person: the own one first, then those in which a right reaches anything, by
@@ -164,6 +185,10 @@ class Rights:
     ) -> Reach | None:
         rights = self._holding(employee_id, permission, company_id, today)
         if not rights:
+            return None
+        maker = self.organisation.people[employee_id].maker_id
+        if maker is not None and not self.holds_whole(maker, permission, company_id):
+            # a key reaches no further than who made it does now
             return None
         everything, companies, departments = False, set[uuid.UUID](), set[uuid.UUID]()
         # where somebody holds a post beside the principal one, they belong too; a dotted line gives nothing
@@ -254,7 +279,7 @@ class Snapshot:
 
     async def start(self) -> None:
         """Ask once and go on asking. Does not fail when identity is not up yet: until it is, everything is refused."""
-        await self._attempt()
+        await self.attempt()
         self._task = asyncio.create_task(self._poll(), name="heyi-authorization")
 
     async def stop(self) -> None:
@@ -287,7 +312,8 @@ class Snapshot:
         for listener in self.listeners:
             listener(organisation)
 
-    async def _attempt(self) -> None:
+    async def attempt(self) -> None:
+        """Ask once; what goes wrong is written down."""
         try:
             await self.refresh()
         except Exception:
@@ -302,4 +328,4 @@ class Snapshot:
             except TimeoutError:
                 pass
             self._woken.clear()
-            await self._attempt()
+            await self.attempt()

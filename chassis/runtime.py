@@ -33,6 +33,7 @@ from chassis import (
     custom_fields,
     faults,
     ids,
+    import_lookup,
     mapping,
     numbering,
     outbox,
@@ -47,6 +48,7 @@ from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
 from chassis.db import Document, fenced_to, is_away, tables_of
 from chassis.errors import UNAVAILABLE, Refused
+from chassis.organisation import Person
 from chassis.tls import name_of
 from chassis.together import Piece, numbered, run, save_together, settle
 
@@ -158,15 +160,12 @@ class Runtime:
     async def _actor(self, method: contract.Method, envelope: Envelope) -> Actor:
         if method.policy.public and not envelope.token:
             return Actor(None, service="public")
+        if envelope.token.startswith(authn.KEY_PREFIX):
+            return Actor(self._key(method, envelope).employee_id)
         token = await self.verify(envelope.token)
         # people's tokens come by way of the gateway, and, where something is only read, of a service whose contract
         # says that it passes them on; a service's own is worth nothing in the hands of another
-        if envelope.certificate is not None:
-            own = {name_of(token.service or "gateway")}
-            passed_on = method.read_only and token.service is None
-            others = map(name_of, _passing_on()) if passed_on else ()
-            if envelope.certificate.isdisjoint({*own, *others}):
-                raise Refused("NOT_SIGNED_IN", why="certificate")
+        self._check_bearer(method, envelope, token.service)
         if token.service is not None:
             caused_by = ids.parse(envelope.caused_by) if envelope.caused_by else None
             return Actor(None, service=token.service, caused_by=caused_by)
@@ -174,6 +173,23 @@ class Runtime:
             raise Refused("NOT_SIGNED_IN", why="no employee")
         self.rights().admit(token.employee_id, token.issued_at)
         return Actor(token.employee_id)
+
+    def _key(self, method: contract.Method, envelope: Envelope) -> Person:
+        """The API key of a program: it comes by the ways of people's tokens, and does what a permission names."""
+        self._check_bearer(method, envelope, None)
+        key = self.rights().admit_key(envelope.token)
+        if not method.policy.permission:
+            raise Refused("PERMISSION_MISSING", permission=method.full_name)
+        return key
+
+    def _check_bearer(self, method: contract.Method, envelope: Envelope, service: str | None) -> None:
+        """Refuse a token in the hands of who may not bring it."""
+        if envelope.certificate is None:
+            return
+        passed_on = method.read_only and service is None
+        others = map(name_of, _passing_on()) if passed_on else ()
+        if envelope.certificate.isdisjoint({name_of(service or "gateway"), *others}):
+            raise Refused("NOT_SIGNED_IN", why="certificate")
 
     def _company(self, actor: Actor, envelope: Envelope) -> uuid.UUID:
         """The company that the call is about: the one that was asked for, else the employee's own."""
@@ -332,7 +348,7 @@ class Runtime:
         Where several events share a transaction, what no handler reads is put into `later`, to be saved after them.
         """
         if call.named:
-            await custom_fields.look_up(call)
+            await import_lookup.look_up(call)
         await numbering.allocate(call)
         changed = audit.collect(call)
         self._prepare(call, changed)
@@ -354,7 +370,7 @@ class Runtime:
         if call.timers:
             pieces.append(timers.piece(call.timers))
         if key is not None:
-            pieces.append(Piece(_KEEP_REPLY, {**key, "response": message.SerializeToString()}))
+            pieces.append(Piece(_KEEP_REPLY, {**key, "response": mapping.without_once(message).SerializeToString()}))
         if later is not None and not rows:
             later.append(pieces)
         else:

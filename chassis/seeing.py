@@ -53,6 +53,14 @@ def is_custom(document_type: str, path: str) -> bool:
     return bool(there and custom_fields.PATH.fullmatch(path))
 
 
+def is_writable_custom(document_type: str, path: str) -> bool:
+    """Whether an approver may be let to fill it in: where the document itself is what is agreed to. A change of one
+    that stands carries no added fields.
+    """
+    document = contract.load().documents.get(document_type)
+    return document is not None and "." not in document.amount and is_custom(document_type, path)
+
+
 @functools.cache
 def open_field(document_type: str) -> str:
     """The field of a type of documents whose members people define, each a path of its own (`values.days`); "" where it

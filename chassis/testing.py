@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from google.protobuf import json_format, message
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis import contract, crypto, ids, inbox, migrate, policy, testing_postgres, timers
+from chassis import contract, crypto, custom_fields, ids, inbox, migrate, policy, testing_postgres, timers
 from chassis.clients import Clients
 from chassis.clock import FrozenClock
 from chassis.db import engine_for, tables_of
@@ -127,6 +128,8 @@ class Bench:
         self.base_organisation = test_organisation(clock)
         self.rights: list[Right] = []
         self.keys = itertools.count(1)
+        self._superuser = migrate.owner_engine(testing_postgres.at(owner_url, owner_url.rsplit("/", 1)[1]))
+        self._afresh = ""
         self.default_rights()
 
     def default_rights(self) -> None:
@@ -244,17 +247,38 @@ class Bench:
             sa.event.remove(engine, "before_cursor_execute", note)
 
     async def clear(self) -> None:
-        """Empty every table and put the seeds back."""
-        names = ", ".join(table.name for table in self.service.base.metadata.sorted_tables)
-        owner = migrate.owner_engine(self.owner_url)
-        async with owner.begin() as connection:
-            await connection.execute(sa.text(f"TRUNCATE {names} CASCADE"))
-            if self.service.seed is not None:
-                await self.service.seed(connection)
-        await owner.dispose()
+        """Empty every table and put the seeds back, as they were the first time."""
+        async with self._superuser.begin() as connection:
+            if not self._afresh:
+                self._afresh = await self._seeded(connection)
+            await connection.exec_driver_sql(self._afresh)
+        self.runtime.custom = custom_fields.Known(self.runtime.custom.model)
         self.base_organisation = test_organisation(self.clock)
         self.clock.set(MORNING)
         self.default_rights()
+
+    async def _seeded(self, connection: AsyncConnection) -> str:
+        """The statement that leaves nothing but the seeds: many times faster than TRUNCATE and the seeds themselves."""
+        tables = [table.name for table in self.service.base.metadata.sorted_tables]
+        # as a superuser, so that neither references nor triggers look at each row
+        empty = "SET LOCAL session_replication_role = replica;"
+        empty += f"LOCK TABLE {', '.join(tables)};"  # whoever still writes is waited for
+        empty += "".join(f"DELETE FROM {name};" for name in tables)  # noqa: S608
+        await connection.exec_driver_sql(f"DO $$ BEGIN {empty} SET LOCAL session_replication_role = origin; END $$")
+        if self.service.seed is not None:
+            await self.service.seed(connection)
+        filled = ""
+        for name in tables:
+            rows = await connection.scalar(sa.text(f"SELECT json_agg({name})::text FROM {name}"))  # noqa: S608
+            if rows is not None:
+                made = f"json_populate_recordset(NULL::{name}, $rows${rows}$rows$)"
+                filled += f"INSERT INTO {name} SELECT * FROM {made};"  # noqa: S608
+        return f"DO $$ BEGIN {empty}{filled} END $$"
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self.runtime.engine.dispose()
+        await self._superuser.dispose()
 
 
 def build(kind: type[message.Message], fields: dict[str, Any]) -> Any:
@@ -292,7 +316,7 @@ def refused(reason: str, *, field: str = "") -> Iterator[Any]:
         assert field in [path for path, _, _ in found.violations], f"refused, but not at {field}: {found.violations}"
 
 
-async def eventually(check: Any, *, seconds: float = 10) -> Any:
+async def eventually(check: Any, *, seconds: float = 30) -> Any:
     """Wait until a coroutine function's assertion holds; its result."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
@@ -334,7 +358,7 @@ def service_fixtures(name: str) -> dict[str, Any]:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         made = await bench_for(os.environ[testing_postgres.VARIABLE], find(name), worker)
         yield made
-        await made.runtime.engine.dispose()
+        await made.close()
 
     @pytest.fixture(name="service")
     async def service(_bench: Bench) -> Bench:

@@ -460,6 +460,32 @@ def _references(fields: Iterable[pb.TypedField], values: Mapping[str, Any], at: 
                 yield from _references(field.columns, row, f"{at}{field.key}[{index}].")
 
 
+# ---- as one text
+
+
+def from_text(field: pb.TypedField, said: str) -> Any:
+    """A value out of the text that it travels as; None for an empty one. What is wrong with it is found when it is
+    taken.
+    """
+    if not said:
+        return None
+    if field.kind == pb.TypedField.YES_NO:
+        return {"true": True, "false": False}.get(said, said)
+    if field.kind in (pb.TypedField.DATE_RANGE, pb.TypedField.CHOICES):
+        try:
+            return json.loads(said)
+        except (ValueError, RecursionError):
+            return said
+    return said
+
+
+def as_text(value: Any) -> str:
+    """The text that a value travels as."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 # ---- comparing, hashing
 
 

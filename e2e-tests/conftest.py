@@ -193,7 +193,7 @@ async def window(
             color_scheme="dark" if dark else "light", has_touch=chromium and size == PHONE,
             proxy={"server": proxy} if proxy else None,
         )  # fmt: skip
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(30_000)
         if not new_device:  # a language was chosen on it before: else the person's own is taken
             await context.add_init_script(f"if (origin !== 'null') localStorage['heyi.locale'] ??= '{locale}'")
         made = Window(await context.new_page(), context, instance.url, locale, engine)

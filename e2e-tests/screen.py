@@ -15,7 +15,7 @@ ORDER, ORDERS = "procurement.purchase_order", "/v1/procurement/purchase-orders"
 LINE = "PurchaseRequisitionLine"
 
 # what the page waits for at most; a story never sleeps
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 class Screen:

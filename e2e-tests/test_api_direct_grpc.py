@@ -120,7 +120,7 @@ OPEN = {
     "procurement": {DIRECTORY, EVENTS, PREVIEW} | FIND,
     "inventory": {DIRECTORY} | FIND,
     "documents": {DIRECTORY},
-    "gateway": {DIRECTORY},
+    "gateway": {DIRECTORY, "heyi.identity.v1.ApiKeys/UseApiKey"},
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},
 }

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 from axe import violations
 from playwright.async_api import expect
 from screen import Screen, spaced
+
+from chassis.testing import eventually
 
 DEPARTMENT, POST, EMPLOYEE, GRANT = (f"identity.{name}" for name in ("department", "post", "employee", "grant"))
 FIRST_PASSWORD, OWN_PASSWORD = "Heyi-first-2026", "Heyi-own-2027"
@@ -25,7 +28,18 @@ async def fill_in(screen: Screen, document: str, route: str, values: dict[str, s
     await screen.page.wait_for_url(re.compile(rf"/identity/{route}/[0-9a-f-]{{36}}"))
 
 
-async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) -> None:
+async def in_step(door: Any, employee: str, state: str) -> None:
+    """The account in Keycloak has followed the employee: that is done after each change, beside the page."""
+    admin = await door("administrator")
+
+    async def followed() -> None:
+        found = await admin.get(f"/v1/identity/employees/{employee}")
+        assert (found["state"], found["accountState"]) == (state, "IN_STEP")
+
+    await eventually(followed)
+
+
+async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any, door: Any) -> None:
     """Department, post, employee, grant; the first sign-in changes the password; disabled, the open page is over."""
     admin = await window("admin")
     screen, tag = admin.screen, uuid.uuid4().hex[:6]
@@ -38,11 +52,13 @@ async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) 
     person = {"code": f"E{code}", "name": name, "username": username, "initialPassword": FIRST_PASSWORD}
     await fill_in(screen, EMPLOYEE, "employees", person, {"departmentId": department, "postId": post})
     employee = admin.page.url
+    key = urlsplit(employee).path.rsplit("/", 1)[1]
     await expect(admin.page.get_by_role("main")).to_contain_text(name)
     await admin.picture("employee")
     reach = screen.choice(GRANT, "scope", "COMPANY")
     await fill_in(screen, GRANT, "grants", {}, {"employeeId": name, "roleId": "审计", "scope": reach})
 
+    await in_step(door, key, "ACTIVE")
     theirs = await window(None)
     theirs.expected.add(401)
     page = theirs.page
@@ -73,6 +89,7 @@ async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any) 
     await theirs.picture("account-closed")
     await theirs.screen.button(theirs.screen.t("frame.signOut")).click()
     await page.wait_for_url(lambda url: not url.startswith(theirs.base))
+    await in_step(door, key, "DISABLED")
     await theirs.go("/")
     await page.fill("#username", username)
     await page.fill("#password", OWN_PASSWORD)

@@ -99,8 +99,13 @@ async def test_browser_buyer_chooses_who_agrees_to_a_change(window: Any, door: A
 
     await expect(page.get_by_role("main")).to_contain_text(screen.state(ORDER, "CHANGE_PENDING"))
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    case = await (await door("second approver")).get("/v1/approval/tasks", filter=f'document_id = "{order}"')
-    assert [task["nodeName"] for task in case["tasks"]] == ["复核"]
+    approver = await door("second approver")
+
+    async def asked() -> None:
+        found = await approver.get("/v1/approval/tasks", filter=f'document_id = "{order}"')
+        assert [task["nodeName"] for task in found["tasks"]] == ["复核"]
+
+    await eventually(asked)
 
 
 async def test_browser_buyer_merges_lines_of_two_requisitions_into_one_order(window: Any, door: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from axe import violations
 from flows import published
+from guide import clicks, clicks_said, count_clicks
 from papers import submit, title_of, written
 from playwright.async_api import expect
 from python_calamine import CalamineWorkbook
@@ -33,6 +34,7 @@ async def test_browser_custom_fields(window: Any, door: Any, demo: Any, locale: 
 
     # the steps of the guide
     await office.go(OF)
+    await count_clicks(page)
     await page.get_by_role("button", name=t("custom.add")).click()
     form = page.get_by_role("dialog", name=t("custom.add"))
     await form.get_by_label(t("custom.label.zh-CN"), exact=True).fill(chinese)
@@ -52,6 +54,8 @@ async def test_browser_custom_fields(window: Any, door: Any, demo: Any, locale: 
     await office.picture("custom-field")
     await form.get_by_role("button", name=t("action.save")).click()
     await expect(page.get_by_role("main")).to_contain_text(key)
+    heading = "自定义字段" if locale == "zh-CN" else "Custom fields"
+    assert await clicks(page) == clicks_said(locale, heading)
     assert await violations(page) == []
     await office.picture("custom-fields")
 

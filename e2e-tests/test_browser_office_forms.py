@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from axe import violations
 from flows import published
+from guide import clicks, clicks_said, count_clicks
 from playwright.async_api import Locator, expect
 from screen import spaced
 from test_browser_approval import decide
 from test_browser_votes import TASK
 
-from conftest import PHONE
+from conftest import DESKTOP, PHONE
 
 FORM, REQUEST = "approval.form_definition", "approval.office_request"
 KIND = "TypedField"
@@ -23,6 +25,7 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
     office = await window("admin")
     screen, page = office.screen, office.page
     await office.go("/approval/form-definitions/new")
+    await count_clicks(page)
     for name, text in (("code", "claim"), ("name", "费用报销"), ("nameEn", "Expense claim"), ("numberPrefix", "BX")):
         await screen.field(FORM, name).fill(text)
     properties = page.locator(".designer > .card").nth(2)
@@ -56,6 +59,7 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
     await page.get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
     await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
     await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
+    assert await clicks(page) == clicks_said("zh-CN", "设计表单") == clicks_said("en", "Designing a form")
     ask = {"kind": "user", "employee_id": demo("identity.employee", "majianguo")}
     step = {"id": "a", "kind": "approve", "name": "审核", "approvers": [ask], "rights": {"values.account": "required"}}
     flow = {"code": "CLAIM", "name": "报销审批", "document_type": REQUEST, "tree": step}
@@ -99,3 +103,20 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUEST, "APPROVED"))
     await mine.picture("office-request")
     assert await violations(mine.page) == []
+
+
+@pytest.mark.beside
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_browser_form_designer_in_english(window: Any, size: Any) -> None:
+    """The designer with a table being set up, on a desk and on a phone: whole, and readable to every technology."""
+    office = await window("admin", locale="en", size=size)
+    screen, page = office.screen, office.page
+    await office.go("/approval/form-definitions/new")
+    await screen.field(FORM, "name").fill("Travel claim")
+    await page.locator(".palette").get_by_role("button", name=spaced(screen.choice(KIND, "kind", "TABLE"))).click()
+    properties = page.locator(".designer > .card").nth(2)
+    await properties.get_by_role("button", name=spaced(screen.t("forms.addColumn"))).click()
+    await expect(properties.locator("fieldset").nth(1)).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await violations(page) == []
+    await office.picture("form-designer-table")

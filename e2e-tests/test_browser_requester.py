@@ -9,6 +9,8 @@ from papers import title_of, written
 from playwright.async_api import expect
 from screen import LINE, REQUISITION, Screen, spaced
 
+from infra.local.demo.story import day_in
+
 HEAD, FINANCE = "马建国", "苏慧敏"
 PASTED = [("4001-0001", "2"), ("4001-0002", "2"), ("4002-0002", "2"), ("5001-0002", "2"), ("2002-0008", "200")]
 
@@ -31,7 +33,7 @@ async def test_browser_requester_writes_ten_lines_and_sees_who_will_be_asked(win
     await screen.field(REQUISITION, "title").fill(title)
     await screen.field(REQUISITION, "deliveryPlace").fill("上海浦东示例路 100 号 刀具库")
     need = screen.field(REQUISITION, "needDate")
-    await need.fill("2027-03-18")
+    await need.fill(day_in(90))
     await need.press("Enter")
     grid = page.get_by_role("grid", name=screen.label(REQUISITION, "lines"))
     add = screen.button(screen.t("lines.add"))
@@ -104,7 +106,7 @@ async def test_browser_requester_in_english_copies_an_old_requisition(window: An
     await expect(screen.panel(screen.t("path.title"))).to_contain_text(HEAD)
     # a copy is for another day
     need = screen.field(REQUISITION, "needDate")
-    await need.fill("2027-03-18")
+    await need.fill(day_in(90))
     await need.press("Enter")
     await screen.button(screen.action(REQUISITION, "submit")).click()
     waiting = page.get_by_role("alert").filter(has_text=screen.t("portal.waitingOn"))

@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from screen import REQUISITION, spaced
 from test_browser_approval import decide
 
+from chassis.testing import eventually
 from conftest import PHONE
 
 TASK, CASE = "approval.task", "approval.case"
@@ -101,9 +102,16 @@ async def more(each: Any, action: str) -> None:
 
 
 async def case_of(door: Any, requisition: dict[str, Any]) -> str:
+    """The case of a requisition, as soon as it is open: that follows the submission."""
     admin = await door("admin")
-    cases = await admin.get("/v1/approval/cases", filter=f'document_id = "{requisition["id"]}"')
-    return str(cases["cases"][0]["id"])
+
+    async def opened() -> str:
+        cases = (await admin.get("/v1/approval/cases", filter=f'document_id = "{requisition["id"]}"'))["cases"]
+        assert cases, "no case yet"
+        return str(cases[0]["id"])
+
+    found: str = await eventually(opened)
+    return found
 
 
 async def test_browser_votes_take_back_and_mention(window: Any, door: Any, demo: Any) -> None:

@@ -164,4 +164,4 @@ async def wire(*names: str) -> AsyncIterator[Wire]:
         finally:
             await made.close()
             for bench in benches.values():
-                await bench.runtime.engine.dispose()
+                await bench.close()

@@ -51,6 +51,7 @@ OWN_PATHS = frozenset({META_PATH, STREAM_PATH})
 MAX_QUERY = 16 * 1024
 _WATCH_SECONDS = 5
 _SWEEP_SECONDS = 300
+_USES_SECONDS = 5
 
 
 class Gateway:
@@ -75,6 +76,8 @@ class Gateway:
         self.upstreams = Upstreams(shared.targets, limits, loaded.methods.values(), settings.tls)
         self.gather = Gather(shared.targets)
         self._question = loaded.methods[AUTHORIZATION_METHOD]
+        # the one method that is for the gateway alone: that a program's key was used
+        (self._use,) = (m for m in loaded.methods.values() if tuple(m.policy.services) == ("gateway",))
         verify = verification(settings.tls)
         self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret, verify)
         self.snapshot = Snapshot(self._authorization, clock=self.clock)
@@ -110,6 +113,7 @@ class Gateway:
         beside = [
             asyncio.create_task(self._forever(self._watch_streams, _WATCH_SECONDS)),
             asyncio.create_task(self._forever(self._sweep, _SWEEP_SECONDS)),
+            asyncio.create_task(self._forever(self._tell_uses, _USES_SECONDS)),
         ]
         log.info("ready", listen=self.settings.listen, methods=len(self.bindings))
         try:
@@ -137,6 +141,16 @@ class Gateway:
         self.hub.check_readers()
         if held := self.hub.sessions:
             self.hub.sessions_ended(held - await self.sessions.standing(held))
+
+    async def _tell_uses(self) -> None:
+        """Which API keys were used, each at most once in ten minutes."""
+        for key_id, (at, told) in list(self.callers.used.items()):
+            if told:
+                continue
+            token = await self._tokens.token_now()
+            metadata = [("authorization", f"Bearer {token}"), ("idempotency-key", f"{key_id}.{int(at.timestamp())}")]
+            await self.upstreams.call(self._use.service, self._use, self._use.request(id=str(key_id)), metadata, 4)
+            self.callers.used[key_id] = (at, True)
 
     async def _sweep(self) -> None:
         await self.sessions.sweep()
@@ -237,8 +251,8 @@ class Gateway:
         path, verb = request.scope["path"], request.method
         words = labels.load(request.state.locale)
         if verb == "GET" and (document := self.imports.find(path, imports.TEMPLATE)):
-            await self.callers.known(request)
-            content, name = await self.imports.template(document, words)
+            caller = await self.callers.known(request)
+            content, name = await self.imports.template(document, words, self._asker(request, caller))
         elif verb == "GET" and (wanted := imports.ROWS_ADDRESS.fullmatch(path)):
             caller = await self.callers.known(request)
             content, name = await self.imports.to_correct(wanted[1], wanted[2], words, self._asker(request, caller))
@@ -419,4 +433,4 @@ def _is_json(request: Request) -> bool:
 
 
 def _has_credentials(request: Request, cookie: str) -> bool:
-    return "authorization" in request.headers or cookie in request.cookies
+    return "authorization" in request.headers or "x-api-key" in request.headers or cookie in request.cookies

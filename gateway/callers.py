@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from chassis import ids
-from chassis.authn import Verifier
+from chassis.authn import KEY_PREFIX, Verifier
 from chassis.clock import Clock
 from chassis.errors import Refused
 from chassis.policy import Snapshot
@@ -17,6 +17,9 @@ from gateway import csrf
 from gateway.limits import Buckets
 from gateway.sessions import SESSION, Session, Sessions
 from gateway.settings import GatewaySettings
+
+USE_NOTED = datetime.timedelta(minutes=10)
+LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,27 @@ class Callers:
         self._clock = clock
         self._general = Buckets(limits.rate, limits.burst)
         self._exports = Buckets(limits.export_rate, limits.export_burst)
+        self._keys = Buckets(limits.key_rate, limits.key_burst)
+        # API keys: when each was used, to ten minutes, and whether that was told
+        self.used: dict[uuid.UUID, tuple[datetime.datetime, bool]] = {}
         self._strangers = Buckets(limits.anonymous_rate, limits.anonymous_burst)
         self.cookie = f"__Host-heyi-{settings.shared.instance}"
 
     async def known(self, request: Request) -> Caller:
         """The caller of this request. Refuses strangers, those who were cut off, and pages that are not ours."""
         header = request.headers.get("authorization", "")
+        shown = request.headers.get("x-api-key", "")
+        if shown or header.partition(" ")[2].strip().startswith(KEY_PREFIX):
+            return self._key(request, shown or header.partition(" ")[2].strip(), header if shown else "")
         if header:
             return await self._bearer(request, header)
         session = await self.session(request)
         if session is None:
             self.stranger(request)
             if (before := self._sessions.ended(request.cookies.get(self.cookie, ""))) is not None:
+                self._snapshot.rights.admit(*before)
+                # Keycloak may end the sessions of somebody who was cut off before the gateway has heard of it
+                await self._snapshot.attempt()
                 self._snapshot.rights.admit(*before)
             raise Refused("NOT_SIGNED_IN", why="session")
         csrf.check(request.method, request.headers, self._settings.public_url)
@@ -83,6 +95,21 @@ class Callers:
         principal = str(token.employee_id or token.client)
         self._general.take(principal)
         return Caller(credentials.strip(), token.employee_id, token.issued_at, token.expires_at, principal)
+
+    def _key(self, request: Request, key: str, beside: str) -> Caller:
+        """A program with an API key. One key in one place: two could name two callers."""
+        try:
+            if beside or not key.startswith(KEY_PREFIX):
+                raise Refused("NOT_SIGNED_IN", why="key")
+            holder = self._snapshot.rights.admit_key(key)
+        except Refused:
+            self.stranger(request)
+            raise
+        now = self._clock.now()
+        self._keys.take(str(holder.employee_id))
+        if now - self.used.get(holder.employee_id, (LONG_AGO, False))[0] >= USE_NOTED:
+            self.used[holder.employee_id] = (now, False)
+        return Caller(key, holder.employee_id, now, None, str(holder.employee_id))
 
     async def session(self, request: Request) -> Session | None:
         """The session of the cookie that came along; None where there is none or it has ended."""

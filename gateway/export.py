@@ -21,9 +21,10 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 
-from chassis import contract, field_shapes, telemetry, typed_fields
+from chassis import contract, custom_fields, field_shapes, telemetry, typed_fields
 from chassis.clock import zone
 from chassis.contract import Contract, Message
 from chassis.errors import Refused
@@ -45,6 +46,8 @@ _NUMBER = re.compile(r"[+\-][\d\s().\-]*")
 _SHEET = re.compile(r"[\[\]:*?/\\']")
 ADDED_PATH = "/v1/{service}/custom-field-forms"
 ADDED, ADDED_PREFIX = "custom_fields", "customFields."
+# a list that says so holds values of fields that people defined: their definitions in the reply, the values in each row
+TYPED, TYPED_VALUES = "value_fields", "values"
 _HOSTED = re.compile(r"/v1/([^/]+)(/.+)")
 _FALLBACK_NOTE = "Only the first {count} rows are in this file."
 
@@ -62,7 +65,9 @@ def neutral(text: str) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: where its value is and what sort it is of. `added`: the field that administrators added."""
+    """One column: where its value is and what sort it is of. `added`: the field that people defined, `within` the table
+    that it is a column of. `parts`: a table's own columns, whose rows stand on a sheet of their own.
+    """
 
     field: FieldDescriptor
     label: str
@@ -70,13 +75,16 @@ class Column:
     references: str
     scale: int
     added: Any = None
+    within: str = ""
+    parts: tuple[Column, ...] = ()
 
     def ids(self, row: Any) -> list[str]:
         """The ids that a row has of what the column refers to."""
         if self.added is None:
             return _texts(getattr(row, self.field.name))
-        value = orjson.loads(row.custom_fields.json or "{}").get(self.added.key)
-        return [value] if isinstance(value, str) else []
+        values = _values_of(row, self.field)
+        rows = values.get(self.within, ()) if self.within else (values,)
+        return [one[self.added.key] for one in rows if isinstance(one.get(self.added.key), str)]
 
 
 class Exports:
@@ -127,6 +135,13 @@ class Exports:
         rest = [pair for pair in query if pair[0] not in ("columns", "format")]
         columns = self._columns(binding, chosen, words, await self._added_to(binding, chosen, ask))
         request: Any = binding.request(parts, rest, b"")
+        if (told := binding.method.reply.DESCRIPTOR.fields_by_name.get(TYPED)) is not None:
+            # what the rows hold depends on what is asked for: the list says it
+            request.page_size = 1
+            held: Any = list_field(binding.method.reply.DESCRIPTOR).message_type.fields_by_name[TYPED_VALUES]
+            columns += [
+                _typed_column(held, one, words.locale) for one in getattr(await ask(binding, request), told.name)
+            ]
         request.page_size = PAGE
         return request, columns
 
@@ -251,7 +266,7 @@ class Exports:
         out = []
         for name in picked:
             if (one := added.get(name)) is not None:
-                out.append(_added_column(rows.fields_by_name[ADDED], one, words.locale))
+                out.append(_typed_column(rows.fields_by_name[ADDED], one.field, words.locale))
                 continue
             field, spec = fields[name], contract.spec_of(fields[name])
             label = words.field(service, message, name)
@@ -262,7 +277,7 @@ class Exports:
         self, columns: list[Column], page: list[Any], names: dict[tuple[str, str], str], ask: Ask
     ) -> None:
         """Names of the documents that a page of rows refers to, in one question for each kind and two hundred ids."""
-        for column in columns:
+        for column in _with_parts(columns):
             binding = self._names.get(column.references)
             if binding is None:
                 continue
@@ -299,34 +314,63 @@ class _Sheet:
             "date": self._book.add_format({"num_format": "yyyy-mm-dd"}),
             "time": self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
         }
-        for column in columns:
+        for column in _with_parts(columns):
             if column.kind == "decimal":
                 places = "0" * min(column.scale, 2) + "#" * max(0, column.scale - 2)
                 pattern = f"#,##0.{places}" if places else "#,##0"
                 self._formats[f"decimal{column.scale}"] = self._book.add_format({"num_format": pattern})
-        head = self._book.add_format({"bold": True, "bottom": 1})
-        self._sheet.freeze_panes(1, 0)
-        for at, column in enumerate(columns):
-            self._sheet.set_column(
-                at, at, {"decimal": 16, "date": 12, "time": 18, "bool": 8, "int": 10}.get(column.kind, 24)
-            )
-            self._sheet.write_string(0, at, neutral(column.label), head)
+        self._head(self._sheet, title, columns)
         self._next = 1
+        # rows of tables, each with the name of what they belong to before it
+        self._tables: dict[str, tuple[Any, int]] = {}
+        for number, column in enumerate((one for one in columns if one.parts), 2):
+            sheet = self._book.add_worksheet(f"{number} {_SHEET.sub('', column.label)}"[:31])
+            self._head(sheet, title, column.parts, start=1)
+            self._tables[column.label] = sheet, 1
+
+    def _head(self, sheet: Any, title: str, columns: Sequence[Column], start: int = 0) -> None:
+        head = self._book.add_format({"bold": True, "bottom": 1})
+        sheet.freeze_panes(1, 0)
+        if start:
+            sheet.set_column(0, 0, 24)
+            sheet.write_string(0, 0, neutral(title), head)
+        for at, column in enumerate(columns, start):
+            width = {"decimal": 16, "date": 12, "time": 18, "bool": 8, "int": 10}.get(column.kind, 24)
+            sheet.set_column(at, at, width)
+            sheet.write_string(0, at, neutral(column.label), head)
 
     def add(self, page: list[Any], names: Mapping[tuple[str, str], str]) -> None:
         """Write a page of rows."""
-        any_added = any(column.added is not None for column in self._columns)
+        held = {column.field.name: column.field for column in self._columns if column.added is not None}
         for row in page:
-            values = orjson.loads(row.custom_fields.json or "{}") if any_added else {}
+            values = {name: _values_of(row, field) for name, field in held.items()}
             for at, column in enumerate(self._columns):
                 if column.added is not None:
-                    if (value := values.get(column.added.key)) is not None:
+                    if (value := values[column.field.name].get(column.added.key)) is not None:
                         self._added(at, column, value, names)
+                        self._rows_of(row, column, value, names)
                     continue
                 if column.field.has_presence and not row.HasField(column.field.name):
                     continue
                 self._cell(at, column, getattr(row, column.field.name), names)
             self._next += 1
+
+    def _rows_of(
+        self, row: Any, column: Column, rows: list[dict[str, Any]], names: Mapping[tuple[str, str], str]
+    ) -> None:
+        """Write the rows of a table on its own sheet."""
+        if not column.parts:
+            return
+        main, title = (self._sheet, self._next), contract.load().document_of(type(row)).title
+        self._sheet, self._next = self._tables[column.label]
+        for one in rows:
+            self._text(0, " ".join(filter(None, (str(getattr(row, name)) for name in title))))
+            for at, part in enumerate(column.parts, 1):
+                if (value := one.get(part.added.key)) is not None:
+                    self._added(at, part, value, names)
+            self._next += 1
+        self._tables[column.label] = self._sheet, self._next
+        self._sheet, self._next = main
 
     def note(self, text: str) -> None:
         """A last line about the file itself."""
@@ -411,14 +455,28 @@ def disposition(kind: str, name: str) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _added_column(field: FieldDescriptor, offered: Any, locale: str) -> Column:
-    """The column of a field that administrators added; a number's unit stands in its head."""
-    added = offered.field
+def _with_parts(columns: Iterable[Column]) -> list[Column]:
+    """Columns, and those of the tables among them."""
+    return [one for column in columns for one in (column, *column.parts)]
+
+
+def _values_of(row: Any, field: FieldDescriptor) -> dict[str, Any]:
+    """Values of fields that people defined, as a row carries them."""
+    held = getattr(row, field.name)
+    if field.name == ADDED:
+        return dict(orjson.loads(held.json or "{}"))
+    return json_format.MessageToDict(held)
+
+
+def _typed_column(field: FieldDescriptor, added: Any, locale: str, within: str = "") -> Column:
+    """The column of a field that people defined; a number's unit stands in its head."""
     cell = _CELLS.get(typed_fields.kind_of(added), "string")
     label = typed_fields.label_of(added, locale)
     label = f"{label} ({added.unit})" if added.unit else label
     scale = typed_fields.scale_of(added) if cell == "decimal" else 0
-    return Column(field, label, cell, offered.references, scale, added)
+    references = custom_fields.NAMED.get(typed_fields.kind_of(added), added.document_type)
+    parts = tuple(_typed_column(field, one, locale, added.key) for one in added.columns)
+    return Column(field, label, cell, references, scale, added, within, parts)
 
 
 _KIND = typed_fields.Kind
@@ -456,7 +514,7 @@ def _plain(
 ) -> str:
     """A cell as text."""
     if column.added is not None:
-        value = orjson.loads(row.custom_fields.json or "{}").get(column.added.key)
+        value = _values_of(row, column.field).get(column.added.key)
         return "" if value is None else _added_text(column, value, names, words)
     field, kind = column.field, column.kind
     if field.has_presence and not row.HasField(field.name):
@@ -479,6 +537,9 @@ def _plain(
 def _added_text(column: Column, value: Any, names: Mapping[tuple[str, str], str], words: Labels) -> str:
     """A value of a field that administrators added, in words."""
     named = {value: names.get((column.references, value), value)} if isinstance(value, str) else {}
+    for part in (one for one in column.parts if one.references):
+        said = (one.get(part.added.key) for one in value)
+        named |= {one: names[part.references, one] for one in said if (part.references, one) in names}
     return field_shapes.shown(column.added, value, words.locale, named)
 
 

@@ -17,17 +17,19 @@ from typing import Any
 
 from starlette.requests import Request
 
-from chassis import contract, labels, telemetry
+from chassis import contract, labels, telemetry, typed_fields
 from chassis.contract import Contract, Message, Method
+from chassis.custom_fields import COLUMN
 from chassis.errors import Refused
 from chassis.import_cells import folded
-from chassis.importable import Column, columns_of, importable
+from chassis.importable import Column, importable, with_added
 from chassis.labels import Labels
 from gateway import sheets
 from gateway.export import neutral
 from gateway.meta import method_name, service_of, short_name
 from gateway.routes import Binding
 from gateway.sheets import Line
+from heyi.platform.v1 import custom_fields_pb2
 from heyi.platform.v1 import imports_pb2 as pb
 
 log = telemetry.logger("gateway.imports")
@@ -39,8 +41,10 @@ CREATE, ADD, ROWS, GET = (
     f"heyi.platform.v1.Imports/{name}"
     for name in ("CreateImportBatch", "AddRowsImportBatch", "ListImportRows", "GetImportBatch")
 )
+DESCRIBE = "heyi.platform.v1.CustomFields/DescribeCustomFields"
 CHUNK_ROWS, CHUNK_BYTES = 500, 1_000_000
 SECONDS, AT_ONCE, WAITING, EXAMPLES = 120.0, 2, 10, 3
+_AS_TEXT = ("text", "reference", "enum", "choice", "range")
 _NAME = re.compile(r"[^\w.\-()（）]+")
 
 Ask = Callable[[str, Method, Message, str], Awaitable[Any]]
@@ -66,10 +70,20 @@ class Imports:
 
     # ---- the template
 
-    async def template(self, document: str, words: Labels) -> tuple[bytes, str]:
+    async def template(self, document: str, words: Labels, ask: Ask) -> tuple[bytes, str]:
         """An empty sheet of a type, with its columns explained; and the name to save it under."""
-        content = await asyncio.to_thread(_template, document, words)
+        content = await asyncio.to_thread(_template, document, await self.columns(document, ask), words)
         return content, f"{_text(words, 'import.templateOf', title=_plural(document, words))}.xlsx"
+
+    async def columns(self, document: str, ask: Ask) -> Sequence[Column]:
+        """What a sheet of a type can hold for the caller: also what administrators added."""
+        if COLUMN not in contract.load().documents[document].message.DESCRIPTOR.fields_by_name:
+            return with_added(document, ())
+        service = document.split(".")[0]
+        question = custom_fields_pb2.DescribeCustomFieldsRequest(service=service)
+        told = await ask(service, self._methods[DESCRIBE], question, "")
+        forms = {form.document_type: form.fields for form in told.forms}
+        return with_added(document, forms.get(document, ()))
 
     # ---- what comes in
 
@@ -99,10 +113,10 @@ class Imports:
         # its first rows decide whether there is anything: nothing is begun for a file that is none
         first: list[Line] = await asyncio.to_thread(lambda: list(itertools.islice(rows, CHUNK_ROWS)))
         head, below = first[0], first[1:]
-        service = document.split(".")[0]
+        service, known = document.split(".")[0], await self.columns(document, ask)
         begin = pb.CreateImportBatchRequest(
             document_type=document, file_name=_NAME.sub(" ", name).strip()[-255:] or "?", file_hash=hashed,
-            columns=_columns(document, head, below), words=_words(document),
+            columns=_columns(known, head, below), words=_words(known),
         )  # fmt: skip
         batch = await ask(service, self._methods[CREATE], begin, key)
         for count in itertools.count(1):
@@ -141,7 +155,10 @@ class Imports:
 
 
 def label_of(column: Column, words: Labels) -> str:
-    """How a column is headed: the field's label, of lines with the lines' own before it."""
+    """How a column is headed: the field's label, of lines with the lines' own before it, of a number with its unit."""
+    if column.added is not None:
+        label = typed_fields.label_of(column.added, words.locale)
+        return f"{label} ({column.added.unit})" if column.added.unit else label
     own = _label(column.field, words)
     return f"{_label(column.part, words)} · {own}" if column.part is not None else own
 
@@ -151,20 +168,23 @@ def _label(field: Any, words: Labels) -> str:
     return words.field(service_of(owner), short_name(owner), field.name)
 
 
-def guess(document: str) -> dict[str, str]:
+def guess(columns: Sequence[Column]) -> dict[str, str]:
     """Folded head of a column -> field: labels in every language, names as the contract and as JSON write them."""
     found: dict[str, str] = {}
-    for column in columns_of(document):
-        names = [column.path, column.field.name, column.field.json_name]
-        for words in map(labels.load, labels.LOCALES):
-            names += [label_of(column, words), _label(column.field, words)]
+    for column in columns:
+        if column.added is not None:
+            names = [column.path, column.added.key, *column.added.label.values()]
+        else:
+            names = [column.path, column.field.name, column.field.json_name]
+            names += [_label(column.field, words) for words in map(labels.load, labels.LOCALES)]
+        names += [label_of(column, words) for words in map(labels.load, labels.LOCALES)]
         for name in names:
             found.setdefault(folded(name), column.path)
     return found
 
 
-def _columns(document: str, head: Line, below: Sequence[Line]) -> list[Any]:
-    known, taken, columns = guess(document), set[str](), []
+def _columns(offered: Sequence[Column], head: Line, below: Sequence[Line]) -> list[Any]:
+    known, taken, columns = guess(offered), set[str](), []
     for position, header in enumerate(head.cells, 1):
         path = known.get(folded(header.rstrip("* ＊")), "")
         field = "" if path in taken else path
@@ -178,10 +198,10 @@ def _columns(document: str, head: Line, below: Sequence[Line]) -> list[Any]:
     return columns
 
 
-def _words(document: str) -> list[Any]:
+def _words(columns: Sequence[Column]) -> list[Any]:
     """Words that stand for values: labels of enums in every language, yes and no."""
     found = []
-    for column, locale in itertools.product(columns_of(document), labels.LOCALES):
+    for column, locale in itertools.product(columns, labels.LOCALES):
         if values := _choices(column, locale):
             found.append(pb.ImportWords(field=column.path, values=values, locale=locale))
     return found
@@ -193,6 +213,8 @@ def _choices(column: Column, locale: str) -> dict[str, str]:
         enum: Any = column.field.enum_type
         service, name = service_of(enum), short_name(enum)
         return {words.value(service, name, value.name): value.name for value in enum.values if value.number}
+    if column.kind == "choice" and column.added is not None:
+        return {typed_fields.label_of(one, locale): one.key for one in column.added.options if not one.retired}
     if column.kind == "bool":
         return {_text(words, "import.yes"): "true", _text(words, "import.no"): "false"}
     return {}
@@ -223,9 +245,8 @@ def _book(path: Path) -> Any:
     return xlsxwriter.Workbook(str(path), options)
 
 
-def _template(document: str, words: Labels) -> bytes:
+def _template(document: str, columns: Sequence[Column], words: Labels) -> bytes:
     """The sheet to fill in, and beside it one that explains its columns."""
-    columns = columns_of(document)
     with tempfile.TemporaryDirectory(prefix="heyi-template-") as folder:
         path = Path(folder) / "template.xlsx"
         book = _book(path)
@@ -237,7 +258,7 @@ def _template(document: str, words: Labels) -> bytes:
             mark = " *" if column.required else ""
             width = 12 if column.kind in ("date", "int", "bool", "decimal") else 22
             # as text: a code keeps its zeros, a long number its digits
-            sheet.set_column(at, at, width, text if column.kind in ("text", "reference", "enum") else None)
+            sheet.set_column(at, at, width, text if column.kind in _AS_TEXT else None)
             sheet.write_string(0, at, neutral(label_of(column, words)) + mark, bold)
             said = list(_choices(column, words.locale))
             if said and sum(map(len, said)) + len(said) <= 255:
@@ -264,20 +285,23 @@ def _template(document: str, words: Labels) -> bytes:
 
 def _explained(column: Column, words: Labels) -> str:
     """What may stand in a column."""
-    spec, kind = column.spec, column.kind
+    spec, kind, added = column.spec, column.kind, column.added
     if kind == "reference":
-        kept: Any = contract.load().documents[spec.references].message.DESCRIPTOR
+        kept: Any = contract.load().documents[column.references].message.DESCRIPTOR
         title = words.document(service_of(kept), short_name(kept))
         said = _text(words, "import.kind.reference", title=title)
-    elif kind in ("enum", "bool"):
+    elif kind in ("enum", "bool", "choice"):
         said = _text(words, "import.kind.choice", choices=" / ".join(_choices(column, words.locale)))
     elif kind == "decimal":
-        said = _text(words, "import.kind.decimal", scale=str(spec.decimal.scale))
+        scale = spec.decimal.scale if added is None else typed_fields.scale_of(added)
+        said = _text(words, "import.kind.decimal", scale=str(scale))
     elif kind == "text":
-        said = _text(words, "import.kind.text", limit=str(spec.max_length or 200))
+        limit = spec.max_length or 200 if added is None else added.max_length or typed_fields.LENGTHS[added.kind]
+        said = _text(words, "import.kind.text", limit=str(limit))
     else:
         said = _text(words, f"import.kind.{kind}")
-    return said + (_text(words, "import.kind.several") if contract.repeated(column.field) else "")
+    said += _text(words, "import.kind.several") if column.several else ""
+    return said if added is None else f"{said} {added.help.get(words.locale, '')}".strip()
 
 
 def _correction(batch: Any, rows: Sequence[Any], problems: Mapping[int, Sequence[Any]], words: Labels) -> bytes:

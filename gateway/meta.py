@@ -199,6 +199,7 @@ class Meta:
             "total": spec.total,
             "sensitive": spec.sensitive,
             "recorded": spec.recorded,
+            "once": spec.once,
             "agreed": spec.hashed,
             "tells": bool(spec.tells),
         }

@@ -22,6 +22,9 @@ class Limits:
 
     rate: float = 50
     burst: float = 200
+    # of one API key
+    key_rate: float = 10
+    key_burst: float = 50
     export_rate: float = 0.2
     export_burst: float = 10
     anonymous_rate: float = 5

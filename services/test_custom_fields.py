@@ -1,5 +1,5 @@
 """A field that an administrator adds to any type of documents goes the whole way, without a line of that type's own:
-definition, form, list, filter, order, export, print, event, condition of a flow, history and rights.
+definition, form, list, filter, order, export, import, print, event, condition of a flow, history and rights.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 import sqlalchemy as sa
 from python_calamine import CalamineWorkbook
 
-from chassis import contract, custom_fields, labels, mapping, migrate, seeing, testing_postgres
+from chassis import contract, custom_fields, import_work, labels, mapping, migrate, seeing, testing_postgres
 from chassis.call import Actor
+from chassis.clients import Clients
+from chassis.clock import zone
+from chassis.import_cells import Reading, Row, draft, folded
+from chassis.importable import importable
 from chassis.runtime import Envelope
+from chassis.server import generic_handlers
 from chassis.service import find
 from chassis.testing import COMPANY, Bench, bench_for, refused, stable
 from gateway import routes
 from gateway.export import Exports
+from gateway.imports import Imports, _words, guess
 
 NAMES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
 TYPES = [custom_fields.type_of(mapper.class_) for name in NAMES for mapper in custom_fields.mappers(find(name).base)]
@@ -60,18 +67,21 @@ async def benches() -> AsyncIterator[dict[str, Bench]]:
     made: dict[str, Bench] = {}
     yield made
     for bench in made.values():
-        await bench.runtime.engine.dispose()
+        await bench.close()
 
 
 @pytest.fixture
 async def bench(benches: dict[str, Bench], document_type: str) -> Bench:
-    name = document_type.split(".")[0]
+    return await bench_of(benches, document_type.split(".")[0])
+
+
+async def bench_of(benches: dict[str, Bench], name: str) -> Bench:
+    """A service, with nothing in it."""
     if name not in benches:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         benches[name] = await bench_for(os.environ[testing_postgres.VARIABLE], find(name), f"fields_{worker}")
     made = benches[name]
     await made.clear()
-    await custom_fields.reload(made.runtime)
     return made
 
 
@@ -171,6 +181,10 @@ async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> N
         await write(bench, model, keys[0], {"cost": "1.00"}, who="buyer")
     await write(bench, model, keys[0], {"grade": None}, who="buyer")
     await write(bench, model, keys[0], {"grade": "a"}, who="buyer")
+    # what is computed follows, though nobody sends it
+    changed = await write(bench, model, keys[0], {"cost": "3.20"}, who="boss")
+    assert json.loads(changed.custom_fields.json)["twice"] == "6.40"
+    await write(bench, model, keys[0], {"cost": "3.10"}, who="boss")
     history = await keeper.ListHistory(document_type=document_type, document_id=str(keys[0]))
     changes = [(c.field, c.before, c.after) for entry in history.entries for c in entry.changes]
     assert ("custom_fields.grade", '"a"', "null") in changes
@@ -247,3 +261,112 @@ async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> N
         assert [row[:2] for row in cells[1:] if row[0]] == [["甲", 2], ["甲", 9.5], ["乙", 10.25]]
     with refused("FIELD_UNKNOWN", field="columns"):
         await exports.write(binding, [], [("columns", "customFields.cost")], labels.load("en"), "Asia/Shanghai", ask)
+
+
+@pytest.mark.parametrize("document_type", [name for name in TYPES if name in importable()])
+async def test_a_file_brings_values_of_it(bench: Bench, document_type: str) -> None:
+    """In the template, the guess of columns, the check and the document, by the words of either language; and only for
+    whoever fills it in.
+    """
+    admin, buyer = bench.as_("admin"), bench.as_("buyer")
+    bench.grant("buyer", ["*"], "ALL", role="clerk")
+    when = {"key": "stay", "kind": "DATE_RANGE", "label": {"zh-CN": "期间", "en": "Stay"}}
+    keeper = {"key": "keeper", "kind": "PERSON", "label": {"zh-CN": "保管人", "en": "Keeper"}}
+    for field in (GRADE, WEIGHT, when, keeper, TWICE | {"formula": "weight * 2"}):
+        await admin.CreateCustomField(custom_field={"document_type": document_type, "field": field})
+    await admin.CreateCustomField(
+        custom_field={"document_type": document_type, "field": COST, "write_roles": ["keeper"]}
+    )
+
+    async def ask(_: str, method: Any, message: Any, __: str) -> Any:
+        return (await bench.invoke(method, message, bench.issuer.person(stable("buyer")))).message
+
+    imports = Imports(contract.load(), routes.bindings(contract.load()))
+    columns = await imports.columns(document_type, ask)
+    added = [column.path for column in columns if column.added is not None]
+    assert added == [f"custom_fields.{key}" for key in ("grade", "weight", "stay", "keeper")]
+    for locale, heads in (("zh-CN", ("等级", "重量 (kg)")), ("en", ("Grade", "Weight (kg)"))):
+        book, _ = await imports.template(document_type, labels.load(locale), ask)
+        head = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0).to_python()[0]
+        assert set(heads) < set(head)
+        assert len(head) == len(columns)
+        assert [guess(columns)[folded(one)] for one in heads] == ["custom_fields.grade", "custom_fields.weight"]
+
+    # ---- read
+    words = {one.field: dict(one.values) for one in _words(columns) if one.locale == "en"}
+    reading = Reading(dict(enumerate(columns, 1)), words, {}, zone("Asia/Shanghai"), lambda *_: None)
+    said = {"grade": "first", "weight": "1,009.5", "stay": "2026/1/5 ~ 2026-02-01", "keeper": str(stable("buyer"))}
+    cells = [said.get(column.added.key, "") if column.added is not None else "" for column in columns]
+    message = contract.load().documents[document_type].message()
+    assert not draft([Row(2, cells)], reading, message).problems
+    assert json.loads(message.custom_fields.json) == {
+        "grade": "a", "weight": "1009.5", "stay": {"start": "2026-01-05", "end": "2026-02-01"},
+        "keeper": str(stable("buyer")),
+    }  # fmt: skip
+
+    # ---- checked, cell by cell, whatever else is wrong with the row
+    wrong = {"grade": "丙", "weight": "1.2345", "stay": "2026-01-05", "keeper": str(stable("nobody"))}
+    batch = await buyer.CreateImportBatch(
+        document_type=document_type, file_name="rows.xlsx", file_hash="f00d", words=_words(columns),
+        columns=[{"position": n, "header": str(n), "field": column.path} for n, column in enumerate(columns, 1)],
+    )  # fmt: skip
+    assert added == [field.path for field in batch.fields if field.path.startswith("custom_fields.")]
+    rows = [{"row_number": 2, "cells": cells}, {"row_number": 3, "cells": [
+        wrong.get(column.added.key, "") if column.added is not None else "" for column in columns
+    ]}]  # fmt: skip
+    await buyer.AddRowsImportBatch(id=batch.id, rows=rows, complete=True)
+    await buyer.CheckImportBatch(id=batch.id)
+    while await import_work.Worker(bench.runtime).work():
+        pass
+    problems = (await buyer.ListImportProblems(id=batch.id)).problems
+    assert {(one.row_number, one.field, one.reason) for one in problems if one.field in added} == {
+        (3, "custom_fields.grade", "IMPORT_VALUE_UNKNOWN"), (3, "custom_fields.weight", "FIELD_DECIMAL"),
+        (3, "custom_fields.stay", "FIELD_FORMAT"), (3, "custom_fields.keeper", "FIELD_NO_SUCH_DOCUMENT"),
+    }  # fmt: skip
+
+
+class Account:
+    """A service's own account at the issuer of these tests."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    async def token_now(self) -> str:
+        return self._bench.issuer.service(self._bench.service.name)
+
+
+async def test_a_value_names_documents_of_another_service_that_are_there(benches: dict[str, Bench]) -> None:
+    """Asked of the service that keeps them, as the person who typed it; a service that is away is no answer."""
+    keeper = await bench_of(benches, "inventory")
+    bench = await bench_of(benches, "procurement")
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(tuple(generic_handlers(keeper.runtime)))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    before = bench.runtime.clients
+    bench.runtime.clients = Clients({"inventory": f"127.0.0.1:{port}"}, Account(bench))  # type: ignore[arg-type]
+    try:
+        for one in (keeper, bench):
+            one.grant("boss", ["*"], "ALL", role="keeper")
+        unit = await keeper.as_("boss").CreateUnit(unit={"code": "PCS", "name": "个"})
+        field = {"key": "packed", "kind": "REFERENCE", "document_type": "inventory.unit", "label": WORDS}
+        document_type = "procurement.supplier"
+        await bench.as_("admin").CreateCustomField(custom_field={"document_type": document_type, "field": field})
+        model = bench.service.model_of(document_type)
+        key = await row_of(bench, model, 0)
+        await write(bench, model, key, {"packed": unit.id}, who="boss")
+        with refused("FIELD_NO_SUCH_DOCUMENT", field="custom_fields.packed"):
+            await write(bench, model, key, {"packed": str(stable("nothing"))}, who="boss")
+        # who may not list them names none; what stands there stays
+        keeper.revoke("boss")
+        await write(bench, model, key, {"packed": unit.id}, who="boss")
+        other = await row_of(bench, model, 1)
+        with refused("FIELD_NO_SUCH_DOCUMENT", field="custom_fields.packed"):
+            await write(bench, model, other, {"packed": unit.id}, who="boss")
+        await server.stop(0)
+        with refused("SERVICE_UNAVAILABLE"):
+            await write(bench, model, other, {"packed": unit.id}, who="boss")
+    finally:
+        await server.stop(0)
+        await bench.runtime.clients.close()
+        bench.runtime.clients = before

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from python_calamine import CalamineWorkbook
 
 from chassis import contract
@@ -15,6 +16,8 @@ from chassis.errors import Refused
 from gateway.export import neutral
 from gateway.routes import list_field
 from gateway.tests.bench import OTHER_COMPANY, Bench, reason_of
+from heyi.approval.v1 import office_requests_pb2
+from heyi.identity.v1 import employees_pb2
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import suppliers_pb2
 
@@ -182,3 +185,54 @@ async def test_every_list_can_be_exported(bench: Bench) -> None:
         reply = await bench.http.get(f"{template}:export", headers=bench.bearer())
         assert reply.status_code == 200, (template, reply.text)
     assert len(bench.gateway.exports._by_path) > 15
+
+
+async def test_a_list_says_what_its_rows_hold_and_tables_have_sheets_of_their_own(bench: Bench) -> None:
+    """Each field of the form is a column with its label and unit; rows of a table stand on a sheet of their own."""
+    person = str(uuid.uuid4())
+    columns = [
+        {"key": "what", "kind": "TEXT", "label": {"zh-CN": "事项", "en": "What"}},
+        {"key": "cost", "kind": "AMOUNT", "label": {"zh-CN": "金额", "en": "Cost"}},
+        {"key": "who", "kind": "PERSON", "label": {"zh-CN": "同行", "en": "With"}},
+    ]
+    fields = [
+        {"key": "weight", "kind": "NUMBER", "scale": 1, "unit": "kg", "label": {"zh-CN": "重量", "en": "Weight"}},
+        {"key": "items", "kind": "TABLE", "label": {"zh-CN": "明细", "en": "Items"}, "columns": columns},
+    ]
+    asked: list[Any] = []
+
+    def requests(request: Any, _: dict[str, str]) -> Any:
+        asked.append(request)
+        rows = [{"what": "=1+1", "cost": "12.50", "who": person}, {"what": "车费", "cost": "3.00"}]
+        held = [office_requests_pb2.OfficeRequest(id=str(n), number=f"OR-{n}") for n in range(2)]
+        held[0].values.update({"weight": "2.5", "items": rows})
+        reply = office_requests_pb2.ListOfficeRequestsResponse(office_requests=held)
+        return json_format.ParseDict({"valueFields": fields if request.form_id else []}, reply)
+
+    def employees(request: Any, _: dict[str, str]) -> Any:
+        found = [employees_pb2.Employee(id=one, name="李四") for one in request.ids]
+        return employees_pb2.BatchGetEmployeesResponse(employees=found)
+
+    bench.services.answers |= {"ListOfficeRequests": requests, "BatchGetEmployees": employees}
+    query = {"formId": str(uuid.uuid4()), "columns": "number", "locale": "zh-CN"}
+    reply = await bench.http.get("/v1/approval/office-requests:export", params=query, headers=bench.bearer())
+    assert reply.status_code == 200, reply.text
+    book = CalamineWorkbook.from_filelike(io.BytesIO(reply.content))
+    main, items = (book.get_sheet_by_index(at).to_python() for at in range(2))
+    assert main[0][1:] == ["重量 (kg)", "明细"]
+    assert (main[1][:2], main[2][0]) == (["OR-0", 2.5], "OR-1")
+    assert items[0][1:] == ["事项", "金额", "同行"]
+    assert [row[1:3] for row in items[1:]] == [["'=1+1", 12.5], ["车费", 3]]
+    assert [row[0].split(" ")[0] for row in items[1:]] == ["OR-0", "OR-0"]
+    assert "李四" in str(items[1][3])
+    assert "李四" in main[1][2]
+
+    text = await bench.http.get(
+        "/v1/approval/office-requests:export", params=query | {"format": "csv"}, headers=bench.bearer()
+    )
+    assert "2.5 kg" in text.text
+    # without a form the list is as any other
+    del query["formId"]
+    reply = await bench.http.get("/v1/approval/office-requests:export", params=query, headers=bench.bearer())
+    (head, *_) = CalamineWorkbook.from_filelike(io.BytesIO(reply.content)).get_sheet_by_index(0).to_python()
+    assert len(head) == 1

@@ -14,6 +14,7 @@ from chassis.importable import columns_of, importable
 from gateway import imports
 from gateway.tests.bench import Bench, reason_of
 from gateway.tests.test_sheets import simple
+from heyi.platform.v1 import custom_fields_pb2
 from heyi.platform.v1 import imports_pb2 as pb
 
 PATH = "/v1/inventory/items"
@@ -37,18 +38,22 @@ def keeper(bench: Bench) -> list[Any]:
     return told
 
 
+async def nothing_added(*_: Any) -> Any:
+    return custom_fields_pb2.DescribeCustomFieldsResponse()
+
+
 async def test_every_list_whose_documents_can_be_made_has_a_template_in_both_languages(bench: Bench) -> None:
     gateway = imports.Imports(contract.load(), bench.gateway.bindings)
     for document in importable():
         for locale in labels.LOCALES:
-            content, name = await gateway.template(document, labels.load(locale))
+            content, name = await gateway.template(document, labels.load(locale), nothing_added)
             assert name.endswith(".xlsx")
             book = CalamineWorkbook.from_filelike(io.BytesIO(content))
             head = book.get_sheet_by_index(0).to_python()[0]
             about = book.get_sheet_by_index(1).to_python()
             assert len(head) == len(about) - 1 == len(columns_of(document))
             # whoever fills it in is understood, column by column
-            known = imports.guess(document)
+            known = imports.guess(columns_of(document))
             paths = [known[imports.folded(one.rstrip("* "))] for one in head]
             assert paths == [column.path for column in columns_of(document)]
 

@@ -221,6 +221,20 @@ async def test_the_provider_signs_out(bench: Bench) -> None:
     assert (await bench.http.get(ORDERS, headers={"cookie": other})).status_code == 200
 
 
+async def test_whoever_is_cut_off_is_told_why_though_the_provider_was_faster(bench: Bench) -> None:
+    cookie = await bench.sign_in("bob")
+    bench.services.people["bob"]["active"] = False
+    bench.services.epoch += 1  # the gateway has not heard of it yet
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    body = f"logout_token={bench.realm.logout_token(sub='sub-bob')}".encode()
+    assert (await bench.http.post("/auth/backchannel-logout", content=body, headers=form)).status_code == 200
+
+    reply = await bench.http.get(ORDERS, headers={"cookie": cookie})
+
+    assert (reply.status_code, reason_of(reply)) == (401, "NOT_SIGNED_IN")
+    assert reply.json()["error"]["details"][0]["metadata"]["why"] == "disabled"
+
+
 async def test_sessions_sealed_elsewhere_do_not_open(bench: Bench) -> None:
     first, second = await bench.sign_in(), await bench.sign_in("bob")
     (row,) = await rows(bench, second)

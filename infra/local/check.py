@@ -22,6 +22,10 @@ from infra.local.report import CannotContinueError, Report
 
 REPORTS = machine.HOME / "reports"
 UNIT_FOLDERS = ("proto", "chassis", "gateway", "services", "infra", "bench", "chaos")
+# the reports of the stories: of those that play on the instance, and of those beside them
+STORIES = ("e2e", "beside")
+# of how many failures the end of the output says why, and in how many lines
+TOLD, LAST_LINES = 12, 25
 # what pytest ends with where all passed, or where none was asked for by name
 OR_NONE = (0, 5)
 STRICT = ("chassis", "gateway", "reconciler")
@@ -49,21 +53,23 @@ def test(report: Report, arguments: Sequence[str]) -> bool:
         results = [_pytest(report, "unit", [*_existing(UNIT_FOLDERS), "-n", "2", *arguments])]
         ready.result()
     machine.web_pages(report)
-    results.append(_command(report, "web", ["npm", "run", "--silent", "test"], cwd=machine.ROOT / "web"))
+    noting = ["--reporter=default", "--reporter=junit", f"--outputFile.junit={REPORTS / 'web.xml'}"]
+    vitest = ["npm", "run", "--silent", "test", "--", *noting]
     instance.reset()
     try:
+        with ThreadPoolExecutor(1) as beside:
+            ready = beside.submit(_up_for_stories, instance)
+            results.append(_command(report, "web", vitest, cwd=machine.ROOT / "web"))
+            ready.result()
         results.append(_stories(report, instance, arguments))
     finally:
         instance.down()
     counted = [_counts(file) for file in sorted(REPORTS.glob("*.xml"))]
     ran, failed, skipped = (sum(column) for column in zip(*counted, strict=True))
     print("\nBrowser stories played in Chromium:")
-    print(
-        "\n".join(
-            f"  {'passed' if passed else 'FAILED'}  {name}" for name, passed in _browser_stories(REPORTS / "e2e.xml")
-        )
-        or "  none"
-    )
+    stories = [story for part in STORIES for story in _browser_stories(REPORTS / f"{part}.xml")]
+    print("\n".join(f"  {'passed' if passed else 'FAILED'}  {name}" for name, passed in stories) or "  none")
+    print(_why("unit", "web", *STORIES))
     seconds = time.monotonic() - began
     print(f"\n{ran} tests, {failed} failed, {skipped} skipped, {seconds // 60:.0f} min {seconds % 60:.0f} s")
     return all(results) and failed == 0 and skipped == 0
@@ -72,13 +78,19 @@ def test(report: Report, arguments: Sequence[str]) -> bool:
 def e2e(report: Report, arguments: Sequence[str]) -> bool:
     """Run only the stories; the instance keeps running, so that the next round begins at once."""
     machine.debian_packages(report, browser=True)
-    return _stories(report, Instance("test", report), arguments)
+    instance = Instance("test", report)
+    _up_for_stories(instance)
+    passed = _stories(report, instance, arguments)
+    print(_why(*STORIES))
+    return passed
 
 
 def pictures(report: Report, arguments: Sequence[str]) -> bool:
     """Take the pictures of the user guide anew, from the demo of the instance "test"."""
     machine.debian_packages(report, browser=True)
-    return _stories(report, Instance("test", report), arguments, paths=("e2e-tests/take_pictures.py",))
+    instance = Instance("test", report)
+    _up_for_stories(instance)
+    return _stories(report, instance, arguments, paths=("e2e-tests/take_pictures.py",))
 
 
 def matrix(report: Report, arguments: Sequence[str]) -> bool:
@@ -136,6 +148,7 @@ def attack(report: Report, arguments: Sequence[str]) -> bool:
     finally:
         instance.down()
     ran, failed, skipped = _counts(REPORTS / "attack.xml") if (REPORTS / "attack.xml").exists() else (0, 0, 0)
+    print(_why("attack"))
     print(f"\nattacks: {failed + skipped} got through of {ran}")
     return ran > 0 and failed + skipped == 0
 
@@ -178,17 +191,24 @@ def lint(report: Report) -> bool:
     return all(results)
 
 
+def _up_for_stories(instance: Instance) -> None:
+    """A story puts the clock of this instance forward, so that time that would have to be waited for passes."""
+    os.environ["HEYI_FAULTS"] = str(instance.folder / "faults")
+    try:
+        instance.up()
+    finally:
+        del os.environ["HEYI_FAULTS"]
+
+
 def _stories(
     report: Report, instance: Instance, arguments: Sequence[str], *, paths: Sequence[str] = ("e2e-tests",)
 ) -> bool:
     """Those that play on the instance, one after the other; beside them those that set up parts of their own."""
-    # a story puts the clock of this instance forward, so that time that would have to be waited for passes
-    os.environ["HEYI_FAULTS"] = str(instance.folder / "faults")
-    instance.up()
-    del os.environ["HEYI_FAULTS"]
     browsers = {"HEYI_CHROMIUM": machine.chromium() or "", "HEYI_FIREFOX": machine.firefox() or ""}
     env = {**os.environ, **instance.env(), "INSTANCE": instance.name, **browsers}
     REPORTS.mkdir(parents=True, exist_ok=True)
+    for part in STORIES:
+        (REPORTS / f"{part}.xml").unlink(missing_ok=True)
     with (REPORTS / "beside.log").open("w+") as said:
         beside = subprocess.Popen(
             _pytest_command("beside", [*paths, "-m", "beside", *arguments]),
@@ -202,7 +222,7 @@ def _stories(
         said.seek(0)
         print(said.read())
     report.line(f"e2e tests beside them: {'passed' if code in OR_NONE else f'FAILED ({code})'}")
-    ran = sum(_counts(REPORTS / f"{name}.xml")[0] for name in ("e2e", "beside"))
+    ran = sum(_counts(REPORTS / f"{part}.xml")[0] for part in STORIES if (REPORTS / f"{part}.xml").exists())
     return passed and code in OR_NONE and ran > 0
 
 
@@ -233,9 +253,28 @@ def _command(
 
 
 def _counts(file: Path) -> tuple[int, int, int]:
-    suite = next(ElementTree.parse(file).getroot().iter("testsuite"))
-    number = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+    suites = list(ElementTree.parse(file).getroot().iter("testsuite"))
+    number = {
+        name: sum(int(suite.get(name, 0)) for suite in suites) for name in ("tests", "failures", "errors", "skipped")
+    }
     return number["tests"], number["failures"] + number["errors"], number["skipped"]
+
+
+def _why(*parts: str) -> str:
+    """Each failed test with its file and the end of what it said: the last screen is all that some people see."""
+    told = []
+    for part in parts:
+        if not (file := REPORTS / f"{part}.xml").exists():
+            told.append(f"{part}: ended before it could report; its own output says why")
+            continue
+        for case in ElementTree.parse(file).getroot().iter("testcase"):
+            for child in case:
+                if child.tag in ("failure", "error"):
+                    lines = (child.text or child.get("message") or "").rstrip().splitlines()[-LAST_LINES:]
+                    where = case.get("file") or case.get("classname") or part
+                    told.append("\n    ".join([f"{where}: {case.get('name')}", *lines]))
+    further = [one.splitlines()[0] for one in told[TOLD:]]
+    return "".join(f"\nFAILED  {one}\n" for one in told[:TOLD]) + "".join(f"FAILED  {one}\n" for one in further)
 
 
 def _browser_stories(file: Path) -> list[tuple[str, bool]]:

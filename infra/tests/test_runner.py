@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import instance, machine, postgres
+from infra.local import check, instance, machine, postgres
 from infra.local.processes import Processes, living_in
 from infra.local.report import CannotContinueError, Step, run_side_by_side, until
 
@@ -222,3 +222,45 @@ def test_a_folder_that_postgres_cannot_pass_is_named(tmp_path, monkeypatch):
 
     assert blocking in (closed, *closed.parents)
     assert blocking.stat().st_mode & 0o001 == 0
+
+
+def test_the_last_screen_says_which_tests_failed_and_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "REPORTS", tmp_path)
+    suite = tmp_path / "test_sample.py"
+    suite.write_text(
+        "def test_fine():\n    pass\n\n\n"
+        "def test_sum():\n    assert 1 + 1 == 3\n\n\n"
+        "def test_without(nothing_of_this_name):\n    pass\n"
+    )
+    report = f"--junitxml={tmp_path / 'unit.xml'}"
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, report, suite],
+                   cwd=tmp_path, capture_output=True)  # fmt: skip
+
+    told = check._why("unit", "e2e")
+
+    assert "test_sum" in told
+    assert "assert (1 + 1) == 3" in told
+    assert "test_without" in told
+    assert "fixture 'nothing_of_this_name' not found" in told
+    assert "e2e: ended before it could report" in told
+    assert "test_fine" not in told
+
+
+@pytest.mark.parametrize("lines", [5, check.LAST_LINES + 100])
+def test_of_many_failures_the_first_are_told_with_their_end_and_the_others_by_name(tmp_path, monkeypatch, lines):
+    monkeypatch.setattr(check, "REPORTS", tmp_path)
+    text = "\n".join(f"line {number}" for number in range(lines))
+    number = check.TOLD + 3
+    cases = "".join(
+        f'<testcase file="test_a.py" name="test_{n}"><failure message="m">{text}</failure></testcase>'
+        for n in range(number)
+    )
+    (tmp_path / "unit.xml").write_text(f'<testsuites><testsuite tests="{number}">{cases}</testsuite></testsuites>')
+
+    told = check._why("unit")
+
+    assert [line.split(": ")[1] for line in told.splitlines() if line.startswith("FAILED")] == [
+        f"test_{n}" for n in range(number)
+    ]
+    assert told.count(f"line {lines - 1}\n") == check.TOLD
+    assert told.count("\n    line ") == check.TOLD * min(lines, check.LAST_LINES)

@@ -31,9 +31,13 @@ from approval.notice_robot.rpc import NoticeRobots
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rpc import OfficeRequests
 from approval.opinion.rpc import Opinions
+from approval.outside_event.rpc import OutsideEvents
 from approval.reactions import REACTIONS
 from approval.task.model import Task
 from approval.task.rpc import Tasks
+from approval.webhook.rpc import Webhooks
+from approval.webhook_delivery.rpc import WebhookDeliveries
+from approval.webhook_delivery.sending import forget, send
 from chassis.db import tables_of
 from chassis.service import Held, Service, Stuck
 
@@ -64,10 +68,13 @@ SERVICE = Service(
         NoticePreferences(),
         NoticeRobots(),
         NoticeDeliveries(),
+        Webhooks(),
+        WebhookDeliveries(),
+        OutsideEvents(),
     ],
     reactions=REACTIONS,
     timers=[*HANDLERS, *SUPERVISION, *CHANGES],
-    background=[follow_people, follow_owners, deliver, look_for_untold],
+    background=[follow_people, follow_owners, deliver, look_for_untold, send, forget],
     need=("KEYS",),
     own_settings=settings.read,
     held=[

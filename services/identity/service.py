@@ -6,6 +6,7 @@ from identity.access_review.rpc import AccessReviews
 from identity.access_review_line.rpc import AccessReviewLines
 from identity.account_finding.rpc import AccountFindings
 from identity.account_finding.watch import watch_keycloak
+from identity.api_key.rpc import ApiKeys
 from identity.base import Base
 from identity.calendar_day.rpc import CalendarDays
 from identity.company.rpc import Companies
@@ -30,6 +31,7 @@ from identity.reorganisation.effect import HANDLERS
 from identity.reorganisation.model import Reorganisation
 from identity.reorganisation.rpc import Reorganisations
 from identity.role.rpc import Roles
+from identity.saved_view.rpc import SavedViews
 from identity.seed import seed
 from identity.sign_ins import follow_sign_ins
 
@@ -46,6 +48,7 @@ SERVICE = Service(
         Reorganisations(),
         Roles(),
         Grants(),
+        ApiKeys(),
         DutyConflicts(),
         Delegations(),
         Departures(),
@@ -55,6 +58,7 @@ SERVICE = Service(
         Directory(),
         ConsistencyRuns(),
         CalendarDays(),
+        SavedViews(),
     ],
     background=[
         keep_in_step,

@@ -39,6 +39,14 @@ describe("what a flow says of single fields", () => {
     expect(written(order)).toEqual(["pending_change.reason", "pending_change.lines.quantity", "pending_change.lines.cancel", "pending_change.payment_terms"]);
     expect(written(request)).toEqual(["terms", "lines.description", "lines.quantity"]);
   });
+
+  it("lets fill in added fields of what is asked for as a whole", () => {
+    const added = (name: string, rest: Partial<Field> = {}) => field(`customFields.${name}`, { protoName: `custom_fields.${name}`, ...rest });
+    const more = [added("grade"), added("twice", { readOnly: true }), added("stay", { type: "range" }), added("parts", { type: "message", repeated: true })];
+    const written = (document: DocumentMeta) => more.filter((one) => canBeWritten(document, { path: one.protoName, field: one, by: [] })).map(({ name }) => name);
+    expect(written(request)).toEqual(["customFields.grade"]);
+    expect(written(order)).toEqual([]);
+  });
 });
 
 describe("agreeing to less", () => {

@@ -130,8 +130,8 @@ def fields_at_fault(flow: Flow, document_type: str) -> Iterable[Problem]:
     opened = seeing.open_field(document_type)
     for node in flow.nodes.values():
         for path, right in getattr(node, "rights", {}).items():
-            # who fills in an added field is said by its roles
-            added = right in offered and seeing.is_custom(document_type, path)
+            custom = seeing.is_custom if right in offered else seeing.is_writable_custom
+            added = custom(document_type, path)
             of_form = opened and path.startswith(f"{opened}.")
             if path not in offered.get(right, written) and not added and not of_form:
                 facts = {"node": node.id, "path": path, "right": right}

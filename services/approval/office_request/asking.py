@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rules import Pinned
-from chassis import canonical, ids, seeing
+from chassis import canonical, ids, import_lookup, seeing
 from chassis.call import Call
 from chassis.typed_fields import Taken, Violation
 from heyi.approval.v1 import form_definitions_pb2, office_requests_pb2
@@ -103,20 +103,15 @@ async def names_in(rows: Iterable[tuple[Pinned, Mapping[str, Any]]], call: Call)
 async def strangers(
     pinned: Pinned, values: Mapping[str, Any], before: Mapping[str, Any], call: Call
 ) -> list[Violation]:
-    """People, departments and requests that are not there, of what was typed anew. Documents of other services are
-    theirs to show, or not.
-    """
+    """People, departments and documents that are not there, of what was typed anew."""
     fresh = {key: value for key, value in values.items() if value != before.get(key)}
-    organisation = call.organisation
-    sent = _named(pinned, fresh, TYPE)
-    mine = sa.and_(OfficeRequest.id.in_(sent), OfficeRequest.company_id == call.company_id)
-    here = set(await call.db.scalars(sa.select(OfficeRequest.id).where(mine))) if sent else set()
-    known: dict[str, Any] = {"person": organisation.people, "department": organisation.departments, TYPE: here}
+    known: dict[str, Any] = {"person": call.organisation.people, "department": call.organisation.departments}
+    named = pinned.form.references(fresh)
     return [
         (path, "FIELD_NO_SUCH_DOCUMENT", {"value": key})
-        for path, kind, key in pinned.form.references(fresh)
+        for path, kind, key in named
         if kind in known and ids.parse(key) not in known[kind]
-    ]
+    ] + await import_lookup.absent(call, (one for one in named if one[1] not in known))
 
 
 def offered(form: Any) -> office_requests_pb2.OfferedForm:

@@ -37,9 +37,10 @@ class OfficeRequests:
         return await _shown(await drafts.load(OfficeRequest, request.id, call), call)
 
     async def ListOfficeRequests(self, request: Any, call: Call) -> Any:
-        return await call.page(
-            OfficeRequest, request, where=[drafts.visible(OfficeRequest, call), *await _terms(request, call)]
-        )
+        asked, pinned = await _terms(request, call)
+        reply = await call.page(OfficeRequest, request, where=[drafts.visible(OfficeRequest, call), *asked])
+        reply.value_fields.extend(pinned.form.fields.values() if pinned else ())
+        return reply
 
     async def BatchGetOfficeRequests(self, request: Any, call: Call) -> Any:
         reply = await call.batch(OfficeRequest, request)
@@ -173,16 +174,14 @@ async def _shown(row: OfficeRequest, call: Call) -> Any:
     return message
 
 
-async def _terms(request: Any, call: Call) -> list[Any]:
+async def _terms(request: Any, call: Call) -> tuple[list[Any], Pinned | None]:
     """What a list asks of values: each an own condition; the fields are those of the form as it is published."""
     if not request.form_id:
         if request.terms:
             raise Refused.fields([("form_id", "FIELD_REQUIRED", {})])
-        return []
+        return [], None
     form_id = _key(request.form_id, "form_id")
     found: list[Any] = [OfficeRequest.form_id == form_id]
-    if not request.terms:
-        return found
     _, pinned = await versions.newest(call, form_id, to_fill=False)
     blind = call.blind_to(OfficeRequest)
     for index, text in enumerate(request.terms):
@@ -196,7 +195,7 @@ async def _terms(request: Any, call: Call) -> list[Any]:
         found.append(_condition(field, matched[2], value))
         if blind is not None:
             found.append(sa.not_(statements.hides(blind, [f"values.{field.key}"])))
-    return found
+    return found, pinned
 
 
 def _condition(field: Any, operator: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from chassis import field_shapes, money, typed_fields
 from chassis.typed_fields import Form, Taken, Values, Violation
 from heyi.approval.v1 import form_definitions_pb2 as pb
-from heyi.common.v1 import common_pb2, typed_fields_pb2
+from heyi.common.v1 import common_pb2
 
 STATES = ("DRAFT", "SUBMITTED", "APPROVED", "REJECTED", "RETURNED", "WITHDRAWN", "CANCELLED")
 BACK = ("RETURNED", "WITHDRAWN")
@@ -32,11 +32,6 @@ OUTCOMES = frozenset({"APPROVED", "REJECTED", "RETURNED", "WITHDRAWN"})
 LARGEST = 100_000
 LONGEST_TITLE = 200
 TERM = re.compile(r"([a-z][a-z0-9_]{0,39})(>=|<=|!=|=|>|<|:)(.*)", re.ASCII | re.DOTALL)
-YES_NO, DATE_RANGE, CHOICES = (
-    typed_fields_pb2.TypedField.YES_NO,
-    typed_fields_pb2.TypedField.DATE_RANGE,
-    typed_fields_pb2.TypedField.CHOICES,
-)
 
 
 class Pinned:
@@ -106,17 +101,7 @@ class Pinned:
 
     def typed(self, key: str, text: str) -> Any:
         """A value that an approver typed, out of the text that it travels as; None for an empty one."""
-        field = self.form.fields[key]
-        if not text:
-            return None
-        if field.kind == YES_NO:
-            return {"true": True, "false": False}.get(text, text)
-        if field.kind in (DATE_RANGE, CHOICES):
-            try:
-                return json.loads(text)
-            except (ValueError, RecursionError):
-                return text
-        return text
+        return typed_fields.from_text(self.form.fields[key], text)
 
 
 def whole(value: Any) -> Any:
@@ -126,13 +111,6 @@ def whole(value: Any) -> Any:
     if isinstance(value, list):
         return [whole(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def as_text(value: Any) -> str:
-    """A value as an approver's change says it."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def without_strange(pinned: Pinned, values: Mapping[str, Any]) -> Values:

@@ -59,8 +59,11 @@ class Chat:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                said = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                chat.heard.append({"path": self.path, "host": self.headers["host"], "body": said})
+                raw = self.rfile.read(int(self.headers["content-length"]))
+                said, headers = json.loads(raw), {name.lower(): value for name, value in self.headers.items()}
+                chat.heard.append(
+                    {"path": self.path, "host": headers["host"], "body": said, "raw": raw, "headers": headers}
+                )
                 status, text = chat.answer(len(chat.heard))
                 if status == 200 and json.loads(text)["errcode"] == 0:
                     chat.taken.append(said)

@@ -275,6 +275,7 @@ async def test_who_is_asked_again_elsewhere_sees_what_any_step_shows_and_who_is_
         ({"rights": {"nothing": "hidden"}}, "FLOW_FIELD_RIGHT"),
         ({"rights": {"amount": "write"}}, "FLOW_FIELD_RIGHT"),
         ({"rights": {"title": "secret"}}, "FLOW_FIELD_RIGHT"),
+        ({"rights": {"custom_fields.": "write"}}, "FLOW_FIELD_RIGHT"),
         ({"changed": "never"}, "FLOW_NODE_VALUE"),
     ],
 )
@@ -299,6 +300,7 @@ def test_where_the_contract_names_no_lines_to_cut_nothing_is_cut():
         ({"pending_change.lines.unit_price": "hidden", "supplier_id": "hidden", "lines": "read"}, ""),
         ({"pending_change.payment_terms": "required", "pending_change.lines.need_date": "write"}, ""),
         ({"lines.quantity": "write"}, "FLOW_FIELD_RIGHT"),
+        ({"custom_fields.grade": "write"}, "FLOW_FIELD_RIGHT"),
         ({"pending_change.amount_after": "write"}, "FLOW_FIELD_RIGHT"),
         ({"pending_change.lines.line_id": "write"}, "FLOW_FIELD_RIGHT"),
         ({"number": "hidden"}, "FLOW_FIELD_RIGHT"),

@@ -339,6 +339,8 @@ async def test_a_list_is_filtered_by_the_form_s_fields(desk: Desk) -> None:
 
     async def found(*terms: str) -> list[str]:
         listed = await desk.requester.ListOfficeRequests(form_id=form.id, terms=terms, order_by="amount")
+        # what they hold is said with them: the columns of the list as a file
+        assert {"kind", "items", "total"} < {field.key for field in listed.value_fields}
         return [f"{values_of(row)['kind']} {row.amount}" for row in listed.office_requests]
 
     assert await found("total>=10", "kind=travel") == ["travel 10.00", "travel 100.00"]

@@ -41,7 +41,7 @@ async def _inventory() -> AsyncIterator[tuple[Bench, str]]:
     await server.start()
     yield bench, f"127.0.0.1:{port}"
     await server.stop(0)
-    await bench.runtime.engine.dispose()
+    await bench.close()
 
 
 @dataclasses.dataclass

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from heyi.identity.v1 import directory_pb2 as pb
 from heyi.identity.v1 import grants_pb2
+from identity.api_key.model import ApiKey
 from identity.calendar_day.model import CalendarDay
 from identity.company.model import Company
 from identity.delegation.model import LIVE, Delegation
@@ -87,9 +88,20 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
                     employee_id=str(row.id), role_code=EVERYBODY, company_id=str(company_id),
                     scope=grants_pb2.Grant.OWN, permissions=everybody,
                 )  # fmt: skip
+    for key in (await db.execute(sa.select(*_columns(ApiKey, KEY)))).all():
+        until = str(key.valid_until_date)
+        answer.people.add(
+            employee_id=str(key.id), name=key.name, company_id=str(key.key_company_id), active=key.state == "ACTIVE",
+            maker_id=str(key.maker_id), key_hash=key.key_hash, valid_until_date=until,
+        )  # fmt: skip
+        answer.rights.add(
+            employee_id=str(key.id), company_id=str(key.key_company_id), scope=grants_pb2.Grant.COMPANY,
+            permissions=key.permissions, valid_until_date=until,
+        )  # fmt: skip
     return answer
 
 
+KEY = ("id", "name", "key_company_id", "permissions", "valid_until_date", "key_hash", "maker_id", "state")
 PERSON = (
     "id", "name", "username", "code", "home_company_id", "department_id", "post_id", "state", "not_before",
     "email", "locale",

@@ -50,7 +50,13 @@ class Employees:
         return await call.page(Employee, request)
 
     async def BatchGetEmployees(self, request: pb.BatchGetEmployeesRequest, call: Call) -> Any:
-        return await call.batch(Employee, request)
+        reply = await call.batch(Employee, request)
+        # what a program did stands in histories as what a person did: by the name of its key
+        for key in request.ids:
+            known = call.organisation.machine(key)
+            if known is not None:
+                reply.employees.add(id=key, code="API", name=known.name)
+        return reply
 
     async def UpdateEmployee(self, request: pb.UpdateEmployeeRequest, call: Call) -> Any:
         await epoch.bump(call)

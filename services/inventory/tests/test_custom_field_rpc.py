@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from chassis import custom_fields
 from chassis.testing import COMPANY, OTHER_COMPANY, refused
 
 TYPE = "inventory.unit"
@@ -33,11 +30,6 @@ async def unit(who, code="KG", **values):
 
 def values_of(message):
     return json.loads(message.custom_fields.json or "{}")
-
-
-@pytest.fixture(autouse=True)
-async def no_fields(service):
-    await custom_fields.reload(service.runtime)
 
 
 async def test_a_field_is_there_at_once_and_costs_no_statement(service, as_):

@@ -88,7 +88,7 @@ async def test_the_template_of_either_language_is_filled_in_and_imported(
     master: Master, service: Any, locale: str
 ) -> None:
     words, gateway = labels.load(locale), imports.Imports(contract.load(), [])
-    template, name = await gateway.template(ITEM, words)
+    template, name = await gateway.template(ITEM, words, asker(master.clerk))
     assert name in ("物料导入模板.xlsx", "Items import template.xlsx")
     kind = words.value("inventory", "Item.Kind", "PART")
     row = ["00017", "轴承", "6204", "轴承", "个", kind, 0.13, None, None, "两行\n说明", "1,234.50", "盒", 20]
@@ -116,7 +116,7 @@ async def test_what_is_typed_into_the_template_is_what_stands_there(
 ) -> None:
     """Any text, formulas among it, and any price: template, fill, import, and read again."""
     gateway, tag = imports.Imports(contract.load(), []), uuid.uuid4().hex[:8]
-    template, _ = await gateway.template(ITEM, labels.load("en"))
+    template, _ = await gateway.template(ITEM, labels.load("en"), asker(master.clerk))
     sent = [
         [f"{tag}-{n}", f"{tag}{n} x", brand, "2002", "PCS", "Part", None, other, None, None, format(price, "f")]
         for n, (brand, other, price) in enumerate(rows)

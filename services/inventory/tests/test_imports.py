@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,6 +96,32 @@ async def test_a_file_of_items_is_checked_imported_and_taken_back(master: Master
     kinds = [pb.ImportStep.Kind.Name(one.kind) for one in batch.steps]
     assert kinds == ["UPLOAD", "CHECK", "IMPORT", "UNDO"]
     assert batch.steps[-1].reason == "wrong list"
+
+
+async def test_values_of_added_fields_come_in_with_the_file(master: Master, service: Any) -> None:
+    field = {
+        "key": "base",
+        "kind": "REFERENCE",
+        "document_type": "inventory.unit",
+        "label": {"en": "Base", "zh-CN": "基"},
+    }
+    await service.as_("admin").CreateCustomField(
+        custom_field={"document_type": "inventory.item", "field": {**field, "required": True}}
+    )
+    headers = {**HEADERS, "Base": "custom_fields.base"}
+    rows = [[*GOOD[0], "PCS"], [*GOOD[1], "nothing"], ["A-3", "轴承 6207", "2002", "PCS", "Part", ""]]
+
+    batch = await imported(master.clerk, service, rows, headers=headers)
+
+    assert await problems(master.clerk, batch) == [
+        (3, "Base", "nothing", "IMPORT_REFERENCE_UNKNOWN"), (4, "Base", "", "FIELD_REQUIRED"),
+    ]  # fmt: skip
+    (item,) = (await master.clerk.ListItems()).items
+    assert json.loads(item.custom_fields.json) == {"base": master.piece.id}
+    # a required one needs a column
+    batch = await upload(master.clerk, GOOD)
+    with refused("IMPORT_FIELD_MISSING", field="custom_fields.base"):
+        await master.clerk.CheckImportBatch(id=batch.id)
 
 
 BAD = {

@@ -252,7 +252,7 @@ async def _amended(
         rules.cut(line, quantity, reason, author_id)
 
     rate = rules.rate_of(requisition)
-    differences = amending.amend(requisition, amendment.changes, cut)
+    differences = amending.amend(requisition, amendment.changes, cut, call)
     if all(line.refused for line in requisition.lines):
         raise Refused("AMENDMENT_NOTHING_LEFT")
     catalog = await _complete(requisition, call, rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -111,6 +112,61 @@ async def test_what_an_approver_fills_in_is_in_the_document_and_on_record(shop: 
         await connection.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
         last = sa.text("SELECT actor_id FROM audit_entry ORDER BY id DESC LIMIT 1")
         assert (await connection.execute(last)).scalar_one() == stable("head")
+
+
+LABEL = {"zh-CN": "x", "en": "x"}
+OPTIONS = [{"key": key, "label": LABEL} for key in ("capital", "running")]
+
+
+async def define(shop: Shop, key: str, kind: str, **more: Any) -> None:
+    field = {"key": key, "kind": kind, "label": LABEL, **more}
+    body = {"document_type": "procurement.purchase_requisition", "field": field}
+    await shop.service.as_("admin").CreateCustomField(custom_field=body)
+
+
+async def test_an_approver_fills_in_an_added_field_by_its_rules(shop: Shop) -> None:
+    await define(shop, "budget", "CHOICE", options=OPTIONS)
+    await define(shop, "sum", "AMOUNT")
+    await define(shop, "twice", "COMPUTED", formula="sum * 2", result_kind="AMOUNT")
+    await define(shop, "why", "TEXT", required_when="budget == 'capital'")
+    await define(shop, "fit", "YES_NO")
+    await define(shop, "keeper", "PERSON")
+    before = await shop.submitted()
+    # asked for since: it is not the approver's to fill in
+    await define(shop, "later", "TEXT", required=True)
+
+    for wrong, reason, place in (
+        ([("budget", "cash")], "FIELD_FORMAT", "changes[0].value"),
+        ([("sum", "1.234")], "FIELD_DECIMAL", "changes[0].value"),
+        ([("twice", "2.00")], "FIELD_READ_ONLY", "changes[0].value"),
+        ([("sum", "1"), ("colour", "red")], "FIELD_UNKNOWN", "changes[1].path"),
+        ([("budget", "capital")], "FIELD_REQUIRED", "custom_fields.why"),
+        ([("keeper", str(stable("nobody")))], "FIELD_NO_SUCH_DOCUMENT", "changes[0].value"),
+    ):
+        answer = await ask(shop, before, *(change(f"custom_fields.{key}", value=value) for key, value in wrong))
+        assert [(one.reason, one.field) for one in answer.violations] == [(reason, place)], wrong
+        now = await shop.requester.GetPurchaseRequisition(id=before.id)
+        assert (now.content_hash, now.custom_fields.json) == (before.content_hash, before.custom_fields.json)
+
+    given = {"budget": "capital", "sum": "12.5", "why": "大修", "fit": "true"}
+    answer = await ask(shop, before, *(change(f"custom_fields.{key}", value=value) for key, value in given.items()))
+
+    now = await shop.requester.GetPurchaseRequisition(id=before.id)
+    kept = {"budget": "capital", "sum": "12.50", "twice": "25.00", "why": "大修", "fit": True}
+    assert json.loads(now.custom_fields.json) == kept
+    # it is what is agreed to from now on
+    assert now.content_hash == answer.approval.content_hash == content_hash(now) != before.content_hash
+    assert {f"custom_fields.{key}" for key in kept} <= set(answer.approval.basis)
+    assert dict(answer.approval.facts)["custom_fields"]["budget"] == "capital"
+    assert [(one.path, one.before, one.after) for one in answer.differences] == [
+        ("custom_fields.budget", "", "capital"), ("custom_fields.sum", "", "12.50"),
+        ("custom_fields.twice", "0.00", "25.00"), ("custom_fields.why", "", "大修"), ("custom_fields.fit", "", "true"),
+    ]  # fmt: skip
+    history = await shop.service.as_("admin").ListHistory(
+        document_type="procurement.purchase_requisition", document_id=before.id
+    )
+    told = [(entry.actor_id, one.field) for entry in history.entries for one in entry.changes]
+    assert (str(stable("head")), "custom_fields.budget") in told
 
 
 async def test_back_with_its_owner_it_asks_for_what_the_owner_asked_for(shop: Shop) -> None:

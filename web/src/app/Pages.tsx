@@ -44,6 +44,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.department": { list: lazy(() => import("@/pages/DepartmentTree")), detail: lazy(() => import("@/pages/DepartmentPage")) },
   "identity.reorganisation": { detail: lazy(() => import("@/pages/ReorganisationPage")) },
   "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
+  "identity.api_key": { form: lazy(() => import("@/pages/RoleForm")) },
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 

@@ -1,8 +1,8 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
+  ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ProfileOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, LockOutlined, NodeIndexOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -19,6 +19,8 @@ const ICONS: Record<string, ReactNode> = {
   "approval.authority_limit": <SafetyCertificateOutlined />,
   "approval.notice_robot": <RobotOutlined />,
   "approval.notice_delivery": <SendOutlined />,
+  "approval.webhook": <ApiOutlined />,
+  "approval.webhook_delivery": <NodeIndexOutlined />,
   "procurement.purchase_requisition": <ShoppingOutlined />,
   "procurement.sourcing_task": <SolutionOutlined />,
   "procurement.purchase_order": <ShoppingCartOutlined />,
@@ -37,6 +39,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.reorganisation": <ForkOutlined />,
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
+  "identity.api_key": <LockOutlined />,
   "identity.delegation": <RetweetOutlined />,
   "identity.departure": <ExportOutlined />,
   "identity.account_finding": <DisconnectOutlined />,

@@ -4,6 +4,7 @@ import Button from "antd/es/button";
 import i18n from "i18next";
 import { createElement } from "react";
 import { ApiError, Unreachable } from "@/api/errors";
+import type { DocumentMeta, Row } from "@/contract/meta";
 import { askWhy, lackedBy } from "./why";
 
 let notification: NotificationInstance | undefined;
@@ -36,4 +37,18 @@ export function notifyError(error: unknown): void {
 
 export function notifySuccess(title: string): void {
   notification?.success({ title, placement: "top", duration: 3 });
+}
+
+/** A secret that an answer holds this one time stays on the screen until somebody closes it. */
+export function notifyOnce(document: DocumentMeta, answer: Row): void {
+  for (const field of document.fields) {
+    const secret = field.once ? String(answer[field.name] ?? "") : "";
+    if (!secret) continue;
+    const copy = () => void navigator.clipboard.writeText(secret).then(() => notifySuccess(i18n.t("once.copied")));
+    notification?.warning({
+      key: secret, title: i18n.t("once.title", { name: field.label }), placement: "top", duration: 0,
+      description: createElement("div", { "data-once": field.name }, createElement("p", null, i18n.t("once.help")), createElement("code", { className: "once" }, secret)),
+      actions: createElement(Button, { onClick: copy }, i18n.t("once.copy")),
+    });
+  }
 }

@@ -20,6 +20,7 @@ export interface Field {
   sensitive?: boolean;
   /** Whoever is shown it leaves a row in the trail: not asked for where it is not needed. */
   recorded?: boolean;
+  once?: boolean;
   /** Part of what an approver agrees to. */
   agreed?: boolean;
   /** Computed from other fields: hidden where they are. */

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
-import { notifySuccess, sentenceOf } from "@/app/notify";
+import { notifyOnce, notifySuccess, sentenceOf } from "@/app/notify";
 import { routeOf, useGo } from "@/app/links";
 import { membersOf, methodOf, type DocumentMeta, type Field, type Method, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
@@ -58,6 +58,7 @@ export function ActionBar({ document, row, own = {}, next, before }: Props) {
     setAsking(undefined);
     if (!result?.id && name !== "delete") return setAnswer(result);
     notifySuccess(t("action.done", { action: label }));
+    notifyOnce(document, result);
     const there = next?.(name, result);
     if (there) go(there);
     else if (name === "delete") go(document.route);

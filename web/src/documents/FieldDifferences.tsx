@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
-import type { DocumentMeta } from "@/contract/meta";
+import { isCustom } from "@/contract/customFields";
+import type { DocumentMeta, Field } from "@/contract/meta";
 import type { FieldDifference } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
 import { FieldValue } from "./FieldValue";
@@ -13,8 +14,9 @@ export function FieldDifferences({ document, changes }: { document: DocumentMeta
     <div className="field-differences">
       {changes.map((change, index) => {
         const known = document && pathField(meta, document, change.path);
-        const refused = known?.field.repeated === true;
-        const value = (text: string) => (text === "" ? "—" : known ? <FieldValue field={known.field} value={known.field.type === "bool" ? text === "true" : text} plain /> : text);
+        const refused = known?.field.repeated === true && !isCustom(known.field);
+        const said = (field: Field, text: string): unknown => (field.type === "bool" ? text === "true" : isCustom(field) && (field.repeated || field.type === "range") ? JSON.parse(text) : text);
+        const value = (text: string) => (text === "" ? "—" : known ? <FieldValue field={known.field} value={said(known.field, text)} plain /> : text);
         return (
           <p key={index}>
             {change.lineNumber > 0 && <strong>{change.lineNumber}. {change.lineTitle} </strong>}

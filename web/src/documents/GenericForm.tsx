@@ -8,7 +8,7 @@ import { call } from "@/api/http";
 import { useMe } from "@/api/me";
 import { titleOf } from "@/api/references";
 import { AppLink, routeOf, useGo } from "@/app/links";
-import { notifySuccess } from "@/app/notify";
+import { notifyOnce, notifySuccess } from "@/app/notify";
 import type { DocumentMeta, Field, Row } from "@/contract/meta";
 import { EditingNotes } from "./EditingNotes";
 import { FieldsForm } from "./FieldsForm";
@@ -73,6 +73,7 @@ function FormPage({ document, row, without = [], extra }: Props & { row: Row | u
     const answer = await editing.submit();
     if (!answer) return;
     notifySuccess(t("form.saved"));
+    notifyOnce(document, answer);
     go(routeOf(document, answer.id), { replace: true });
   };
   useSaveKey(() => void save());

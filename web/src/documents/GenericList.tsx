@@ -1,5 +1,5 @@
 import { PlusOutlined, SettingOutlined, UploadOutlined } from "@ant-design/icons";
-import { Button, Checkbox, Empty, Popover } from "antd";
+import { Button, Checkbox, Empty, Popover, Segmented } from "antd";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, type ListSummary } from "@/api/documents";
@@ -10,8 +10,8 @@ import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract
 import { DocumentTable, type Cells } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
 import { FilterBar } from "./FilterBar";
-import { useColumns, useListState } from "./listState";
-import { SavedViews } from "./SavedViews";
+import { SIZES, useColumns, useListState, USUAL_SIZE, type ListState } from "./listState";
+import { SavedViews, ViewTabs } from "./SavedViews";
 import { SelectionBar } from "./SelectionBar";
 
 interface Props {
@@ -36,7 +36,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
   const { columns, choices, choose } = useColumns(document);
   const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: { ...state.extra, ...extra } };
-  const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns) });
+  const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns), pageSize: state.size });
   const summary = useListSummary(document, asked);
   const creatable = !madeElsewhere && can(document.methods.create);
   const empty = (
@@ -49,8 +49,8 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
       <header className="page-head">
         <h1>{title ?? document.plural} <ListCount summary={summary} /></h1>
         <div className="page-tools">
-          <SavedViews document={document} />
-          <ColumnChoice columns={columns} choices={choices} choose={choose} />
+          <SavedViews document={document} columns={columns} />
+          <ColumnChoice columns={columns} choices={choices} choose={choose} state={state} />
           <ExportButton document={document} state={state} columns={columns} />
           {document.importable && creatable && !document.methods.import && (
             <Button icon={<UploadOutlined />} onClick={() => go(`${document.route}/import`)}>{t("import.import")}</Button>
@@ -61,6 +61,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
           )}
         </div>
       </header>
+      <ViewTabs document={document} />
       <FilterBar document={document} state={state} />
       {filters}
       {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
@@ -86,14 +87,17 @@ export function ListCount({ summary }: { summary: ListSummary }) {
   return <span className="count" aria-live="polite">{totalSizeCapped ? t("list.countCapped", { count }) : t("list.count", { count })}</span>;
 }
 
-function ColumnChoice({ columns, choices, choose }: { columns: Field[]; choices: Field[]; choose: (names: string[]) => void }) {
+function ColumnChoice({ columns, choices, choose, state }: { columns: Field[]; choices: Field[]; choose: (names: string[]) => void; state: ListState }) {
   const { t } = useTranslation();
   const names = columns.map(({ name }) => name);
   const content = (
+    <>
     <Checkbox.Group
       className="column-choice" value={names} options={choices.map(({ name, label }) => ({ value: name, label }))}
       onChange={(chosen) => chosen.length > 0 && choose(choices.map(({ name }) => name).filter((name) => chosen.includes(name)))}
     />
+    <div className="size-choice">{t("list.size")} <Segmented size="small" aria-label={t("list.size")} value={state.size ?? USUAL_SIZE} options={SIZES} onChange={state.setSize} /></div>
+    </>
   );
   return (
     <Popover trigger="click" placement="bottomRight" content={content} arrow={false}>

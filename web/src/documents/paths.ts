@@ -27,7 +27,8 @@ function under(meta: Meta, fields: Field[], by: Field[]): PathField[] {
 
 /** Whether people may type a field of what is asked for. */
 export function canBeWritten(document: DocumentMeta, { path, field }: PathField): boolean {
-  return path.startsWith(document.asks ?? "") && field.agreed === true && !isCustom(field) && !field.readOnly && !field.immutable && !field.repeated && field.type !== "message";
+  if (isCustom(field) && (document.asks || field.type === "range")) return false;
+  return path.startsWith(document.asks ?? "") && field.agreed === true && !field.readOnly && !field.immutable && !field.repeated && field.type !== "message";
 }
 
 export function pathField(meta: Meta, document: DocumentMeta, path: string): PathField | undefined {

@@ -3,6 +3,7 @@ import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import { decimalText } from "@/contract/format";
 import { isZero } from "@/contract/decimal";
+import { isCustom } from "@/contract/customFields";
 import type { DocumentMeta, Row } from "@/contract/meta";
 import type { FieldChange, Task } from "@/contract/types";
 import { useMeta } from "@/contract/useMeta";
@@ -60,6 +61,7 @@ export function ChangesForm({ task, about, record, changes, onChange }: Props) {
 
 /** Of a field of lines one for each line. */
 function rowsOf(known: PathField, record: Row): { row: Values; lineId?: string; label: string }[] {
+  if (isCustom(known.field)) return [{ row: record, label: pathLabel(known) }];
   const holders = holdersOf(record, known.path);
   if (!inLines(known)) return holders.map((row) => ({ row, label: pathLabel(known) }));
   return holders.map((row, index) => ({ row, lineId: lineIdOf(row), label: `${index + 1}. ${String(lineAbout(record, row)?.description ?? "")} ${known.field.label}` }));

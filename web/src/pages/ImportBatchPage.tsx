@@ -71,7 +71,7 @@ function Columns({ document, batch, onChecked }: Props & { onChecked: () => void
     { value: "", label: t("import.leftOut") },
     ...batch.fields.map(({ path, required }) => ({ value: path, label: required ? `${labelOf(path)} *` : labelOf(path) })),
   ];
-  const missing = batch.fields.filter(({ path, required }) => required && !path.includes(".") && !Object.values(fields).includes(path));
+  const missing = batch.fields.filter(({ path, required }) => required && (!path.includes(".") || path.startsWith("custom_fields.")) && !Object.values(fields).includes(path));
   return (
     <section className="card">
       <p className="quiet">{t("import.columnsHelp")}</p>

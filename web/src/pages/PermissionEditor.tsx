@@ -9,6 +9,8 @@ import { useMeta } from "@/contract/useMeta";
 interface Props {
   value: string[];
   onChange?: (permissions: string[]) => void;
+  /** Each is spelled out: nothing stands for what comes later. */
+  spelled?: boolean;
 }
 
 function covers(granted: string, name: string): boolean {
@@ -16,7 +18,7 @@ function covers(granted: string, name: string): boolean {
 }
 
 /** Permissions by service and document. `*` on a service stands for everything in it, also what comes later. */
-export function PermissionEditor({ value, onChange }: Props) {
+export function PermissionEditor({ value, onChange, spelled = false }: Props) {
   const { t } = useTranslation();
   const meta = useMeta();
   const [search, setSearch] = useState("");
@@ -35,8 +37,8 @@ export function PermissionEditor({ value, onChange }: Props) {
   const toggle = (names: string[], on: boolean) => {
     const wholes = value.filter((one) => one.endsWith("*") && names.some((name) => covers(one, name)));
     // A wildcard that loses a member is spelled out first.
-    const spelled = on ? value : [...value.filter((one) => !wholes.includes(one)), ...meta.permissions.map(({ name }) => name).filter((name) => wholes.some((one) => covers(one, name)))];
-    onChange?.(on ? [...new Set([...spelled, ...names.filter((name) => !held(name))])].toSorted() : spelled.filter((name) => !names.includes(name)).toSorted());
+    const written = on ? value : [...value.filter((one) => !wholes.includes(one)), ...meta.permissions.map(({ name }) => name).filter((name) => wholes.some((one) => covers(one, name)))];
+    onChange?.(on ? [...new Set([...written, ...names.filter((name) => !held(name))])].toSorted() : written.filter((name) => !names.includes(name)).toSorted());
   };
   if (described.isLoading) return <Skeleton active title={false} />;
   return (
@@ -54,7 +56,7 @@ export function PermissionEditor({ value, onChange }: Props) {
             label: <span>{title} <span className="count">{t("role.count", { held: count, count: members.length })}</span> {whole && <Tag color="blue">{t("role.whole")}</Tag>}</span>,
             children: (
               <>
-                {onChange && <Checkbox checked={whole} onChange={({ target }) => (target.checked ? onChange([...value.filter((one) => !one.startsWith(`${name}.`)), `${name}.*`].toSorted()) : toggle(members.map((one) => one.name), false))}>{t("role.everything", { title })}</Checkbox>}
+                {onChange && !spelled && <Checkbox checked={whole} onChange={({ target }) => (target.checked ? onChange([...value.filter((one) => !one.startsWith(`${name}.`)), `${name}.*`].toSorted()) : toggle(members.map((one) => one.name), false))}>{t("role.everything", { title })}</Checkbox>}
                 {groups(shown).map(([document, permissions]) => (
                   <DocumentPermissions key={document} title={meta.documents[`${name}.${document}`]?.title ?? document} permissions={permissions} held={held} descriptions={descriptions} onToggle={onChange && toggle} />
                 ))}

@@ -11,7 +11,7 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { FilterBar } from "@/documents/FilterBar";
 import { useListState } from "@/documents/listState";
 import { PageProblem } from "@/documents/PageProblem";
-import { SavedViews } from "@/documents/SavedViews";
+import { SavedViews, ViewTabs } from "@/documents/SavedViews";
 import { SelectionBar } from "@/documents/SelectionBar";
 import { CaseCard } from "./CaseCard";
 import { TaskCard } from "./TaskCard";
@@ -119,6 +119,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
           }}
         />
       </header>
+      <ViewTabs document={document} listed={listed} />
       <FilterBar key={tab} document={listed} state={state} only={NARROWS[kind]}>
         <Select
           aria-label={t("list.order")} value={state.orderBy} popupMatchSelectWidth={false} className="order-choice" options={[{ value: "", label: t("list.usualOrder") }, ...orders]}
