@@ -34,7 +34,7 @@ function FirstCompany() {
   const mayCreate = can(companies.methods.create);
   return (
     <Result
-      status="info" title={t("portal.noCompany")} subTitle={t(mayCreate ? "portal.makeFirstCompany" : "error.askAdministrator")}
+      status="info" title={t("portal.noCompany")} subTitle={mayCreate ? t("portal.makeFirstCompany") : t("error.askAdministrator")}
       extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new`)}>{t("list.new", { title: companies.title })}</Button>}
     />
   );
