@@ -93,8 +93,14 @@ function holdStream(company: string, tell: (message: Message) => void, signal: A
   return new Promise((resolve) => {
     let source: EventSource;
     let retry: ReturnType<typeof setTimeout> | undefined;
+    let missed = false;
     const open = () => {
       source = new EventSource(`/v1/events?company=${encodeURIComponent(company)}`);
+      // asked again once the stream is open: what changes between an earlier answer and its beginning nobody tells
+      source.onopen = () => {
+        if (missed) tell({ kind: "reset" });
+        missed = false;
+      };
       source.addEventListener("change", ({ data }: MessageEvent<string>) => tell({ kind: "change", change: JSON.parse(data) }));
       source.addEventListener("reset", () => tell({ kind: "reset" }));
       source.addEventListener("signed_out", () => {
@@ -114,7 +120,7 @@ function holdStream(company: string, tell: (message: Message) => void, signal: A
     const again = () => {
       clearTimeout(retry);
       source.close();
-      tell({ kind: "reset" });
+      missed = true;
       open();
     };
     open();
