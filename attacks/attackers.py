@@ -74,6 +74,12 @@ def address_of(binding: Any) -> str:
     return str(binding.template).replace("{service}", "inventory")
 
 
+def rows_in(path: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The documents of a list's answer, which are named as its address."""
+    rows: list[dict[str, Any]] = answer[re.sub(r"-(\w)", lambda found: found[1].upper(), path.rpartition("/")[2])]
+    return rows
+
+
 def typed_field() -> dict[str, Any]:
     """A field that an administrator adds to units."""
     field = {"key": f"drill_{uuid.uuid4().hex[:8]}", "kind": "TEXT", "label": {"zh-CN": "演练", "en": "Drill"}}
@@ -97,6 +103,11 @@ LACKING: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "UpdateOfficeRequest": lambda: {"formId": id_of("approval.form_definition", "SH/general")},
     "UpdateCustomField": typed_field,
+    "UpdateSavedView": lambda: {
+        "documentType": FILED["document_type"],
+        "name": f"演练{uuid.uuid4().hex[:8]}",
+        "query": "q=1",
+    },
     "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
 }
 

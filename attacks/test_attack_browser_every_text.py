@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from api import Session, fields_of, reason_of, sessions
-from attackers import FILED, LISTED, MADE, OWNED, address_of, described, made_for, typed_field
+from attackers import FILED, LISTED, MADE, OWNED, address_of, described, made_for, rows_in, typed_field
 from playwright.async_api import expect
 from test_browser_every_page import settled
 
@@ -177,7 +177,7 @@ async def rows_of(session: Session, binding: routes.Binding, company: str) -> li
     )
     if answer.status_code != 200:
         return []
-    rows: list[dict[str, Any]] = next(value for value in answer.json().values() if isinstance(value, list))
+    rows = rows_in(path, answer.json())
     return [(row["id"], do) for do in ("update", "copy") for row in rows if do in row.get("allowedActions", [])]
 
 

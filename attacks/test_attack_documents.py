@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from api import Session, fields_of, reason_of
-from attackers import OWNED, address_of, described, made_for
+from attackers import OWNED, address_of, described, made_for, rows_in
 from papers import title_of, written
 
 from chassis import contract
@@ -74,7 +74,7 @@ async def test_attack_mass_assignment(admin: Session, requester: Session, bindin
         if binding.method.name == "UpdateRole":
             query["filter"] = f'code = "{records.roles()[0].key}"'  # one that did not come with the product
         listed = await session.get(base, company=company, **query)
-        [rows] = (value for value in listed.values() if isinstance(value, list))
+        rows = rows_in(base, listed)
         row = rows[0] if rows else await made_for(binding, session, company)
         path = f"{base}/{row['id']}"
     for field in fields:
