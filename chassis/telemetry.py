@@ -396,7 +396,7 @@ def take() -> tuple[list[Any], dict[Key, Any]]:
     if _Process.dropped:
         count("heyi.telemetry.dropped", _Process.dropped)
         _Process.dropped = 0
-    numbers = {
-        key: [held[0], list(held[1])] if isinstance(held, list) else held for key, held in list(_numbers.items())
-    }
+    # a copy is made in one piece; making a list of items can be interrupted, and then another thread adds a number
+    copied = _numbers.copy()
+    numbers = {key: [held[0], list(held[1])] if isinstance(held, list) else held for key, held in copied.items()}
     return spans, numbers

@@ -1,6 +1,7 @@
 """Logs, traces and numbers."""
 
 import contextlib
+import gc
 import json
 import logging
 import threading
@@ -164,6 +165,25 @@ def test_numbers_are_kept_as_what_was_added(kept):
     assert sum(buckets) == 3
     assert 0.003 < telemetry_export.quantile(buckets, 0.5) <= 0.005
     assert 0.15 < telemetry_export.quantile(buckets, 0.95) <= 0.2
+
+
+def test_numbers_can_be_taken_while_others_are_added(kept):
+    """Whatever may run while they are taken: here what collects garbage does, at nearly every allocation."""
+    added, before = iter(range(10**6)), gc.get_threshold()
+
+    def add(phase, info):
+        telemetry.gauge("heyi.outbox.oldest", 1, "s", consumer=next(added))
+
+    for n in range(500):
+        telemetry.count("heyi.tx.retries", 1, sqlstate=n)
+    gc.callbacks.append(add)
+    gc.set_threshold(1)
+    try:
+        _, numbers = telemetry.take()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(add)
+    assert len([key for key in numbers if key[2] == "heyi.tx.retries"]) == 500
 
 
 def test_statements_are_kept_without_values(kept):
