@@ -78,6 +78,10 @@ class Client:
         """Read, patiently."""
         return await self._ask(who, "GET", path, None, "", dict(query))
 
+    async def send(self, who: str, path: str, content: bytes) -> Any:
+        """Bytes, patiently: what may come twice without a key."""
+        return await self._ask(who, "POST", path, content, "", {})
+
     async def write(
         self, who: str, path: str, body: Any, *, database: str, method: str, effect: tuple[str, str]
     ) -> Any:
@@ -108,10 +112,12 @@ class Client:
                     "host": site, "origin": self.people.address, "cookie": await self.people.cookie(who, over),
                     "x-csrf": "1", "accept": "application/json", "accept-language": "en",
                 }  # fmt: skip
-                headers |= {"idempotency-key": key, "content-type": "application/json"} if key else {}
-                text = None if body is None else json.dumps(body).encode()
+                raw = isinstance(body, bytes)
+                headers |= {"content-type": "application/octet-stream" if raw else "application/json"}
+                headers |= {"idempotency-key": key} if key else {}
+                content = body if raw or body is None else json.dumps(body).encode()
                 answer = await self.http.request(
-                    verb, self.people.proxied + path, content=text, headers=headers, params=query
+                    verb, self.people.proxied + path, content=content, headers=headers, params=query
                 )
             except (httpx2.HTTPError, CannotGoOnError, OSError):
                 answer = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import secrets
 import time
@@ -15,6 +16,8 @@ from stdnum.cn import uscc
 from chaos.client import Client, GaveUp
 
 REQUISITIONS, TASKS = "/v1/procurement/purchase-requisitions", "/v1/approval/tasks"
+REQUESTS = "/v1/approval/office-requests"
+ATTACHMENTS = "/v1/documents/attachments"
 # an event that a dead process held comes again after the consumer's 30 s
 TURN_SECONDS = 45.0
 
@@ -30,6 +33,7 @@ class Scene:
     lines: list[dict[str, Any]]
     category_id: str
     unit_id: str
+    form_id: str
 
     @classmethod
     async def of(cls, client: Client, logins: list[dict[str, str]]) -> Scene:
@@ -47,25 +51,19 @@ class Scene:
             for i in found["items"]
             if i["categoryId"] in automatic and i["kind"] in ("PART", "CONSUMABLE", "MATERIAL")
         ]  # fmt: skip
+        offered = await client.get(requester, f"{REQUESTS}:listForms")
+        general = next(form["formId"] for form in offered["forms"] if form["code"] == "general")
         any_item = next(i for i in found["items"] if i["kind"] == "PART")
         return cls(
             requester, who["first approver"], who["second approver"], who["purchasing manager"], lines,
-            any_item["categoryId"], any_item["baseUnitId"],
+            any_item["categoryId"], any_item["baseUnitId"], general,
         )  # fmt: skip
 
 
 async def requisition(client: Client, scene: Scene, chance: random.Random) -> None:
     """From the wish to the last approval; what follows happens by itself. Every fifth is turned down."""
     large, turned_down = chance.random() < 0.5, chance.random() < 0.2
-    title = f"chaos {secrets.token_hex(8)}"
-    body = {
-        "title": title, "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
-        "lines": [{**line, "quantity": "8" if large else "2"} for line in chance.sample(scene.lines, 3)],
-    }  # fmt: skip
-    made = await client.write(
-        scene.requester, REQUISITIONS, body,
-        database="procurement", method="CreatePurchaseRequisition", effect=("requisition", title),
-    )  # fmt: skip
+    made = await draft(client, scene, chance, "8" if large else "2")
     await client.write(
         scene.requester, f"{REQUISITIONS}/{made['id']}:submit", {"etag": made["etag"]},
         database="procurement", method="SubmitPurchaseRequisition", effect=("submission", made["id"]),
@@ -76,6 +74,34 @@ async def requisition(client: Client, scene: Scene, chance: random.Random) -> No
     await decide(client, scene.head, made["id"], "approve")
     if large:
         await decide(client, scene.finance, made["id"], "approve")
+
+
+async def draft(client: Client, scene: Scene, chance: random.Random, quantity: str) -> Any:
+    """A requisition of three lines, not yet submitted."""
+    title = f"chaos {secrets.token_hex(8)}"
+    body = {
+        "title": title, "currency": "CNY", "needDate": "2099-12-31", "deliveryPlace": "1 号库",
+        "lines": [{**line, "quantity": quantity} for line in chance.sample(scene.lines, 3)],
+    }  # fmt: skip
+    return await client.write(
+        scene.requester, REQUISITIONS, body,
+        database="procurement", method="CreatePurchaseRequisition", effect=("requisition", title),
+    )  # fmt: skip
+
+
+async def office_request(client: Client, scene: Scene, chance: random.Random) -> None:
+    """A form that its department's head agrees to."""
+    subject = f"chaos {secrets.token_hex(8)}"
+    body = {"formId": scene.form_id, "values": {"subject": subject, "content": "盘点用品"}}
+    made = await client.write(
+        scene.requester, REQUESTS, body,
+        database="approval", method="CreateOfficeRequest", effect=("office_request", subject),
+    )  # fmt: skip
+    await client.write(
+        scene.requester, f"{REQUESTS}/{made['id']}:submit", {"etag": made["etag"]},
+        database="approval", method="SubmitOfficeRequest", effect=("office_submission", made["id"]),
+    )  # fmt: skip
+    await decide(client, scene.head, made["id"], "approve")
 
 
 async def decide(client: Client, who: str, document: str, verb: str) -> None:
@@ -122,6 +148,27 @@ async def item(client: Client, scene: Scene, chance: random.Random) -> None:
     )
 
 
+async def attach(client: Client, scene: Scene, chance: random.Random) -> None:
+    """A requisition that waits for its file, which comes in three pieces."""
+    document = await draft(client, scene, chance, "2")
+    name = f"chaos {secrets.token_hex(8)}.pdf"
+    data = b"%PDF-1.7\n" + secrets.token_bytes(30_000)
+    body = {
+        "documentType": "procurement.purchase_requisition", "documentId": document["id"], "name": name,
+        "sizeBytes": len(data),
+    }  # fmt: skip
+    made = await client.write(
+        scene.requester, ATTACHMENTS, body, database="documents", method="CreateAttachment", effect=("upload", name)
+    )
+    for offset in range(0, len(data), 12_000):
+        piece = data[offset : offset + 12_000]
+        await client.send(scene.requester, f"{ATTACHMENTS}/{made['id']}/content?offset={offset}", piece)
+    await client.write(
+        scene.requester, f"{ATTACHMENTS}/{made['id']}:finish", {"sha256": hashlib.sha256(data).hexdigest()},
+        database="documents", method="FinishAttachment", effect=("file", made["id"]),
+    )  # fmt: skip
+
+
 async def look_around(client: Client, scene: Scene, chance: random.Random) -> None:
     """Lists, as screens ask for them."""
     await client.get(scene.requester, REQUISITIONS, pageSize=50)
@@ -129,4 +176,4 @@ async def look_around(client: Client, scene: Scene, chance: random.Random) -> No
 
 
 Flow = Callable[[Client, Scene, random.Random], Awaitable[None]]
-MIX: dict[Flow, int] = {requisition: 8, supplier: 2, item: 2, look_around: 2}
+MIX: dict[Flow, int] = {requisition: 8, supplier: 2, item: 2, office_request: 2, attach: 2, look_around: 2}

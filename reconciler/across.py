@@ -11,15 +11,17 @@ from typing import Any
 from reconciler.report import DATABASES, Books, Finding, Outcome, what
 from reconciler.within import REQUISITION
 
+OF_A_CASE = "case\\.(opened|advanced|parked|suspended|commented|approved|rejected|returned|withdrawn|change_requested)"
 # Who must have heard what. Kept by hand on purpose: what the services declare may be what is wrong.
 HEARS: Mapping[str, Mapping[str, str]] = {
     "procurement": {
         "inventory": "^evt\\.inventory\\.(item|item_category|unit)\\.(created|updated)$",
-        "approval": "^evt\\.approval\\.case\\."
-        "(opened|advanced|parked|suspended|commented|approved|rejected|returned|withdrawn)$",
+        "approval": f"^evt\\.approval\\.({OF_A_CASE}|flow_definition\\.(published|retired))$",
     },
     "approval": {
-        "procurement": "^evt\\.procurement\\.(purchase_requisition\\.submitted|purchase_order\\.change_submitted)$",
+        "approval": f"^evt\\.approval\\.({OF_A_CASE}|office_request\\.(submitted|change_answered))$",
+        "procurement": "^evt\\.procurement\\.(purchase_requisition\\.(submitted|change_answered)"
+        "|purchase_order\\.(change_submitted|change_answered|released))$",
     },
 }
 # What becomes of a submitted document: the state of its case -> states in which the requisition may then be.

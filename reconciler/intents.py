@@ -42,6 +42,22 @@ EFFECTS = {
         "WHERE subject = 'evt.procurement.purchase_requisition.submitted' "
         "AND aggregate_id = ANY($1::uuid[]) GROUP BY 1",
     ),
+    "office_request": (
+        "approval",
+        "SELECT values ->> 'subject' AS value, count(*) AS times FROM office_request "
+        "WHERE values ->> 'subject' = ANY($1) GROUP BY 1",
+    ),
+    "office_submission": (
+        "approval",
+        "SELECT aggregate_id::text AS value, count(*) AS times FROM outbox "
+        "WHERE subject = 'evt.approval.office_request.submitted' AND aggregate_id = ANY($1::uuid[]) GROUP BY 1",
+    ),
+    "upload": ("documents", "SELECT name AS value, count(*) AS times FROM attachment WHERE name = ANY($1) GROUP BY 1"),
+    "file": (
+        "documents",
+        "SELECT id::text AS value, count(*) AS times FROM attachment WHERE id = ANY($1::uuid[]) "
+        "AND state IN ('CHECKING', 'READY') GROUP BY 1",
+    ),
     "decision": (
         "approval",
         "SELECT c.document_id::text AS value, count(*) AS times FROM audit_change c JOIN audit_entry e "

@@ -26,6 +26,7 @@ TITLES = {
     "procurement.purchase_order": _TITLE.format("coalesce(number, supplier_name)", _COMPANY, "purchase_order"),
     "procurement.sourcing_task": _TITLE.format("requisition_number", _COMPANY, "sourcing_task"),
     "documents.attachment": _TITLE.format("name", "coalesce(company_id::text, '')", "attachment"),
+    "approval.office_request": _TITLE.format("coalesce(number, title)", _COMPANY, "office_request"),
     "approval.case": _TITLE.format("document_number", _COMPANY, "approval_case"),
     **{f"inventory.{table}": _TITLE.format(_NAME, _GROUP, table) for table in ("item", "item_category", "unit")},
     **{f"identity.{table}": _TITLE.format(_NAME, _GROUP, table) for table in ("employee", "company", "post", "role")},

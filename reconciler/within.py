@@ -243,6 +243,20 @@ INVARIANTS = (
         "GROUP BY c.document_id, t.case_id HAVING count(*) > 1",
     ),
     Invariant(
+        "an_office_request_is_as_its_case_says",
+        ("approval",),
+        "approval.office_request",
+        "SELECT count(*) FROM office_request WHERE state <> 'DRAFT'",
+        "SELECT r.id, r.number, r.state, coalesce(c.state, '-') AS case_state, "
+        "greatest(r.updated_at, c.updated_at) AS at FROM office_request r LEFT JOIN approval_case c "
+        "ON c.document_type = 'approval.office_request' AND c.document_id = r.id AND c.submission = r.submission "
+        "WHERE r.state <> 'DRAFT' AND CASE "
+        "WHEN c.state IN ('RUNNING', 'PARKED', 'SUSPENDED') THEN r.state <> 'SUBMITTED' "
+        "WHEN c.state IN ('RETURNED', 'WITHDRAWN') THEN r.state NOT IN (c.state, 'CANCELLED') "
+        "WHEN c.state = 'APPROVED' THEN r.state <> 'APPROVED' OR r.content_hash <> c.content_hash "
+        "ELSE r.state IS DISTINCT FROM c.state END",
+    ),
+    Invariant(
         "an_account_is_in_step",
         ("identity",),
         "identity.employee",

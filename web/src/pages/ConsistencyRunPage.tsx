@@ -157,6 +157,8 @@ function ruleNames(document: DocumentMeta, meta: Meta): (rule: string) => string
 const STATES: Record<string, string> = {
   "case_disagrees.state": "PurchaseRequisition.State",
   "case_disagrees.caseState": "Case.State",
+  "an_office_request_is_as_its_case_says.state": "OfficeRequest.State",
+  "an_office_request_is_as_its_case_says.caseState": "Case.State",
   "an_open_task_belongs_to_a_live_case.state": "Case.State",
   "a_line_in_the_pool_has_its_task.state": "PurchaseRequisitionLine.State",
   "a_line_in_the_pool_has_its_task.task": "SourcingTask.State",
