@@ -112,7 +112,7 @@ export default function Audit() {
       {pages.error ? (
         <PageProblem error={pages.error} retry={() => void pages.refetch()} />
       ) : (
-        <TableScroll label={t("audit.title")} tall>
+        <TableScroll busy={pages.isLoading} label={t("audit.title")} tall>
           <Table<AuditEntry>
             size="small" rowKey={({ service, id }) => `${service} ${id}`} pagination={false} dataSource={entries} loading={{ spinning: pages.isLoading, delay: 200 }}
             locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("audit.none")} /> }}

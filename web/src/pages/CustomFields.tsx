@@ -90,7 +90,7 @@ export default function CustomFields() {
       </header>
       <p className="quiet">{t("custom.help")}</p>
       {error ? <PageProblem error={error} retry={() => void refetch()} /> : (
-        <TableScroll label={t("custom.title")} tall>
+        <TableScroll busy={isLoading} label={t("custom.title")} tall>
           <Table<CustomField>
             size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={rows}
             locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("custom.none")} /> }}

@@ -206,7 +206,7 @@ function Problems({ document, batch }: Props) {
   return (
     <section className="card import-problems">
       <h2>{title}</h2>
-      <TableScroll label={title}>
+      <TableScroll busy={isLoading} label={title}>
         <Table<ImportProblem>
           size="small" pagination={false} loading={{ spinning: isLoading, delay: 200 }} dataSource={data?.problems} rowKey={(one) => `${one.rowNumber} ${one.position} ${one.field} ${one.reason}`}
           columns={[

@@ -72,7 +72,7 @@ function Batches({ document }: { document: DocumentMeta }) {
           />
         )}
       </div>
-      <TableScroll label={t("import.batches")}>
+      <TableScroll busy={isLoading} label={t("import.batches")}>
         <Table<ImportBatch>
           size="small" rowKey="id" pagination={false} loading={{ spinning: isLoading, delay: 200 }} dataSource={data?.importBatches}
           locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("import.none")} /> }}

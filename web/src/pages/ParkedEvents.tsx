@@ -59,7 +59,7 @@ export default function ParkedEvents() {
       {error ? (
         <PageProblem error={error} retry={() => void refetch()} />
       ) : (
-        <TableScroll label={t("parked.title")} tall>
+        <TableScroll busy={isLoading} label={t("parked.title")} tall>
           <Table<ParkedEvent>
             size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={data?.parkedEvents}
             locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("parked.none")} /> }}
