@@ -78,9 +78,9 @@ class Client:
         """Read, patiently."""
         return await self._ask(who, "GET", path, None, "", dict(query))
 
-    async def send(self, who: str, path: str, content: bytes) -> Any:
+    async def send(self, who: str, path: str, content: bytes, **query: Any) -> Any:
         """Bytes, patiently: what may come twice without a key."""
-        return await self._ask(who, "POST", path, content, "", {})
+        return await self._ask(who, "POST", path, content, "", dict(query))
 
     async def write(
         self, who: str, path: str, body: Any, *, database: str, method: str, effect: tuple[str, str]

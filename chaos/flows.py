@@ -162,7 +162,7 @@ async def attach(client: Client, scene: Scene, chance: random.Random) -> None:
     )
     for offset in range(0, len(data), 12_000):
         piece = data[offset : offset + 12_000]
-        await client.send(scene.requester, f"{ATTACHMENTS}/{made['id']}/content?offset={offset}", piece)
+        await client.send(scene.requester, f"{ATTACHMENTS}/{made['id']}/content", piece, offset=offset)
     await client.write(
         scene.requester, f"{ATTACHMENTS}/{made['id']}:finish", {"sha256": hashlib.sha256(data).hexdigest()},
         database="documents", method="FinishAttachment", effect=("file", made["id"]),
