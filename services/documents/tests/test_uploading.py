@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chassis.testing import COMPANY, refused, stable
@@ -30,6 +30,7 @@ async def used(files: Any) -> dict[uuid.UUID, int]:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 200)), max_size=12))
+@example([(0, 200), (100, 200), (0, 200)])
 async def test_pieces_in_any_order_and_twice_make_the_same_file(files: Any, pieces: list[tuple[int, int]]) -> None:
     data = b"%PDF-1.7\n" + bytes(n % 251 for n in range(391))
     begun = await files.begin("requester", "a.pdf", len(data))
