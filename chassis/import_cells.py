@@ -84,6 +84,8 @@ class Reading:
     offered: Mapping[str, Sequence[str]]
     zone: ZoneInfo
     named: Callable[[str, str], Named | None]
+    # a name that a row of the same file makes -> that row
+    above: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def own(self) -> list[int]:
         """Columns of the document itself."""
@@ -102,6 +104,8 @@ class Draft:
     # the request that makes it, and what no other document may share with it
     request: Any = None
     keys: Sequence[Any] = ()
+    # fields that name what a row above makes: field -> that row
+    waits: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -206,6 +210,10 @@ def _put(
     try:
         values = [_value(column, one, reading) for one in _several(column, text)]
     except Refused as refusal:
+        above = reading.above.get(text, row.number)
+        if refusal.reason == "IMPORT_REFERENCE_UNKNOWN" and above < row.number and not column.required:
+            made.waits[column.field.name] = above
+            return
         made.problems.append(Problem(row.number, position, column.path, text[:200], refusal.reason, refusal.facts))
         return
     name = column.field.name

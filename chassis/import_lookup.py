@@ -141,12 +141,13 @@ async def look_up(call: Call) -> None:
 # ---- what refers to a document
 
 
-async def used(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dict[str, str]:
-    """Documents that something refers to, in this service or another: id -> type of one that does.
+async def used(call: Call, document: str, keys: Sequence[uuid.UUID], batch: uuid.UUID | None = None) -> dict[str, str]:
+    """Documents that something refers to, in this service or another: id -> type of one that does. What the batch has
+    taken back refers to nothing any more.
 
     Raises SERVICE_UNAVAILABLE where a service cannot be asked: what is not known to be free is not taken back.
     """
-    found = await used_here(call, document, keys)
+    found = await used_here(call, document, keys, batch)
     for target in call.runtime.clients.targets:
         if target != call.service:
             request = pb.FindReferencesRequest(document_type=document, ids=map(str, keys))
@@ -155,20 +156,23 @@ async def used(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dict[str
     return found
 
 
-async def used_here(call: Call, document: str, keys: Sequence[uuid.UUID]) -> dict[str, str]:
+async def used_here(
+    call: Call, document: str, keys: Sequence[uuid.UUID], batch: uuid.UUID | None = None
+) -> dict[str, str]:
     """The same of this service's documents: one statement for each column that can refer to the type."""
     await call.every_company()
     found: dict[str, str] = {}
     for by, column in _referring(call.runtime.service, document):
-        asked = _uses(call.runtime.tables.audit_change, column, keys)
+        asked = _uses(call.runtime.tables, column, keys, batch)
         found |= {str(key): by for key in (await call.db.execute(asked)).scalars()}
     return found
 
 
-def _uses(change: sa.Table, column: Any, keys: Sequence[uuid.UUID]) -> Any:
+def _uses(tables: Any, column: Any, keys: Sequence[uuid.UUID], batch: uuid.UUID | None) -> Any:
     """Which of the keys a column names, but for rows that came into being in the same act as the document: a joiner's
     first placement is no use of the joiner.
     """
+    change, row = tables.audit_change, tables.import_row
     several = isinstance(column.type, sa.ARRAY)
     named = sa.func.unnest(column) if several else column
     met = column.overlap(list(keys)) if several else column.in_(keys)
@@ -178,7 +182,10 @@ def _uses(change: sa.Table, column: Any, keys: Sequence[uuid.UUID]) -> Any:
         born.c.document_id == uses.c.id, mine.c.document_id == uses.c.named,
         born.c.entry_id == mine.c.entry_id, born.c.version == 1, mine.c.version == 1,
     )  # fmt: skip
-    return sa.select(uses.c.named).where(uses.c.named.in_(keys), ~together.correlate(uses).exists()).distinct()
+    back = sa.select(row.c.document_id).where(row.c.batch_id == batch, row.c.state.in_(["RETIRED", "UNDONE"]))
+    taken_back = uses.c.id.in_(back.where(row.c.document_id.is_not(None)))
+    asked = sa.select(uses.c.named).where(uses.c.named.in_(keys), ~together.correlate(uses).exists(), ~taken_back)
+    return asked.distinct()
 
 
 def _referring(service: Service, document: str) -> Iterator[tuple[str, Any]]:

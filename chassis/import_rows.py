@@ -117,6 +117,8 @@ def checked(rows: Sequence[Row], made: Sequence[Draft], last: int) -> list[dict[
     """Rows as a check leaves them: the first of a document with what makes it, the others as parts of it."""
     settled = {row.number: {"row_number": row.number, "state": "BLANK"} for row in rows if row.number <= last}
     for one in made:
+        for name, number in one.waits.items():
+            setattr(one.message, name, f"row:{number}")
         for row in one.rows:
             settled[row.number] = {"row_number": row.number, "state": "PART", "head": one.number}
         settled[one.number] |= {

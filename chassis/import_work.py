@@ -8,6 +8,7 @@ A check runs the same handlers and rolls back. A row that is refused is taken ou
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import time
 import uuid
@@ -22,7 +23,7 @@ from google.protobuf import empty_pb2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import contract, custom_fields, faults, import_lookup, mapping, telemetry
+from chassis import contract, custom_fields, faults, import_above, import_lookup, mapping, telemetry
 from chassis.call import Actor, Call
 from chassis.clock import zone
 from chassis.db import fenced_to
@@ -219,12 +220,16 @@ class Worker:
             return False
         groups = grouped(rows, reading)
         await self._resolve(turn, names_in(rows, reading), method)
+        table = runtime.tables.import_row
+        above = await import_above.named_above(self._read, table, batch, reading, rows, turn.names)
+        reading = dataclasses.replace(reading, above=above)
         asker = self._call(None, batch, method)
         made = [self._draft(group, reading, method, asker) for group in groups]
         with fenced_to(runtime._fence(method, batch.company_id)):
             async with runtime.sessions() as session:
                 seen = await self._look(session, batch, method, made, reading)
                 await session.rollback()
+        await import_above.orphaned(self._read, table, batch, made[:seen], reading)
         last = rows[-1].number if seen == len(made) else made[seen].number - 1
         settled = checked(rows, made[:seen], last)
 
@@ -405,8 +410,14 @@ class Worker:
         call, handler = self._call(session, batch, method), runtime.service.handlers[method.full_name]
         made, settled, until = list[tuple[int, Any]](), list[dict[str, Any]](), time.monotonic() + CHUNK_SECONDS
         reading = self._reading(_Turn(batch, {}), method)
+        requests = {one.row_number: method.request.FromString(one.request) for one in found}
+        held = await import_above.filled(session, row, batch, requests, bad)
         for one in found:
-            if one.row_number in bad:
+            if (why := held.get(one.row_number, "")) is None:
+                break  # what it names is made first
+            if isinstance(why, Refused):
+                settled.append(refused_row(one.row_number, why, reading, one.cells))
+            elif one.row_number in bad:
                 settled.append(refused_row(one.row_number, bad[one.row_number], reading, one.cells))
             elif one.file_key in known:
                 settled.append({"row_number": one.row_number, "state": "SKIPPED", "head": one.row_number})
@@ -414,7 +425,7 @@ class Worker:
                 made.append(
                     (
                         one.row_number,
-                        await by_rule(one.row_number, handler, method.request.FromString(one.request), call),
+                        await by_rule(one.row_number, handler, requests[one.row_number], call),
                     )
                 )
         keys = [(number, result.id) for number, result in made]
@@ -453,7 +464,9 @@ class Worker:
         for state in ("IMPORTED", "RETIRED"):
             asked = sa.select(row.c.row_number, row.c.document_id, row.c.document_version)
             asked = asked.where(row.c.batch_id == batch.id, row.c.state == state).order_by(row.c.row_number.desc())
-            if found := await self._read(batch, asked.limit(1 if turn.alone else CHUNK)):
+            if found := await self._read(
+                batch, asked.limit(1 if turn.alone or import_above.depends(method) else CHUNK)
+            ):
                 break
         else:
             await self._write(batch, method, functools.partial(self._end_undo, batch))
@@ -462,7 +475,7 @@ class Worker:
         with fenced_to(batch.company_id):
             async with self.runtime.read_sessions() as session, session.begin():
                 keys = [one.document_id for one in found]
-                used = await import_lookup.used(self._call(session, batch, method), batch.document_type, keys)
+                used = await import_lookup.used(self._call(session, batch, method), batch.document_type, keys, batch.id)
         while True:
             try:
                 done = await self._write(batch, method, functools.partial(act, batch, method, found, used, bad))

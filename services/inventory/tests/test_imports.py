@@ -98,6 +98,34 @@ async def test_a_file_of_items_is_checked_imported_and_taken_back(master: Master
     assert batch.steps[-1].reason == "wrong list"
 
 
+TREE = {"Code": "code", "Name": "name", "Above": "parent_id", "Policy": "sourcing_policy"}
+POLICY = "BUYER"
+
+
+async def test_a_row_may_name_what_a_row_above_it_makes(master: Master, service: Any) -> None:
+    """A tree out of one file, by code or name, and gone again from its leaves on; below a bad row nothing is good."""
+    rows = [
+        ["T1", "树干", "", POLICY], ["T2", "树枝", "T1", POLICY], ["T3", "树叶", "树枝", POLICY],
+        ["X1", "坏行", "nothing", POLICY], ["X2", "坏行之下", "X1", POLICY], ["X3", "更下", "X2", POLICY],
+        ["L1", "在下一行之下", "L2", POLICY], ["L2", "下一行", "", POLICY],
+    ]  # fmt: skip
+    batch = await imported(master.clerk, service, rows, headers=TREE, kind="inventory.item_category")
+
+    unknown = "IMPORT_REFERENCE_UNKNOWN"
+    assert await problems(master.clerk, batch) == [
+        (5, "Above", "nothing", unknown), (6, "Above", "X1", unknown), (7, "Above", "X2", unknown),
+        (8, "Above", "L2", unknown),
+    ]  # fmt: skip
+    made = {one.code: one for one in (await master.clerk.ListItemCategories(search="T")).item_categories}
+    assert [made[code].parent_id for code in ("T2", "T3")] == [made["T1"].id, made["T2"].id]
+
+    await master.clerk.UndoImportBatch(id=batch.id, reason="wrong list")
+    await work(service)
+    batch = await master.clerk.GetImportBatch(id=batch.id)
+    assert (batch.state, batch.undone_count, batch.kept_count) == (State.UNDONE, 4, 0)
+    assert {"T1", "T2", "T3"}.isdisjoint(one.code for one in (await master.clerk.ListItemCategories()).item_categories)
+
+
 async def test_values_of_added_fields_come_in_with_the_file(master: Master, service: Any) -> None:
     field = {
         "key": "base",

@@ -48,6 +48,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 
+const GettingStarted = lazy(() => import("@/pages/GettingStarted"));
 const Portal = lazy(() => import("@/pages/Portal"));
 const ParkedEvents = lazy(() => import("@/pages/ParkedEvents"));
 const ApprovalStatistics = lazy(() => import("@/pages/ApprovalStatistics"));
@@ -65,6 +66,7 @@ export function Pages() {
     <Suspense fallback={<Skeleton active className="page late" />}>
       <Routes>
         <Route path="/" element={<Portal />} />
+        <Route path="/getting-started" element={<GettingStarted />} />
         <Route path="/approval/statistics" element={<ApprovalStatistics />} />
         <Route path="/approval/statistics/turns" element={<ApprovalTurns />} />
         <Route path="/approval/notice-preferences" element={<NoticePreferences />} />

@@ -2,7 +2,7 @@
 import {
   ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ProfileOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
-  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, LockOutlined, NodeIndexOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
+  RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, LockOutlined, NodeIndexOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, RocketOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -97,7 +97,9 @@ export function usePlaces(): PlaceGroup[] {
     const place = { key: "statistics", to: "/approval/statistics", title: t("statistics.title"), icon: <BarChartOutlined /> };
     groups.find(({ key }) => key === "approval")?.places.push(place);
   }
+  const begins = useHolds("identity.company.create");
   const keeping = [
+    ...(begins ? [{ key: "start", to: "/getting-started", title: t("start.title"), icon: <RocketOutlined /> }] : []),
     ...(report ? [{ key: "operations", to: "/platform/operations", title: t("operations.title"), icon: <DashboardOutlined /> }] : []),
     ...(custom ? [{ key: "custom", to: "/platform/custom-fields", title: t("custom.title"), icon: <FormOutlined /> }] : []),
     ...(audit ? [{ key: "audit", to: "/platform/audit", title: t("audit.title"), icon: <FileSearchOutlined /> }] : []),

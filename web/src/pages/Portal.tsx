@@ -16,6 +16,7 @@ import { References } from "@/documents/Reference";
 import { StateTag } from "@/documents/StateTag";
 import { FormTiles } from "@/forms/FormTiles";
 import { useOffered } from "@/forms/useForms";
+import { StartCard } from "./GettingStarted";
 import { TaskCard } from "./TaskCard";
 import { WaitingPublications } from "./WaitingPublications";
 
@@ -35,7 +36,7 @@ function FirstCompany() {
   return (
     <Result
       status="info" title={t("portal.noCompany")} subTitle={mayCreate ? t("portal.makeFirstCompany") : t("error.askAdministrator")}
-      extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new`)}>{t("list.new", { title: companies.title })}</Button>}
+      extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new?v.baseCurrency=CNY&v.timeZone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`)}>{t("list.new", { title: companies.title })}</Button>}
     />
   );
 }
@@ -66,6 +67,7 @@ function Waiting() {
           <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${requisitions.route}/new`)}>{t("list.new", { title: requisitions.title })}</Button>
         )}
       </header>
+      <StartCard />
       <div className="portal">
         <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={open.error}>
           <WaitingPublications />
