@@ -21,6 +21,7 @@ from screen import REQUISITION, spaced
 from test_browser_approval import decide
 
 from conftest import DESKTOP, PHONE, Window
+from infra.local.demo.story import day_in
 from infra.local.instance import Instance
 
 COMPANY, DEPARTMENT, EMPLOYEE, FLOW = (
@@ -92,6 +93,8 @@ class Setup:
         """Back to the list of steps, by the menu."""
         menu = self.page.get_by_role("navigation", name=self.screen.t("frame.menu"))
         await menu.get_by_role("link", name=self.screen.t("start.title")).click()
+        await expect(self.screen.heading(re.compile(self.screen.t("start.title")))).to_be_visible()
+        await expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
     def step(self, key: str) -> Any:
         return self.page.get_by_role("listitem").filter(has_text=self.screen.t(f"start.{key}Help"))
@@ -140,17 +143,19 @@ class Setup:
         page, screen = self.page, self.screen
         menu = page.get_by_role("navigation", name=screen.t("frame.menu"))
         await menu.get_by_role("link", name=screen.plural(EMPLOYEE), exact=True).click()
-        await page.get_by_role("link", name="ADMIN").first.click()
+        await page.get_by_role("row").filter(has_text="ADMIN").get_by_role("link").first.click()
         await screen.button(screen.action(EMPLOYEE, "update")).click()
+        await screen.choose(screen.field(EMPLOYEE, "homeCompanyId"), "云岭", "云岭示例")
         await screen.choose(screen.field(EMPLOYEE, "departmentId"), "装配", "装配车间")
         await screen.button(screen.t("action.save")).click()
+        await page.wait_for_url(re.compile(r"/employees/[0-9a-f-]{36}(\?|$)"))
         await expect(page.get_by_role("main")).to_contain_text("装配车间")
 
     async def first_password(self, code: str, password: str) -> None:
         page, screen = self.page, self.screen
         menu = page.get_by_role("navigation", name=screen.t("frame.menu"))
         await menu.get_by_role("link", name=screen.plural(EMPLOYEE), exact=True).click()
-        await page.get_by_role("link", name=code, exact=True).first.click()
+        await page.get_by_role("row").filter(has_text=code).get_by_role("link").first.click()
         await screen.button(screen.action(EMPLOYEE, "resetPassword")).click()
         await screen.dialog().get_by_label(screen.asked(EMPLOYEE, "resetPassword", "newPassword")).fill(password)
         await screen.dialog().get_by_role("button", name=spaced(screen.action(EMPLOYEE, "resetPassword"))).click()
@@ -159,8 +164,11 @@ class Setup:
     async def qualify(self) -> None:
         page, screen = self.page, self.screen
         await self.next("qualified")
-        await page.get_by_role("link", name="苏州示例轴承有限公司").first.click()
+        row = page.get_by_role("row").filter(has_text="苏州示例轴承有限公司")
+        await row.get_by_role("link").first.click()
         await screen.button(screen.action(SUPPLIER, "qualify")).click()
+        await screen.dialog().get_by_role("button", name=spaced(screen.action(SUPPLIER, "qualify"))).click()
+        await expect(screen.dialog()).to_be_hidden()
         await expect(page.get_by_role("main")).to_contain_text(screen.state(SUPPLIER, "QUALIFIED"))
         await self.done("qualified")
 
@@ -183,6 +191,9 @@ class Setup:
         await self.next("requisition")
         await screen.field(REQUISITION, "title").fill("第一批轴承")
         await screen.field(REQUISITION, "deliveryPlace").fill("1 号库")
+        need = screen.field(REQUISITION, "needDate")
+        await need.fill(day_in(30))
+        await need.press("Enter")
         await screen.button(screen.t("lines.add")).click()
         await screen.choose(screen.cell(1, "itemId"), "6204", "B-6204")
         grid = page.get_by_role("grid", name=screen.label(REQUISITION, "lines"))

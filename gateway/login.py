@@ -30,6 +30,8 @@ from gateway.settings import CLIENT_ID
 log = telemetry.logger("gateway.login")
 
 ATTEMPT_SECONDS = 600
+# what people change about their own sign-in, at the provider's pages (application-initiated actions of Keycloak)
+ACTIONS = {"password": "UPDATE_PASSWORD", "second-factor": "CONFIGURE_TOTP"}
 PROVIDER_SECONDS = 5
 # Longer: a renewal whose answer is not waited for has used up the refresh token, and the person is signed out. Shorter
 # than the database lets a transaction wait for us.
@@ -75,8 +77,10 @@ class Provider:
     def _address(self, what: str) -> str:
         return f"{self._issuer}/protocol/openid-connect/{what}"
 
-    def begin(self, wanted: str, locale: str) -> tuple[str, str, str]:
-        """Address to send the browser to, name suffix and value of the cookie that remembers the journey."""
+    def begin(self, wanted: str, locale: str, action: str = "") -> tuple[str, str, str]:
+        """Address to send the browser to, name suffix and value of the cookie that remembers the journey. `action` is
+        one of ACTIONS: the provider has the person do it on the way.
+        """
         attempt = Attempt(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
@@ -97,6 +101,8 @@ class Provider:
             "code_challenge_method": "S256",
             "ui_locales": locale,
         }
+        if kind := ACTIONS.get(action):
+            query["kc_action"] = kind
         sealed = base64.urlsafe_b64encode(self._sealer.seal(list(vars(attempt).values()), b"attempt"))
         return f"{self._address('auth')}?{urlencode(query)}", attempt.state[:8], sealed.decode()
 

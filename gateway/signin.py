@@ -40,7 +40,10 @@ class SignIn:
     async def login(self, request: Request) -> Response:
         """Send the browser to the identity provider."""
         self._callers.stranger(request)
-        address, suffix, remembered = self._provider.begin(request.query_params.get("next", "/"), request.state.locale)
+        asked = request.query_params
+        address, suffix, remembered = self._provider.begin(
+            asked.get("next", "/"), request.state.locale, asked.get("action", "")
+        )
         answer = RedirectResponse(address, 302, _NO_STORE)
         self._set(answer, f"{self._callers.cookie}-{suffix}", remembered, ATTEMPT_SECONDS)
         return answer

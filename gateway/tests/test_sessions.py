@@ -40,6 +40,7 @@ async def test_sign_in_and_use(bench: Bench) -> None:
     asked = {name: values[0] for name, values in parse_qs(urlsplit(out.headers["location"]).query).items()}
     assert (asked["code_challenge_method"], asked["response_type"], asked["ui_locales"]) == ("S256", "code", "en")
     assert asked["redirect_uri"] == f"{bench.url}/auth/callback"
+    assert "kc_action" not in asked
     attributes = out.headers["set-cookie"].lower()
     assert all(part in attributes for part in ("__host-heyi-t-", "secure", "httponly", "samesite=lax", "path=/"))
     assert "domain" not in attributes
@@ -99,6 +100,16 @@ async def test_whose_account_is_closed_comes_back_to_the_page_that_says_so(bench
     back = await bench.http.get(provider.headers["location"], headers=journey)
     assert (back.status_code, back.headers["location"]) == (303, "/account-closed")
     assert not any(c.startswith("__Host-heyi-t=") for c in back.headers.get_list("set-cookie"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [("password", "UPDATE_PASSWORD"), ("second-factor", "CONFIGURE_TOTP"), ("delete_account", None), ("", None)],
+)
+async def test_what_people_change_about_their_sign_in_is_done_on_the_way(bench: Bench, asked: str, kind: str) -> None:
+    out = await bench.http.get("/auth/login", params={"action": asked})
+    query = parse_qs(urlsplit(out.headers["location"]).query)
+    assert query.get("kc_action", [None]) == [kind]
 
 
 async def test_a_journey_belongs_to_its_browser(bench: Bench) -> None:

@@ -53,6 +53,9 @@ class Wanted:
     enabled: bool
     password: str | None = field(default=None, repr=False)
     password_temporary: bool = True
+    # which change asked for it; 0: none
+    unlocking: int = 0
+    second_factor_reset: int = 0
 
     def values(self) -> dict[str, str]:
         """As they are compared."""
@@ -102,6 +105,17 @@ class Look:
     agreed: Values | None
     differences: tuple[Difference, ...] = ()
     from_directory: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What Keycloak says of an account beside what is kept in step: wrong passwords, a lock, what signs it in."""
+
+    locked: bool
+    failures: int
+    last_failure: datetime.datetime | None
+    second_factor: bool
+    password_temporary: bool
 
 
 def representation(wanted: Wanted) -> dict[str, Any]:
@@ -237,6 +251,25 @@ class Realm:
                 return None
             raise _unreachable(error) from error
 
+    async def standing(self, keycloak_id: str) -> Standing | None:
+        """How an account stands; None where it is gone. Raises Unreachable."""
+        user = await self.account(keycloak_id)
+        if user is None:
+            return None
+        try:
+            tried = await self._admin.a_get_bruteforce_detection_status(keycloak_id)
+            credentials = await self._admin.a_get_credentials(keycloak_id)
+        except KeycloakError as error:
+            raise _unreachable(error) from error
+        failed = int(tried.get("lastFailure") or 0)
+        return Standing(
+            locked=bool(tried.get("disabled")),
+            failures=int(tried.get("numFailures") or 0),
+            last_failure=datetime.datetime.fromtimestamp(failed / 1000, datetime.UTC) if failed else None,
+            second_factor=any(credential["type"] != "password" for credential in credentials),
+            password_temporary="UPDATE_PASSWORD" in (user.get("requiredActions") or ()),
+        )
+
     async def block(self, keycloak_id: str) -> None:
         """Close an account that is nobody's and take from it whom it names. Raises Unreachable."""
         user = await self.account(keycloak_id)
@@ -287,10 +320,15 @@ class Realm:
 
     async def _write(self, user: Mapping[str, Any], wanted: Wanted, known: Known) -> Look:
         from_directory = bool(user.get("federationLink"))
+        agreed = known.agreed
+        if wanted.unlocking:
+            await self._admin.a_clear_bruteforce_attempts_for_user(user["id"])
+            # a permanent lock closes the account, and is no change of others any more
+            agreed = None if agreed is None else {name: v for name, v in agreed.items() if name != "enabled"}
         if user["username"] != wanted.username and known.agreed is None:
             raise NotPossible(f"the account signs in as {user['username']}")
         found = compare(
-            values_of(user), wanted.values(), known.agreed, from_directory=from_directory, attempts=known.attempts
+            values_of(user), wanted.values(), agreed, from_directory=from_directory, attempts=known.attempts
         )
         if found.write:
             await self._admin.a_update_user(user["id"], changes(user, wanted, found.write))
@@ -298,7 +336,11 @@ class Realm:
             await self._leave_passwords_to_the_directory(user["id"])
         elif wanted.password is not None:
             await self._admin.a_set_user_password(user["id"], wanted.password, temporary=wanted.password_temporary)
-        if wanted.password is not None or not wanted.enabled:
+        if wanted.second_factor_reset:
+            for credential in await self._admin.a_get_credentials(user["id"]):
+                if credential["type"] != "password":
+                    await self._admin.a_delete_credential(user["id"], credential["id"])
+        if wanted.password is not None or wanted.second_factor_reset or not wanted.enabled:
             await self._admin.a_user_logout(user["id"])
         if "enabled" in found.write and not wanted.enabled and (await self._admin.a_get_user(user["id"]))["enabled"]:
             # Keycloak writes a whole account: another write that overlaps with ours, and ends later, opens it again

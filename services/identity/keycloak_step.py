@@ -198,6 +198,10 @@ class KeycloakStep:
                     account.attempts, account.from_directory = None, look.from_directory
                     if account.password == job.wanted.password:
                         account.password = None
+                    if account.unlocking == job.wanted.unlocking:
+                        account.unlocking = 0
+                    if account.second_factor_reset == job.wanted.second_factor_reset:
+                        account.second_factor_reset = 0
                     actor = Actor(None, service=self.runtime.service.name)
                     call = self.runtime.call_for_event(session, actor, NO_COMPANY, "")
                     differs = await keep_level(call, employee, account, look.differences)
@@ -231,6 +235,8 @@ def wanted_of(account: Account, employee: Employee) -> Wanted:
         enabled=employee.state == "ACTIVE",
         password=account.password,
         password_temporary=account.password_temporary,
+        unlocking=account.unlocking,
+        second_factor_reset=account.second_factor_reset,
     )
 
 

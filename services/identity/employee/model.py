@@ -66,6 +66,9 @@ class Account(Base):
     # ciphertext, and only until Keycloak has it
     password: Mapped[str | None] = mapped_column(Encrypted("account", "password"))
     password_temporary: Mapped[bool] = mapped_column(default=True)
+    # which change (`wanted`) asked to let the person in again, or to take away the second factor; 0: none that is open
+    unlocking: Mapped[int] = mapped_column(server_default="0", default=0)
+    second_factor_reset: Mapped[int] = mapped_column(server_default="0", default=0)
     # the values on which both sides last agreed; of an account that was never written there are none
     agreed: Mapped[dict[str, Any] | None]
     # what was about to be written (`values`), until it is recorded: a write whose process died is not that of others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from identity.employee.model import Account, Employee
 from identity.grant.model import Grant
 from identity.grant.rpc import administrators, covers
 from identity.headship import heads
+from identity.keycloak import Unreachable
+from identity.keycloak_step import realm_of
 from identity.placement import seats
 from identity.post.model import Post
 from identity.role import rules as role_rules
@@ -26,6 +29,7 @@ from identity.role.model import Role
 
 # what Keycloak knows of a person
 TOLD = ("name", "email")
+INSPECTED_WITHIN_SECONDS = 5.0
 PLACED = ("home_company_id", "department_id", "post_id")
 
 
@@ -102,6 +106,51 @@ class Employees:
         rules.cut_off(employee, now=call.now())
         rules.tell_keycloak(employee, account, now=call.now())
         return call.announce(pb.EmployeeUpdated, employee)
+
+    async def UnlockEmployee(self, request: pb.UnlockEmployeeRequest, call: Call) -> Any:
+        await epoch.bump(call)
+        employee, account = await _load(request.id, request.etag, call)
+        advance(employee, "unlock")
+        rules.tell_keycloak(employee, account, now=call.now())
+        account.unlocking = account.wanted
+        return call.announce(pb.EmployeeUpdated, employee)
+
+    async def ResetSecondFactorEmployee(self, request: pb.ResetSecondFactorEmployeeRequest, call: Call) -> Any:
+        await epoch.bump(call)
+        employee, account = await _load(request.id, request.etag, call)
+        advance(employee, "reset_second_factor")
+        rules.cut_off(employee, now=call.now())
+        rules.tell_keycloak(employee, account, now=call.now())
+        account.second_factor_reset = account.wanted
+        return call.announce(pb.EmployeeUpdated, employee)
+
+    async def InspectAccountEmployee(self, request: pb.InspectAccountEmployeeRequest, call: Call) -> Any:
+        employee = await call.load(Employee, request.id)
+        assert call.reach is not None
+        rules.within(call.reach, employee)
+        account = await call.db.get_one(Account, employee.id)
+        if account.keycloak_id is None:
+            return pb.AccountStanding()
+        realm = realm_of(call.runtime.settings)
+        try:
+            async with asyncio.timeout(INSPECTED_WITHIN_SECONDS):
+                found = await realm.standing(account.keycloak_id)
+        except (Unreachable, TimeoutError) as problem:
+            raise Refused("SERVICE_UNAVAILABLE", service="keycloak") from problem
+        finally:
+            await realm.close()
+        if found is None:
+            return pb.AccountStanding()
+        standing = pb.AccountStanding(
+            found=True,
+            locked=found.locked,
+            failure_count=found.failures,
+            two_steps=found.second_factor,
+            password_temporary=found.password_temporary,
+        )
+        if found.last_failure is not None:
+            standing.last_failure_time.FromDatetime(found.last_failure)
+        return standing
 
     async def ExplainAccessEmployee(self, request: pb.ExplainAccessEmployeeRequest, call: Call) -> Any:
         employee = await call.load(Employee, request.id)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TRANSITIONS = {
     ("ACTIVE", "update"): "ACTIVE",
     ("ACTIVE", "reset_password"): "ACTIVE",
+    ("ACTIVE", "reset_second_factor"): "ACTIVE",
+    ("ACTIVE", "unlock"): "ACTIVE",
     ("ACTIVE", "disable"): "DISABLED",
     ("DISABLED", "update"): "DISABLED",
     ("DISABLED", "enable"): "ACTIVE",

@@ -41,7 +41,7 @@ def test_how_far_a_keeper_reaches(reach: Reach, employee: Employee, allowed: boo
 
 
 def test_every_state_and_action_is_decided() -> None:
-    actions = ("update", "disable", "enable", "reset_password")
+    actions = ("update", "disable", "enable", "reset_password", "reset_second_factor", "unlock")
     allowed = {(s, a): rules.TRANSITIONS.get((s, a)) for s in ("ACTIVE", "DISABLED") for a in actions}
 
     assert allowed == {
@@ -49,10 +49,14 @@ def test_every_state_and_action_is_decided() -> None:
         ("ACTIVE", "disable"): "DISABLED",
         ("ACTIVE", "enable"): None,
         ("ACTIVE", "reset_password"): "ACTIVE",
+        ("ACTIVE", "reset_second_factor"): "ACTIVE",
+        ("ACTIVE", "unlock"): "ACTIVE",
         ("DISABLED", "update"): "DISABLED",
         ("DISABLED", "disable"): None,
         ("DISABLED", "enable"): "ACTIVE",
         ("DISABLED", "reset_password"): None,
+        ("DISABLED", "reset_second_factor"): None,
+        ("DISABLED", "unlock"): None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from identity.keycloak_step import AT_ONCE, LEASE, TAKE_OVER_AFTER, KeycloakStep
 from identity.seed import ADMINISTRATOR_ID
 from identity.tests.factories import PASSWORD
 from identity.tests.keycloak_bench import DiesAfterwards, KeycloakBench, users_of
+
+OTP = '{"subType": "totp", "digits": 6, "counter": 0, "period": 30, "algorithm": "HmacSHA1"}'
 
 
 async def account_of(house: Bench, employee_id: str) -> Account:
@@ -278,6 +281,75 @@ async def test_a_reset_password_must_be_changed_and_ends_the_session(
     assert await accounts.a_get_sessions(user["id"]) == []
     assert await keycloak.sign_in(new.username, PASSWORD) == "refused"
     assert await keycloak.sign_in(new.username, "Another-secret-1") == "new password"
+
+
+@pytest.fixture
+def inspects(house: Bench, keycloak: KeycloakBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service knows where Keycloak is."""
+    known = {**house.runtime.settings.extras, "KEYCLOAK_URL": keycloak.url}
+    settings = dataclasses.replace(house.runtime.settings, extras=known, client_secret=keycloak.secret)
+    monkeypatch.setattr(house.runtime, "settings", settings)
+
+
+async def standing(admin: Any, new: Any) -> Any:
+    return await admin.InspectAccountEmployee(id=new.id)
+
+
+@pytest.mark.usefixtures("inspects")
+async def test_who_was_locked_out_is_let_in_again(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, keycloak: KeycloakBench
+) -> None:
+    """Wrong passwords lock the account; unlocked, it is no change of others, and the count begins anew."""
+    new = await hire()
+    assert not (await standing(admin, new)).found
+    await step.once()
+    for _ in range(5):
+        assert await keycloak.sign_in(new.username, "not-the-password") == "refused"
+    assert await keycloak.sign_in(new.username, PASSWORD) == "refused"
+    seen = await standing(admin, new)
+    assert (seen.found, seen.locked) == (True, True)
+    assert seen.failure_count > 0
+    assert seen.HasField("last_failure_time")
+
+    await admin.UnlockEmployee(id=new.id)
+    assert await step.once() == 1
+
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+    seen = await standing(admin, new)
+    assert (seen.locked, seen.failure_count, seen.password_temporary) == (False, 0, False)
+    assert (await admin.GetEmployee(id=new.id)).account_state == new.IN_STEP
+    assert list((await admin.ListAccountFindings(filter=f'employee_id = "{new.id}"')).account_findings) == []
+    assert (await account_of(house, new.id)).unlocking == 0
+
+
+@pytest.mark.usefixtures("inspects")
+async def test_a_lost_second_factor_is_taken_away_and_the_password_stays(
+    house: Bench, admin: Any, hire: Any, step: KeycloakStep, accounts: KeycloakAdmin, keycloak: KeycloakBench
+) -> None:
+    new = await hire()
+    await step.once()
+    (user,) = await users_of(accounts, new.id)
+    secret = {"type": "otp", "secretData": '{"value": "lost"}', "credentialData": OTP, "userLabel": "telephone"}
+    await accounts.a_update_user(user["id"], {**user, "credentials": [secret]})
+    assert (await standing(admin, new)).two_steps
+    assert await keycloak.sign_in(new.username, PASSWORD) == "refused", "it asks for the second factor"
+
+    await admin.ResetSecondFactorEmployee(id=new.id, reason="Phone is lost, came in person")
+    await step.once()
+
+    assert [one["type"] for one in await accounts.a_get_credentials(user["id"])] == ["password"]
+    assert await keycloak.sign_in(new.username, PASSWORD) == "signed in"
+    assert not (await standing(admin, new)).two_steps
+    account = await account_of(house, new.id)
+    assert account.second_factor_reset == 0
+
+    # asked once more while the first is on its way: done once more
+    await admin.ResetSecondFactorEmployee(id=new.id, reason="again")
+    (job,) = await step.claim()
+    await admin.ResetSecondFactorEmployee(id=new.id, reason="and again")
+    await step._work(job)
+    account = await account_of(house, new.id)
+    assert account.second_factor_reset == account.wanted > job.change
 
 
 async def test_a_change_that_comes_while_one_is_written_stays_due(

@@ -26,6 +26,12 @@ export function goToSignIn(why = ""): void {
   location.assign(`/auth/login?next=${encodeURIComponent(next)}&locale=${context.locale}`);
 }
 
+/** Change the own password, or set up a second factor, at the sign-in's own pages; then back here. */
+export function changeSignIn(action: "password" | "second-factor"): void {
+  const next = `${location.pathname}${location.search}`;
+  location.assign(`/auth/login?next=${encodeURIComponent(next)}&locale=${context.locale}&action=${action}`);
+}
+
 /** What stood behind the # of this page, also where somebody had to sign in meanwhile. */
 export function hashOfPage(): string {
   return (location.hash || sessionStorage.getItem(HASH) || "#").slice(1);

@@ -1,8 +1,9 @@
-import { BulbOutlined, GlobalOutlined, LogoutOutlined, MenuFoldOutlined, MenuOutlined, MenuUnfoldOutlined, QuestionCircleOutlined, SearchOutlined, UserOutlined } from "@ant-design/icons";
+import { BulbOutlined, GlobalOutlined, LockOutlined, LogoutOutlined, MenuFoldOutlined, MenuOutlined, MenuUnfoldOutlined, QuestionCircleOutlined, SafetyOutlined, SearchOutlined, UserOutlined } from "@ant-design/icons";
 import { Avatar, Button, Drawer, Dropdown, Grid, Select, Tooltip } from "antd";
 import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate } from "react-router";
+import { changeSignIn } from "@/api/context";
 import { useMe } from "@/api/me";
 import { useAppearance } from "./appearance";
 import { HelpDrawer } from "./HelpDrawer";
@@ -151,6 +152,9 @@ function Person({ compact }: { compact: boolean }) {
           ...LOCALES.map(({ value, label }) => ({ key: value, icon: <GlobalOutlined />, label, onClick: () => void speak(value) })),
         ]
       : []),
+    { key: "password", icon: <LockOutlined />, label: t("frame.changePassword"), onClick: () => changeSignIn("password") },
+    { key: "factor", icon: <SafetyOutlined />, label: t("frame.secondFactor"), onClick: () => changeSignIn("second-factor") },
+    { type: "divider" as const },
     { key: "out", icon: <LogoutOutlined />, label: t("frame.signOut"), onClick: () => void signOut() },
     { key: "everywhere", icon: <LogoutOutlined />, label: t("frame.signOutEverywhere"), onClick: () => void signOut("?everywhere=true") },
   ];

@@ -1,6 +1,7 @@
 import type { DocumentMeta } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import { EmployeeAccess } from "./EmployeeAccess";
+import { EmployeeAccount } from "./EmployeeAccount";
 import { Dated } from "./Dated";
 import { Violations } from "./Violations";
 
@@ -13,6 +14,7 @@ export default function EmployeePage({ document }: { document: DocumentMeta }) {
         <>
           <Dated of="identity.placement" by="employeeId" id={row.id} without="employeeId" />
           <Violations employeeId={row.id} />
+          <EmployeeAccount document={document} row={row} />
           <EmployeeAccess document={document} id={row.id} />
         </>
       )}

@@ -36,7 +36,7 @@ function FirstCompany() {
   return (
     <Result
       status="info" title={t("portal.noCompany")} subTitle={mayCreate ? t("portal.makeFirstCompany") : t("error.askAdministrator")}
-      extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new?v.baseCurrency=CNY&v.timeZone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`)}>{t("list.new", { title: companies.title })}</Button>}
+      extra={mayCreate && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${companies.route}/new?v.baseCurrency=CNY&v.timeZone=Asia/Shanghai`)}>{t("list.new", { title: companies.title })}</Button>}
     />
   );
 }
