@@ -32,6 +32,8 @@ def _id(last: int) -> uuid.UUID:
 
 
 ADMINISTRATOR_ID = _id(1)
+# the sealed account of emergencies, made when it is first opened
+EMERGENCY_ID = _id(2)
 ADMINISTRATORS_GRANT = _id(0xA1)
 
 

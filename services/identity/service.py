@@ -19,6 +19,8 @@ from identity.departure.rpc import Departures
 from identity.departure.saga import hand_over
 from identity.directory.rpc import Directory
 from identity.duty_conflict.rpc import DutyConflicts
+from identity.emergency.opening import follow_emergencies
+from identity.emergency.rpc import Emergencies
 from identity.employee.rpc import Employees
 from identity.failed_logins import tell_failed_logins
 from identity.grant.rpc import Grants
@@ -49,6 +51,7 @@ SERVICE = Service(
         Roles(),
         Grants(),
         ApiKeys(),
+        Emergencies(),
         DutyConflicts(),
         Delegations(),
         Departures(),
@@ -69,6 +72,7 @@ SERVICE = Service(
         follow_the_facts,
         watch_keycloak,
         follow_sign_ins,
+        follow_emergencies,
     ],
     timers=HANDLERS,
     stuck=[

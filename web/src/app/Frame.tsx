@@ -6,6 +6,7 @@ import { useLocation, useNavigate } from "react-router";
 import { changeSignIn } from "@/api/context";
 import { useMe } from "@/api/me";
 import { useAppearance } from "./appearance";
+import { EmergencyLine } from "./EmergencyLine";
 import { HelpDrawer } from "./HelpDrawer";
 import { LOCALES, speak } from "./i18n";
 import { AppLink } from "./links";
@@ -78,6 +79,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <Person compact={!wide} />
         </div>
       </header>
+      <EmergencyLine />
       <main id="content" className="content" tabIndex={-1}>{children}</main>
       <WhyDrawer />
       <HelpDrawer open={help} onClose={() => setHelp(false)} />

@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
+  AlertOutlined, ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ProfileOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, LockOutlined, NodeIndexOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, RocketOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -40,6 +40,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.role": <KeyOutlined />,
   "identity.grant": <PartitionOutlined />,
   "identity.api_key": <LockOutlined />,
+  "identity.emergency": <AlertOutlined />,
   "identity.delegation": <RetweetOutlined />,
   "identity.departure": <ExportOutlined />,
   "identity.account_finding": <DisconnectOutlined />,
