@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sys
 import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from axe import violations
 from playwright.async_api import expect
 from screen import Screen, spaced
+from test_browser_first_run import first_sign_in
 
 from chassis.testing import eventually
+from conftest import PHONE
+from infra.local.demo.door import CannotGoOnError, Door
+from infra.local.instance import DEMO_PASSWORD, Instance
 
 DEPARTMENT, POST, EMPLOYEE, GRANT = (f"identity.{name}" for name in ("department", "post", "employee", "grant"))
+EMERGENCY, SEALED = "identity.emergency", "00000000-0000-7000-8000-000000000002"
 FIRST_PASSWORD, OWN_PASSWORD = "Heyi-first-2026", "Heyi-own-2027"
 
 
@@ -96,3 +105,56 @@ async def test_browser_admin_brings_in_a_colleague_and_lets_one_go(window: Any, 
     await page.click("#kc-login")
     await expect(page.locator("#kc-login")).to_be_visible()
     await expect(page.get_by_text(re.compile("停用|禁用"))).to_be_visible()
+
+
+async def test_browser_admin_helps_with_sign_in(window: Any, door: Any, instance: Instance) -> None:
+    """Locked after wrong passwords, seen on the person's page, unlocked; then the sealed account, for an emergency."""
+    username, administrator = "qinlang", await door("administrator")
+    mine = Door(instance.url)
+    for _ in range(4):
+        with pytest.raises(CannotGoOnError):
+            await mine.sign_in(username, "not-the-password")
+    (person,) = (await administrator.get("/v1/identity/employees", filter=f'username = "{username}"'))["employees"]
+    admin = await window("admin")
+    screen, page = admin.screen, admin.page
+    await admin.go(f"/identity/employees/{person['id']}")
+    account = screen.panel(screen.t("account.title"))
+    await expect(account).to_contain_text(screen.t("account.locked"))
+    assert await violations(page) == []
+    await admin.picture("account-locked")
+    label = screen.action(EMPLOYEE, "unlock")
+    await screen.button(label).click()
+    await screen.dialog().get_by_role("button", name=spaced(label)).click()
+    await in_step(door, person["id"], "ACTIVE")
+    await expect(account).not_to_contain_text(screen.t("account.locked"))
+    await mine.sign_in(username, DEMO_PASSWORD)
+    await mine.close()
+
+    reason = "All administrators are on a plane, rehearsal"
+    env = {**os.environ, **instance.env()}
+    opened = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "identity.emergency", reason, env=env, stdout=asyncio.subprocess.PIPE
+    )
+    said = (await opened.communicate())[0].decode()
+    password = re.search(r"with (\S+)", said)
+    assert (opened.returncode, password is not None) == (0, True), said
+    line = page.locator(".ant-alert").get_by_role("link", name=re.compile(reason))
+    await expect(line).to_be_visible()
+    await in_step(door, SEALED, "ACTIVE")
+    phone = await window(None, locale="en", size=PHONE)
+    phone.expected.add(401)
+    await first_sign_in(phone, "emergency", password[1], OWN_PASSWORD)
+    await expect(phone.page.get_by_role("link", name=re.compile(reason))).to_be_visible()
+    assert await violations(phone.page) == []
+    await phone.picture("emergency")
+    await line.click()
+    await expect(page.get_by_role("main")).to_contain_text(screen.state(EMERGENCY, "OPEN"))
+    label = screen.action(EMERGENCY, "close")
+    await screen.button(label).click()
+    await screen.dialog().get_by_role("textbox").fill("演练结束")
+    await screen.dialog().get_by_role("button", name=spaced(label)).last.click()
+    await expect(line).to_be_hidden()
+    assert await violations(page) == []
+    await admin.picture("emergency-closed")
+    await expect(phone.screen.heading(phone.screen.t("closed.title"))).to_be_visible()
+    await in_step(door, SEALED, "DISABLED")

@@ -76,9 +76,13 @@ async def _act(runtime: Runtime, key: object) -> bool:
 
 
 async def open_(call: Call, row: Emergency) -> None:
-    """The account lets somebody in as administrator, until the time is up."""
+    """The account lets somebody in as administrator, until the time is up. One that is open ends where a new begins."""
     advance(row, "open")
     now = call.now()
+    for other in await call.db.scalars(sa.select(Emergency).where(Emergency.state == "OPEN").with_for_update()):
+        advance(other, "close")
+        other.close_time = now
+        call.announce(pb.EmergencyClosed, other)
     employee = await call.db.get(Employee, EMERGENCY_ID, with_for_update=True)
     if employee is None:
         employee = Employee(id=EMERGENCY_ID, code=CODE, username=USERNAME, name=NAME, sort_key=USERNAME, version=1)
@@ -92,12 +96,16 @@ async def open_(call: Call, row: Emergency) -> None:
     account.password, account.password_temporary = row.password, True
     tell_keycloak(employee, account, now=now)
     row.until_time, row.employee_id, row.password = now + datetime.timedelta(minutes=row.minutes), employee.id, None
-    role = (await call.db.execute(sa.select(Role.id).where(Role.code == ADMINISTRATOR))).scalar_one()
     # not for good: whoever counts the administrators that stay does not count this one
     last = row.until_time.date() + datetime.timedelta(days=1)
-    grant = Grant(employee_id=employee.id, role_id=role, scope="ALL", valid_until_date=last)
-    call.db.add(grant)
-    call.announce(grants_pb2.GrantCreated, grant)
+    mine = sa.select(Grant).where(Grant.employee_id == EMERGENCY_ID, Grant.state == "ACTIVE").with_for_update()
+    if (grant := (await call.db.scalars(mine)).one_or_none()) is not None:
+        grant.valid_until_date = last
+    else:
+        role = (await call.db.execute(sa.select(Role.id).where(Role.code == ADMINISTRATOR))).scalar_one()
+        grant = Grant(employee_id=employee.id, role_id=role, scope="ALL", valid_until_date=last)
+        call.db.add(grant)
+        call.announce(grants_pb2.GrantCreated, grant)
     call.announce(pb.EmergencyOpened, row)
 
 

@@ -95,7 +95,11 @@ async def test_it_opens_and_closes_by_itself_and_everybody_sees_it(house: Bench,
     again = await asked(house, password="another-secret")
     await opening.work(house.runtime)
     assert await facts(house) == ("ACTIVE", "another-secret", ["REVOKED", "ACTIVE"])
-    assert [row.id for row in (await admin.ListEmergencies(filter='state = "OPEN"')).emergencies] == [again]
+    third = await asked(house, password="third-secret")
+    await opening.work(house.runtime)
+    assert await facts(house) == ("ACTIVE", "third-secret", ["REVOKED", "ACTIVE"])
+    assert [row.id for row in (await admin.ListEmergencies(filter='state = "OPEN"')).emergencies] == [third]
+    assert (await admin.GetEmergency(id=again)).state == pb.Emergency.CLOSED
 
 
 async def test_it_is_closed_sooner_by_hand_and_says_what_was_done(house: Bench, admin: Any) -> None:

@@ -31,6 +31,11 @@ export function offeredActions(document: DocumentMeta, allowed: string[] | undef
   return found.toSorted((a, b) => rank(a) - rank(b));
 }
 
+/** A row as if only some of what it allows were allowed. */
+export function withActions(row: Row, kept: (name: string) => boolean): Row {
+  return { ...row, allowedActions: row.allowedActions?.filter(kept) };
+}
+
 /** What a dialog asks for; whom the requester chooses is asked in one of its own. */
 export function askedFields(method: Method): Field[] {
   return (method.requestFields ?? []).filter(({ name, readOnly, message }) => name !== "id" && name !== "etag" && !readOnly && !message?.endsWith("ApprovalChoice"));

@@ -13,7 +13,7 @@ import { decimalText } from "@/contract/format";
 import { fieldOf, membersOf, NAME_OF_DAY, shownFields, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { AttachmentsPanel } from "@/attachments/AttachmentsPanel";
-import { ActionBar } from "./ActionBar";
+import { ActionBar, withActions } from "./ActionBar";
 import { CaseTimeline } from "./CaseTimeline";
 import { FieldValue } from "./FieldValue";
 import { History } from "./History";
@@ -29,6 +29,8 @@ interface Props {
   /** Actions with a page or dialog of their own. */
   own?: (row: Row) => Record<string, () => void>;
   next?: (action: string, answer: Row) => string | undefined;
+  /** Actions that the page offers in its own place. */
+  apart?: string[];
   tools?: (row: Row) => ReactNode;
   /** Above the fields. */
   notes?: (row: Row) => ReactNode;
@@ -53,14 +55,14 @@ const FILES = "documents";
 const LAST = ["companyId", "departmentId", "departmentHeadName", "ownerId", "createTime", "updateTime"];
 const IN_HEADER = ["number", "state", "amount", "currency", "title"];
 
-export function DetailPage({ document, row, own, next, tools, notes, more, side, without = [] }: Props & { row: Row }) {
+export function DetailPage({ document, row, own, next, apart = [], tools, notes, more, side, without = [] }: Props & { row: Row }) {
   const fields = shownFields(document.fields).filter(({ name, inputOnly }) => !inputOnly && !IN_HEADER.includes(name) && !without.includes(name));
   useRemember(useMemo(() => ({ to: routeOf(document, row.id), title: nameOf(document, row), document: document.key }), [document, row]));
   const caseId = useCaseId(document, row);
   const linked = document.methods.listLinks !== undefined;
   return (
     <section className="page">
-      <DocumentHead document={document} row={row} actions={<ActionBar document={document} row={row} own={own?.(row)} next={next} />} tools={tools?.(row)} />
+      <DocumentHead document={document} row={row} actions={<ActionBar document={document} row={withActions(row, (name) => !apart.includes(name))} own={own?.(row)} next={next} />} tools={tools?.(row)} />
       <StateLine document={document} row={row} />
       {notes?.(row)}
       <div className={caseId || linked || side ? "with-side" : ""}>

@@ -1,5 +1,5 @@
 import { Alert, Button, Skeleton } from "antd";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { callMethod } from "@/api/documents";
@@ -7,6 +7,11 @@ import { useCan } from "@/api/me";
 import { sentenceOf } from "@/app/notify";
 import { timeText } from "@/contract/format";
 import { methodOf, type DocumentMeta, type Method, type Row } from "@/contract/meta";
+import { ActionBar, withActions } from "@/documents/ActionBar";
+
+export const ACCOUNT_ACTIONS = ["unlock", "reset_password", "reset_second_factor"];
+/** How often a locked account is looked at: it is opened beside the page. */
+const LOCKED_MS = 3_000;
 
 interface Standing {
   found: boolean;
@@ -30,12 +35,15 @@ function Account({ document, method, row }: { document: DocumentMeta; method: Me
     // what was done about it changes the row
     queryKey: [document.key, "inspectAccount", context.company, row.id, row.etag, row.accountState],
     queryFn: () => callMethod<Standing>(method, row.id, {}),
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.locked ? LOCKED_MS : false),
     meta: { shown: true },
   });
   return (
     <section className="card" aria-label={t("account.title")}>
       <h2>{t("account.title")} <Button type="link" size="small" loading={isFetching} onClick={() => void refetch()}>{t("account.again")}</Button></h2>
       {error ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : !data ? <Skeleton active title={false} paragraph={{ rows: 1 }} /> : <Said standing={data} />}
+      <ActionBar document={document} row={withActions(row, (name) => ACCOUNT_ACTIONS.includes(name))} />
     </section>
   );
 }
