@@ -250,6 +250,16 @@ class Runtime:
             await self._retrying(functools.partial(self._put_down, row))
         return await answer.printed() if isinstance(answer, paper.Sheet) else answer
 
+    async def read_within(self, call: Call, method: contract.Method, request: Any) -> tuple[Any, Call]:
+        """Another read of this service within a call that reads: as the same caller, by that method's own policy. Its
+        reply, and the call that says what it hid.
+        """
+        assert method.read_only
+        reach = self._authorize(method, call.actor, call.company_id)
+        envelope = Envelope(token=call.token, locale=call.locale)
+        inner = self._call(call.db, method, call.actor, call.company_id, reach, envelope)
+        return self._as_message(inner, await self.service.handlers[method.full_name](request, inner)), inner
+
     async def _write(
         self,
         method: contract.Method,

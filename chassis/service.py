@@ -18,6 +18,7 @@ from chassis.custom_field_rpc import CustomFields
 from chassis.imports import Imports
 from chassis.mapping import plan_for
 from chassis.operations import Operations, Stuck
+from chassis.prints import Prints
 from chassis.records import Held, Records
 from chassis.states import advance
 
@@ -90,7 +91,7 @@ class Service:
         self.stuck = more.pop("stuck", ())
         self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields(), Audit())
+        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields(), Audit(), Prints())
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.series = more.pop("series", {})
         self.background = (custom_fields.keep, *more.pop("background", ()))
@@ -128,7 +129,7 @@ class Service:
         known = contract.load().methods
         handlers: dict[str, Handler] = {}
         for rpc in self.rpcs:
-            platform = (Records, Operations, Imports, CustomFields, Audit)
+            platform = (Records, Operations, Imports, CustomFields, Audit, Prints)
             package = "platform" if isinstance(rpc, platform) else self.name
             full_service = f"heyi.{package}.v1.{type(rpc).__name__}"
             methods = contract.load().methods_of(full_service)

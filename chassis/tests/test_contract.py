@@ -45,6 +45,7 @@ def test_what_services_may_call_is_named_for_each():
     named = {m.full_name: set(m.policy.services) for m in contract.load().methods.values() if m.policy.services}
     assert named == {
         "heyi.identity.v1.Directory/GetAuthorization": {"*"},
+        "heyi.identity.v1.PrintTemplates/FindPrintTemplate": {"*"},
         "heyi.approval.v1.Cases/SimulateCases": {"procurement"},
         "heyi.approval.v1.Cases/ForeseeCases": {"identity"},
         "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},

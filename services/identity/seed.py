@@ -124,6 +124,7 @@ EVERYBODY_MAY = [
             "identity.headship",
             "identity.placement",
             "identity.post",
+            "identity.print_template",
             "inventory.item",
             "inventory.item_category",
             "inventory.unit",

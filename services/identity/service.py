@@ -29,6 +29,7 @@ from identity.keycloak_step import keep_in_step
 from identity.organisation.days import follow_the_days
 from identity.placement.rpc import Placements
 from identity.post.rpc import Posts
+from identity.print_template.rpc import PrintTemplates
 from identity.reorganisation.effect import HANDLERS
 from identity.reorganisation.model import Reorganisation
 from identity.reorganisation.rpc import Reorganisations
@@ -62,6 +63,7 @@ SERVICE = Service(
         ConsistencyRuns(),
         CalendarDays(),
         SavedViews(),
+        PrintTemplates(),
     ],
     background=[
         keep_in_step,

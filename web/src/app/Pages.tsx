@@ -45,6 +45,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.reorganisation": { detail: lazy(() => import("@/pages/ReorganisationPage")) },
   "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
   "identity.api_key": { form: lazy(() => import("@/pages/RoleForm")) },
+  "identity.print_template": { form: lazy(() => import("@/pages/PrintTemplateForm")), detail: lazy(() => import("@/pages/PrintTemplatePage")) },
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };
 

@@ -1,5 +1,4 @@
-import { PrinterOutlined } from "@ant-design/icons";
-import { Button, Skeleton } from "antd";
+import { Skeleton } from "antd";
 import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
@@ -19,6 +18,7 @@ import { FieldValue } from "./FieldValue";
 import { History } from "./History";
 import { LinesTable } from "./LinesTable";
 import { PageProblem } from "./PageProblem";
+import { PrintButton } from "./PrintButton";
 import { Reference } from "./Reference";
 import { RelatedDocuments } from "./RelatedDocuments";
 import { StateLine } from "./StateLine";
@@ -98,7 +98,6 @@ function useCaseId(document: DocumentMeta, row: Row): string {
 
 /** Type, number, state, owner, amount, and what may be done. */
 export function DocumentHead({ document, row, actions, tools }: { document: DocumentMeta; row: Row; actions?: ReactNode; tools?: ReactNode }) {
-  const { t } = useTranslation();
   const state = fieldOf(document, "state");
   const amount = fieldOf(document, "amount");
   const number = String(row.number || row.documentNumber || row.code || "");
@@ -115,7 +114,7 @@ export function DocumentHead({ document, row, actions, tools }: { document: Docu
         </div>
       </div>
       {amount && Boolean(row.amount) && <div className="head-amount"><span className="figure">{decimalText(amount, String(row.amount))}</span> <small>{String(row.currency ?? "")}</small></div>}
-      <div className="page-tools"><Button className="print-page" icon={<PrinterOutlined />} aria-label={t("detail.print")} title={t("detail.print")} onClick={() => window.print()} />{tools}{actions}</div>
+      <div className="page-tools"><PrintButton document={document} row={row} />{tools}{actions}</div>
     </header>
   );
 }
