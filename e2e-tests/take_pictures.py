@@ -123,7 +123,11 @@ async def test_browser_pictures_of_the_organisation(
     await take(desk, "access-review")
     admin = await window("admin", locale=locale, size=DESK)
     screen = admin.screen
-    for name, path in (("calendar", "/identity/calendar-days"), ("departments", "/identity/departments")):
+    for name, path in (
+        ("calendar", "/identity/calendar-days"),
+        ("departments", "/identity/departments"),
+        ("getting-started", "/getting-started"),
+    ):
         await admin.go(path)
         await expect(admin.page.get_by_role("heading", level=1)).to_be_visible()
         await take(admin, name)
@@ -136,3 +140,19 @@ async def test_browser_pictures_of_the_organisation(
     await auditor.go("/platform/audit")
     await expect(auditor.page.get_by_role("table").first).to_be_visible()
     await take(auditor, "audit")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+async def test_browser_pictures_of_paper(window: Any, door: Any, locale: str) -> None:
+    """A print template with what it prints."""
+    names = {"zh-CN": "采购订单（对外）", "en": "Order for suppliers"}
+    body = {
+        "documentType": "procurement.purchase_order", "name": names[locale], "paper": "A4", "preferred": True,
+        "fieldNames": ["number", "supplier_name", "delivery_place"], "signatures": ["采购", "供应商"],
+        "lineColumns": ["lines.description", "lines.quantity", "lines.unit_price"], "footer": "收货时请核对数量。",
+    }  # fmt: skip
+    made = await (await door("admin")).call("POST", "/v1/identity/print-templates", body)
+    desk = await window("admin", locale=locale, size=DESK)
+    await desk.go(f"/identity/print-templates/{made['id']}/edit")
+    await expect(desk.page.get_by_label(desk.screen.label("identity.print_template", "name")).first).to_be_visible()
+    await take(desk, "print-template")

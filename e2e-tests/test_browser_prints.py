@@ -1,4 +1,4 @@
-"""Paper as the company wants it: a template of the administrator, and an order printed with it in the other language."""
+"""Paper as the company wants it: a template of the administrator, and an order on it in the other language."""
 
 from __future__ import annotations
 
