@@ -140,6 +140,9 @@ async def _others(call: Call, row: Any) -> list[Any]:
 
 def _check(call: Call, row: Any, others: list[Any]) -> None:
     """Refuse a definition that cannot stand, alone or with the other fields of each company."""
+    if _field(row).kind == typed_fields_pb2.TypedField.ATTACHMENT:
+        expected = "files belong to the document, without a field"
+        raise Refused.fields([("field.kind", "FIELD_FORMAT", {"value": "ATTACHMENT", "expected": expected})])
     known = call.organisation.companies
     if row.only_company_id is not None and row.only_company_id not in known:
         raise Refused("FIELD_NO_SUCH_DOCUMENT", field="only_company_id", value=row.only_company_id)

@@ -19,6 +19,7 @@ from chassis.typed_fields import (
     LONGEST_RULE,
     MOST_COLUMNS,
     MOST_FIELDS,
+    MOST_FILES,
     MOST_OPTIONS,
     MOST_ROWS,
     MOST_SCALE,
@@ -62,8 +63,8 @@ def _shape(field: pb.TypedField, at: str, seen: set[str], *, within_table: bool)
     if field.kind not in Kind.values() or not field.kind:
         yield f"{at}kind", "FIELD_REQUIRED", {}
         return
-    if within_table and field.kind in (pb.TypedField.TABLE, pb.TypedField.COMPUTED):
-        expected = "no table and no formula within a table"
+    if within_table and field.kind in (pb.TypedField.TABLE, pb.TypedField.COMPUTED, pb.TypedField.ATTACHMENT):
+        expected = "no table, no formula and no files within a table"
         yield f"{at}kind", "FIELD_FORMAT", {"value": Kind.Name(field.kind), "expected": expected}
     for name, kinds in BELONGS.items():
         if field.kind not in kinds and getattr(field, name):
@@ -111,7 +112,11 @@ def _words(words: Mapping[str, str], at: str, longest: int, *, required: bool) -
 
 
 def _bounds(field: pb.TypedField, at: str) -> Iterator[Violation]:
-    limits = {"scale": MOST_SCALE, "max_length": LENGTHS.get(field.kind, 0), "max_rows": MOST_ROWS}
+    limits = {
+        "scale": MOST_SCALE,
+        "max_length": LENGTHS.get(field.kind, 0),
+        "max_rows": MOST_FILES if field.kind == pb.TypedField.ATTACHMENT else MOST_ROWS,
+    }
     for name, limit in limits.items():
         value = getattr(field, name)
         if value and not 0 <= value <= limit and field.kind in BELONGS[name]:

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.typed_fields import (
     CHOSEN,
     LENGTHS,
+    MOST_FILES,
     MOST_ROWS,
     NAMING,
     NUMBERS,
@@ -48,12 +49,17 @@ def shown(field: pb.TypedField, value: Any, locale: str, names: Mapping[str, str
             return f"{value} {field.unit}".strip()
         case pb.TypedField.PERSON | pb.TypedField.DEPARTMENT | pb.TypedField.REFERENCE:
             return (names or {}).get(value, value)
+        case pb.TypedField.ATTACHMENT:
+            known = [(names or {}).get(str(key), "") for key in value]
+            said = ("、" if locale.startswith("zh") else ", ").join(filter(None, known))
+            return said or _FILES[locale.startswith("zh")].format(len(value))
         case pb.TypedField.TABLE:
             cells = ("; ".join(_cells(field, row, locale, names)) for row in value)
             return "\n".join(cells)
     return str(value)
 
 
+_FILES = {True: "{} 个文件", False: "{} files"}
 _YES_NO = {True: ("是", "否"), False: ("Yes", "No")}
 
 
@@ -96,6 +102,9 @@ def _schema(field: pb.TypedField, locale: str) -> dict[str, Any]:
     if kind == pb.TypedField.TABLE:
         limit = field.max_rows or MOST_ROWS
         return out | {"type": "array", "items": _object(field.columns, locale), "maxItems": limit}
+    if kind == pb.TypedField.ATTACHMENT:
+        items = {"type": "string", "format": "uuid"}
+        return out | {"type": "array", "items": items, "uniqueItems": True, "maxItems": field.max_rows or MOST_FILES}
     return out | _SCHEMAS[kind]
 
 

@@ -37,7 +37,7 @@ RESERVED = re.compile(
 )
 DOCUMENT_TYPE = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)
 DIGITS = re.compile(r"-?\d{1,30}(\.\d{1,12})?", re.ASCII)
-MOST_FIELDS, MOST_COLUMNS, MOST_OPTIONS, MOST_ROWS = 60, 20, 100, 200
+MOST_FIELDS, MOST_COLUMNS, MOST_OPTIONS, MOST_ROWS, MOST_FILES = 60, 20, 100, 200, 20
 LONGEST_LABEL, LONGEST_HELP, LONGEST_RULE = 60, 300, 1000
 LENGTHS: dict[Kind.ValueType, int] = {pb.TypedField.TEXT: 500, pb.TypedField.LONG_TEXT: 5000}
 # digits in all; an amount has two behind the point, a number as many as its scale says
@@ -56,7 +56,7 @@ BELONGS: dict[str, tuple[Kind.ValueType, ...]] = {
     "options": CHOSEN,
     "document_type": (pb.TypedField.REFERENCE,),
     "columns": (pb.TypedField.TABLE,),
-    "max_rows": (pb.TypedField.TABLE,),
+    "max_rows": (pb.TypedField.TABLE, pb.TypedField.ATTACHMENT),
     "formula": (pb.TypedField.COMPUTED,),
     "result_kind": (pb.TypedField.COMPUTED,),
 }
@@ -72,6 +72,7 @@ VARIABLES: dict[int, str] = {
     **dict.fromkeys(NUMBERS, formulas.NUMBER),
     pb.TypedField.YES_NO: formulas.YES_NO,
     pb.TypedField.CHOICES: formulas.TEXTS,
+    pb.TypedField.ATTACHMENT: formulas.TEXTS,
     pb.TypedField.DATE_RANGE: formulas.RECORD,
     pb.TypedField.TABLE: formulas.ROWS,
 }
@@ -274,6 +275,11 @@ class Form:
                 found.add(field.key)
         return frozenset(found)
 
+    def files(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The files that kept values name, by the key of their field."""
+        of_files = (key for key, field in self.fields.items() if field.kind == pb.TypedField.ATTACHMENT)
+        return {key: list(values[key]) for key in of_files if values.get(key)}
+
     def references(self, values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         """What kept values name: path, what is named (`person`, `department`, `<service>.<document>`), id."""
         return list(_references(self.fields.values(), values, ""))
@@ -381,6 +387,16 @@ def _several(field: pb.TypedField, value: Any, path: str) -> list[str]:
     return [option.key for option in field.options if option.key in chosen]
 
 
+def _files(field: pb.TypedField, value: Any, path: str) -> list[str]:
+    if not isinstance(value, list):
+        raise Wrong(path, "FIELD_TYPE", expected="list")
+    limit = field.max_rows or MOST_FILES
+    if len(value) > limit:
+        raise Wrong(path, "FIELD_TOO_MANY", count=len(value), limit=limit)
+    named = [_named(field, member, f"{path}[{index}]") for index, member in enumerate(value)]
+    return list(dict.fromkeys(named))
+
+
 def _yes_no(_: pb.TypedField, value: Any, path: str) -> bool:
     if not isinstance(value, bool):
         raise Wrong(path, "FIELD_TYPE", expected="true, false")
@@ -431,6 +447,7 @@ _READERS: dict[int, Callable[[pb.TypedField, Any, str], Any]] = {
     pb.TypedField.DATE_TIME: _instant,
     pb.TypedField.CHOICE: _chosen,
     pb.TypedField.CHOICES: _several,
+    pb.TypedField.ATTACHMENT: _files,
     pb.TypedField.YES_NO: _yes_no,
     **dict.fromkeys(NAMING, _named),
     pb.TypedField.TABLE: _rows,
@@ -471,7 +488,7 @@ def from_text(field: pb.TypedField, said: str) -> Any:
         return None
     if field.kind == pb.TypedField.YES_NO:
         return {"true": True, "false": False}.get(said, said)
-    if field.kind in (pb.TypedField.DATE_RANGE, pb.TypedField.CHOICES):
+    if field.kind in (pb.TypedField.DATE_RANGE, pb.TypedField.CHOICES, pb.TypedField.ATTACHMENT):
         try:
             return json.loads(said)
         except (ValueError, RecursionError):

@@ -195,7 +195,9 @@ async def window(
         )  # fmt: skip
         context.set_default_timeout(30_000)
         if not new_device:  # a language was chosen on it before: else the person's own is taken
-            await context.add_init_script(f"if (origin !== 'null') localStorage['heyi.locale'] ??= '{locale}'")
+            await context.add_init_script(
+                f"if (origin !== 'null' && window.localStorage) localStorage['heyi.locale'] ??= '{locale}'"
+            )
         made = Window(await context.new_page(), context, instance.url, locale, engine)
         opened.append(made)
         username = people.get(who, who) if who is not None else None

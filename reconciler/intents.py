@@ -31,6 +31,11 @@ EFFECTS = {
         "approval",
         "SELECT code AS value, count(*) AS times FROM flow_definition WHERE code = ANY($1) GROUP BY 1",
     ),
+    "publication": (
+        "approval",
+        "SELECT flow_definition_id::text AS value, count(*) AS times FROM flow_publication "
+        "WHERE flow_definition_id = ANY($1::uuid[]) GROUP BY 1",
+    ),
     "published": (
         "approval",
         "SELECT flow_definition_id::text AS value, count(*) AS times FROM flow_version "
@@ -105,6 +110,8 @@ async def check(books: Books, log: Sequence[str]) -> list[Outcome]:
         statement = "SELECT key, count(*) AS times FROM idempotency WHERE key = ANY($1) GROUP BY 1"
         keys.update({(database, row["key"]): row["times"] for row in await books.rows(database, statement, wanted)})
     effects: Counter[tuple[str, str]] = Counter()
+    if strange := {intent.kind for intent in intents} - EFFECTS.keys():
+        raise ValueError(f"nobody knows how to look for {', '.join(sorted(strange))}")
     for kind, (database, statement) in EFFECTS.items():
         values = [intent.value for intent in intents if intent.kind == kind]
         effects.update({(kind, row["value"]): row["times"] for row in await books.rows(database, statement, values)})

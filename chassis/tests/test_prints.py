@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from chassis import contract, labels, prints
+from chassis import contract, labels, paper, prints
 from chassis.organisation import Place
 from chassis.testing import COMPANY
 from heyi.identity.v1 import print_templates_pb2 as pb
@@ -152,3 +153,22 @@ def test_the_code_leads_to_the_document_and_an_asked_for_standard_layout_has_it(
     assert "<svg" in prints.page_html(page(ORDER, message=order, link=link))
     assert "<svg" not in prints.page_html(page(ORDER, message=order, link=link, template=pb.PrintTemplate(id="1")))
     assert "<svg" not in prints.page_html(page(ORDER, message=order))
+
+
+async def test_a_page_shows_the_pictures_that_it_holds_and_fetches_none() -> None:
+    """A picture in the page is on the paper; one that is elsewhere is left out, and nobody is asked for it."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    held = await paper.pdf(f'<img src="data:image/png;base64,{dot}">')
+    away = await paper.pdf(f'<img src="http://127.0.0.1:{port}/x.png"><img src="file:///etc/hostname">')
+    server.close()
+    assert b"/Subtype /Image" in held
+    assert b"/Subtype /Image" not in away
+    assert asked == []

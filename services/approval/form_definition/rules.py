@@ -33,6 +33,7 @@ PREFIX = re.compile(r"[A-Z]{1,6}", re.ASCII)
 # what a version keeps of its form
 KEPT = ("code", "name", "name_en", "description", "fields", "sections", "amount_key", "summary_keys", "approver_keys")
 TABLE, COMPUTED = typed_fields_pb2.TypedField.TABLE, typed_fields_pb2.TypedField.COMPUTED
+ATTACHMENT = typed_fields_pb2.TypedField.ATTACHMENT
 
 
 def content_of(definition: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def problems(form: pb.FormVersion, prefix: str, kinds: Mapping[str, str]) -> Ite
     yield from _sections(form.sections, by_key)
     if form.amount_key and (form.amount_key not in by_key or kind_of(by_key[form.amount_key]) not in NUMBERS):
         yield "amount_key", "FORM_KEY_UNKNOWN", {"key": form.amount_key, "expected": "NUMBER, AMOUNT"}
-    for name, refused in (("summary_keys", (TABLE,)), ("approver_keys", (TABLE, COMPUTED))):
+    for name, refused in (("summary_keys", (TABLE, ATTACHMENT)), ("approver_keys", (TABLE, COMPUTED, ATTACHMENT))):
         keys = {key: field for key, field in by_key.items() if field.kind not in refused}
         yield from _listed(getattr(form, name), keys, name, set())
 

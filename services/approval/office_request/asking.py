@@ -15,8 +15,10 @@ from chassis.call import Call
 from chassis.typed_fields import Taken, Violation
 from heyi.approval.v1 import form_definitions_pb2, office_requests_pb2
 from heyi.common.v1 import common_pb2
+from heyi.documents.v1 import attachments_pb2
 
 TYPE = "approval.office_request"
+BATCH_GET_FILES = "heyi.documents.v1.Attachments/BatchGetAttachments"
 
 
 def request_of(row: OfficeRequest, pinned: Pinned, call: Call) -> common_pb2.ApprovalRequest:
@@ -112,6 +114,41 @@ async def strangers(
         for path, kind, key in named
         if kind in known and ids.parse(key) not in known[kind]
     ] + await import_lookup.absent(call, (one for one in named if one[1] not in known))
+
+
+async def files_at_fault(pinned: Pinned, values: Mapping[str, Any], row_id: uuid.UUID, call: Call) -> list[Violation]:
+    """Files that fields name and that are not there: each is a whole file of this request, brought in for its field.
+    One question, none where no field has any. Raises SERVICE_UNAVAILABLE.
+    """
+    named = pinned.form.files(values)
+    found = await _files(call, [key for keys in named.values() for key in keys])
+    return [
+        (f"{key}[{index}]", "FIELD_NO_SUCH_DOCUMENT", {"value": file_id})
+        for key, keys in named.items()
+        for index, file_id in enumerate(keys)
+        if found.get(file_id) != (str(row_id), f"values.{key}")
+    ]
+
+
+async def file_names(pinned: Pinned, values: Mapping[str, Any], call: Call) -> dict[str, str]:
+    """What the files are called that fields name, as far as the caller may see them."""
+    keys = [key for named in pinned.form.files(values).values() for key in named]
+    reply = await _attachments(call, keys) if keys else None
+    return {one.id: one.name for one in reply.attachments} if reply is not None else {}
+
+
+async def _files(call: Call, keys: list[str]) -> dict[str, tuple[str, str]]:
+    if not keys:
+        return {}
+    reply = await _attachments(call, keys)
+    ready = attachments_pb2.Attachment.READY
+    mine = (one for one in reply.attachments if one.state == ready and one.document_type == TYPE)
+    return {one.id: (one.document_id, one.part_id) for one in mine}
+
+
+async def _attachments(call: Call, keys: list[str]) -> Any:
+    request = attachments_pb2.BatchGetAttachmentsRequest(ids=keys)
+    return await call.ask("documents", BATCH_GET_FILES, request, as_caller=True)
 
 
 def offered(form: Any) -> office_requests_pb2.OfferedForm:

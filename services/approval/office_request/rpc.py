@@ -101,7 +101,9 @@ class OfficeRequests:
         )
         kept = rules.without_strange(pinned, old.values)
         hidden = {path.removeprefix("values.") for path in call.hidden.get(old.id, ())}
-        await _fill(call.add(copy), {key: value for key, value in kept.items() if key not in hidden}, kept, call)
+        # files are the old request's own
+        left = hidden | pinned.form.files(kept).keys()
+        await _fill(call.add(copy), {key: value for key, value in kept.items() if key not in left}, kept, call)
         return copy
 
     async def CancelOfficeRequest(self, request: Any, call: Call) -> OfficeRequest:
@@ -130,6 +132,9 @@ class OfficeRequests:
     async def PrintOfficeRequest(self, request: Any, call: Call) -> Sheet:
         row = await drafts.load(OfficeRequest, request.id, call)
         message = await _shown(row, call)
+        pinned = await versions.pinned(call, row.form_id, row.form_version)
+        seen = {key: value for key, value in row.values.items() if key not in message.hidden_keys}
+        message.names.update(await asking.file_names(pinned, seen, call))
         said = (
             sa.select(Opinion).where(Opinion.case_id == sa.cast(row.case_id, sa.Uuid)).order_by(Opinion.id).limit(100)
         )
@@ -144,6 +149,8 @@ async def _fill(
     form, pinned = await versions.newest(call, row.form_id)
     taken = pinned.take(sent, before, complete=complete)
     found = [*taken.violations, *await asking.strangers(pinned, taken.values, before, call)]
+    if complete or pinned.form.files(taken.values) != pinned.form.files(before):
+        found += await asking.files_at_fault(pinned, taken.values, row.id, call)
     versions.refuse([(f"values.{path}".rstrip("."), reason, facts) for path, reason, facts in found])
     row.form_version, row.form_code, row.form_name = pinned.message.version, form.code, form.name
     await keep(row, pinned, taken.values, call)

@@ -6,10 +6,11 @@ needs a line here.
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis import contract
@@ -20,6 +21,7 @@ OWN = "documents"
 # a type without BatchGet is asked one by one, so many at once
 AT_ONCE = 8
 Reference = tuple[str, str]
+_FIELD = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,18 @@ class Parent:
     company_id: uuid.UUID | None
     title: str
     may_change: bool
+    # as the caller sees it
+    message: Any = field(default=None, repr=False, compare=False)
+
+    def shows(self, part_id: str, file_id: str) -> bool:
+        """Whether the caller sees that a file belongs here: one of a field (`values.receipts`) only where the field
+        names it, which a reader from whom the field is hidden does not see; any other with the document.
+        """
+        if _FIELD.fullmatch(part_id) is None:
+            return True
+        name, key = part_id.split(".")
+        held = getattr(self.message, name, None)
+        return held is not None and key in held and file_id in list(held[key])
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Kind:
             company_id=uuid.UUID(company) if company else None,
             title=" ".join(str(word) for word in words if word)[:200],
             may_change=may_change(message.allowed_actions, self.verbs),
+            message=message,
         )
 
 

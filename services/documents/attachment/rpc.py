@@ -215,7 +215,10 @@ async def _seen(call: Call, key: str, **how: Any) -> tuple[Any, Parent | None]:
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Attachment", id=key[:50])
         return row, None
     try:
-        return row, await parents.readable(call, row.document_type, str(row.document_id))
+        parent = await parents.readable(call, row.document_type, str(row.document_id))
+        if not parent.shows(row.part_id, str(row.id)) and row.added_by_id != call.actor.employee_id:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type="Attachment", id=key[:50])
+        return row, parent
     except Refused as refusal:
         if refusal.reason in ("DOCUMENT_NOT_FOUND", "PERMISSION_MISSING", "COMPANY_NOT_ALLOWED"):
             raise Refused("DOCUMENT_NOT_FOUND", document_type="Attachment", id=key[:50]) from refusal
@@ -252,8 +255,8 @@ async def _of_one(request: Any, call: Call) -> Any:
         sa.or_(Attachment.state.in_(KEPT), mine),
     ]
     page = await call.page(Attachment, request, where=where, scope=False)
-    for message in page.attachments:
-        _listing(call, message, parent)
+    shown = [m for m in page.attachments if parent.shows(m.part_id, m.id) or _mine(call, m)]
+    _keep(page, [_listing(call, message, parent) for message in shown])
     return page
 
 
@@ -264,12 +267,25 @@ async def _leave_readable(call: Call, reply: Any) -> None:
     left = [
         _listing(call, message, known.get((message.document_type, message.document_id)))
         for message in reply.attachments
-        if (message.document_type, message.document_id) in known
+        if _shown(call, message, known.get((message.document_type, message.document_id)))
         or (pb.Attachment.State.Name(message.state) in rules.UNFINISHED and _mine(call, message))
     ]
+    _keep(reply, left)
+
+
+def _keep(reply: Any, left: Iterable[Any]) -> None:
+    """Leave these in a reply, and count no others."""
     kept = [pb.Attachment.FromString(message.SerializeToString()) for message in left]
+    gone = len(reply.attachments) - len(kept)
     reply.ClearField("attachments")
     reply.attachments.extend(kept)
+    if gone and getattr(reply, "total_size", 0):
+        reply.total_size -= gone
+
+
+def _shown(call: Call, message: Any, parent: Parent | None) -> bool:
+    """Whether the caller may know of a file, whose document they may read or not."""
+    return parent is not None and (parent.shows(message.part_id, message.id) or _mine(call, message))
 
 
 def _mine(call: Call, message: Any) -> bool:

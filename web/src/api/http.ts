@@ -117,6 +117,13 @@ export async function sendBytes<T>(url: string, bytes: Uint8Array<ArrayBuffer>, 
   return (await bodyOf(response, options)) as T;
 }
 
+/** A file of the server, to be shown in the page. */
+export async function fetchFile(address: string, signal?: AbortSignal): Promise<Blob> {
+  const response = await send("GET", address, { signal });
+  if (!response.ok) throw await refusal(response, { signal });
+  return await response.blob();
+}
+
 /** A file of the server, saved under the name that the server gave it. `onBytes` tells how much has come. */
 export async function download(path: string, query: Query, onBytes: (bytes: number) => void): Promise<void> {
   const response = await send("GET", `${path}${queryText(query)}`, {});

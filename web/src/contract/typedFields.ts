@@ -1,6 +1,6 @@
 /** Fields that people define, as the contract says them: those of forms, and those that administrators add to documents. */
 export type Kind =
-  | "TEXT" | "LONG_TEXT" | "NUMBER" | "AMOUNT" | "DATE" | "DATE_RANGE" | "DATE_TIME" | "CHOICE" | "CHOICES" | "YES_NO" | "PERSON" | "DEPARTMENT" | "REFERENCE" | "TABLE" | "COMPUTED";
+  | "TEXT" | "LONG_TEXT" | "NUMBER" | "AMOUNT" | "DATE" | "DATE_RANGE" | "DATE_TIME" | "CHOICE" | "CHOICES" | "YES_NO" | "PERSON" | "DEPARTMENT" | "REFERENCE" | "TABLE" | "COMPUTED" | "ATTACHMENT";
 
 export type Words = Record<string, string>;
 
@@ -29,6 +29,7 @@ export interface TypedField {
 /** As the server has them where a field says no other. */
 const LENGTHS: Partial<Record<Kind, number>> = { TEXT: 500, LONG_TEXT: 5_000 };
 const MOST_ROWS = 200;
+const MOST_FILES = 20;
 
 export function wordsIn(words: Words | undefined, locale: string): string {
   return words?.[locale] || Object.values(words ?? {}).find(Boolean) || "";
@@ -41,6 +42,10 @@ export function kindOf(field: TypedField): Kind {
 
 export function longest(field: TypedField): number {
   return field.maxLength || LENGTHS[field.kind] || 500;
+}
+
+export function mostFiles(field: TypedField): number {
+  return field.maxRows || MOST_FILES;
 }
 
 export function mostRows(field: TypedField): number {

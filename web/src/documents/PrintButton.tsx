@@ -1,12 +1,14 @@
 import { PrinterOutlined } from "@ant-design/icons";
-import { Button, Drawer, Dropdown, Grid, Select, type MenuProps } from "antd";
-import { useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { Button, Drawer, Dropdown, Grid, Select, Skeleton, type MenuProps } from "antd";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { useList } from "@/api/documents";
-import { queryText } from "@/api/http";
+import { fetchFile, queryText } from "@/api/http";
 import type { DocumentMeta, Row } from "@/contract/meta";
 import { useDocumentMeta } from "@/contract/useMeta";
+import { PageProblem } from "./PageProblem";
 
 export interface PrintTemplate extends Row {
   name: string;
@@ -65,8 +67,17 @@ function PrintDrawer({ document, row, onClose }: { document: DocumentMeta; row: 
   );
 }
 
-/** The PDF itself. */
-export function Preview({ address }: { address: string }) {
+/** The PDF itself, or why there is none. */
+export function Preview({ address, version }: { address: string; version?: string }) {
   const { t } = useTranslation();
-  return <iframe key={address} className="print-preview" title={t("print.preview")} src={address} />;
+  const { data, error, refetch } = useQuery({ queryKey: ["print", address, version], queryFn: ({ signal }) => fetchFile(address, signal), gcTime: 0, staleTime: Infinity, meta: { shown: true } });
+  const [shown, show] = useState<string>();
+  useEffect(() => {
+    if (!data) return;
+    const url = URL.createObjectURL(data);
+    show(url);
+    return () => URL.revokeObjectURL(url);
+  }, [data]);
+  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  return data && shown ? <iframe key={shown} className="print-preview" title={t("print.preview")} src={shown} /> : <Skeleton active />;
 }

@@ -42,7 +42,7 @@ export function useFormFields(documentType: string): FormFieldOfFlow[] {
 }
 
 export function canBeTyped({ field }: FormFieldOfFlow): boolean {
-  return field.kind !== "COMPUTED" && field.kind !== "TABLE";
+  return field.kind !== "COMPUTED" && field.kind !== "TABLE" && field.kind !== "ATTACHMENT";
 }
 
 /** What the conditions of a flow for requests can ask beside the contract's facts: which form it is, and its fields. */

@@ -56,6 +56,7 @@ export function FieldProperties({ field, others, errors, onChange, column = fals
           {field.kind !== "COMPUTED" && plain("maximum", t("forms.maximum"))}
         </>
       )}
+      {field.kind === "ATTACHMENT" && <Line label={t("forms.mostFiles")} error={errors.max_rows ?? errors.maxRows} value={field.maxRows ? String(field.maxRows) : ""} onChange={(most) => put({ maxRows: Number(most.replaceAll(/\D/g, "")) || undefined })} />}
       {field.kind === "REFERENCE" && (
         <Choice
           label={t("forms.document")} value={field.documentType} error={errors.document_type ?? errors.documentType}

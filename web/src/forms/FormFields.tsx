@@ -6,7 +6,7 @@ import { TypedValue } from "./TypedValue";
 import { wordsIn, type TypedField } from "@/contract/typedFields";
 import { isEmpty, sectionsOf, type FormVersion, type TypedValues } from "./typed";
 
-const LONG = new Set(["LONG_TEXT", "TABLE"]);
+const LONG = new Set(["LONG_TEXT", "TABLE", "ATTACHMENT"]);
 
 interface Shown {
   form: Pick<FormVersion, "fields" | "sections" | "approverKeys">;
@@ -51,7 +51,7 @@ export function OneField({ field, value, required, errors, onChange }: { field: 
   const error = errors[""] ?? (table ? undefined : Object.values(errors)[0]);
   return (
     <Form.Item
-      label={wordsIn(field.label, i18n.language)} htmlFor={table ? undefined : id} required={required} className={LONG.has(field.kind) ? "long" : undefined}
+      label={wordsIn(field.label, i18n.language)} htmlFor={table || field.kind === "ATTACHMENT" ? undefined : id} required={required} className={LONG.has(field.kind) ? "long" : undefined}
       validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : help ? <span id={`${id}-help`}>{help}</span> : undefined}
     >
       <TypedInput id={id} field={field} value={value} required={required} errors={error && !table ? { "": error } : errors} onChange={onChange} describedBy={help && !error ? `${id}-help` : undefined} />

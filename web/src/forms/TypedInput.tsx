@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { tidyNumber } from "@/contract/decimal";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencePicker } from "@/documents/ReferencePicker";
+import { FilesInput } from "./FieldFiles";
 import { TypedValue } from "./TypedValue";
 import { longest, mostRows, wordsIn, type TypedField } from "@/contract/typedFields";
 import type { TypedValues } from "./typed";
@@ -77,6 +78,8 @@ export function TypedInput({ id, field, value, onChange, errors = {}, required, 
     }
     case "TABLE":
       return <Rows field={field} rows={(value as TypedValues[] | undefined) ?? []} onChange={onChange} errors={errors} />;
+    case "ATTACHMENT":
+      return <FilesInput id={id} field={field} value={value} onChange={onChange} />;
     case "COMPUTED":
       return <output id={id} className="computed" aria-live="polite"><TypedValue field={field} value={value} /></output>;
     default:

@@ -3,6 +3,7 @@ import { useMeta } from "@/contract/useMeta";
 import { Reference } from "@/documents/Reference";
 import { TableScroll } from "@/documents/TableScroll";
 import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
+import { FilesValue } from "./FieldFiles";
 import { isEmpty, shownText, type TypedValues } from "./typed";
 
 const NAMED: Record<string, string> = { PERSON: "identity.employee", DEPARTMENT: "identity.department" };
@@ -15,6 +16,7 @@ export function TypedValue({ field, value }: { field: TypedField; value: unknown
   const kind = kindOf(field);
   const document = kind === "REFERENCE" ? (field.documentType ?? "") : NAMED[kind];
   if (document && meta.documents[document]) return <Reference document={document} id={String(value)} plain={kind !== "REFERENCE"} />;
+  if (kind === "ATTACHMENT") return <FilesValue field={field} value={value} />;
   if (kind === "TABLE") return <RowsTable field={field} rows={value as TypedValues[]} />;
   const text = shownText(field, value, i18n.language, [t("value.yes"), t("value.no")]);
   return <span className={kind === "NUMBER" || kind === "AMOUNT" ? "figure" : kind === "LONG_TEXT" ? "long-text" : undefined}>{text}</span>;

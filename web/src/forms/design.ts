@@ -10,9 +10,9 @@ export interface Design {
   approverKeys: string[];
 }
 
-export const KINDS: Kind[] = ["TEXT", "LONG_TEXT", "NUMBER", "AMOUNT", "DATE", "DATE_RANGE", "DATE_TIME", "CHOICE", "CHOICES", "YES_NO", "PERSON", "DEPARTMENT", "REFERENCE", "TABLE", "COMPUTED"];
+export const KINDS: Kind[] = ["TEXT", "LONG_TEXT", "NUMBER", "AMOUNT", "DATE", "DATE_RANGE", "DATE_TIME", "CHOICE", "CHOICES", "YES_NO", "PERSON", "DEPARTMENT", "REFERENCE", "TABLE", "COMPUTED", "ATTACHMENT"];
 /** What may stand in a table. */
-export const COLUMN_KINDS = KINDS.filter((kind) => kind !== "TABLE" && kind !== "COMPUTED");
+export const COLUMN_KINDS = KINDS.filter((kind) => kind !== "TABLE" && kind !== "COMPUTED" && kind !== "ATTACHMENT");
 export const RESULT_KINDS: Kind[] = ["AMOUNT", "NUMBER", "TEXT", "DATE", "YES_NO"];
 export const NUMBERS = new Set<Kind>(["NUMBER", "AMOUNT"]);
 

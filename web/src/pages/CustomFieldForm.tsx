@@ -16,6 +16,7 @@ import { History } from "@/documents/History";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { useNamed } from "@/flow/fields";
 import type { CustomField } from "./CustomFields";
+import { KINDS } from "@/forms/design";
 
 const LANGUAGES = ["zh-CN", "en"] as const;
 const RESULTS: Kind[] = ["TEXT", "NUMBER", "AMOUNT", "DATE", "YES_NO"];
@@ -97,7 +98,7 @@ export function CustomFieldForm({ service, type, row, editable, onClose }: Props
           />, true,
         ))}
         {item("field.key", label("key"), <Input id="field.key" className="code-input" maxLength={40} disabled={Boolean(row)} value={field.key} onChange={({ target }) => put({ key: target.value })} />, true, t("custom.keyHelp"))}
-        {item("field.kind", t("custom.kind"), <Select id="field.kind" className="wide-input" disabled={Boolean(row)} value={field.kind} options={kindsOf()} onChange={(kind: Kind) => setField({ key: field.key, label: field.label, help: field.help, kind })} />, true)}
+        {item("field.kind", t("custom.kind"), <Select id="field.kind" className="wide-input" disabled={Boolean(row)} value={field.kind} options={kindsOf(KINDS.filter((kind) => kind !== "ATTACHMENT"))} onChange={(kind: Kind) => setField({ key: field.key, label: field.label, help: field.help, kind })} />, true)}
         {(ASKED[field.kind] ?? []).map(simple)}
         {field.kind === "REFERENCE" && item("field.documentType", label("documentType"), <Select id="field.documentType" className="wide-input" disabled={Boolean(row)} value={field.documentType} showSearch={{ optionFilterProp: "label" }} options={Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && methods.list).map(({ key, title }) => ({ value: key, label: title }))} onChange={(documentType: string) => put({ documentType })} />, true)}
         {(field.kind === "CHOICE" || field.kind === "CHOICES") && item("field.options", label("options"), (

@@ -12,6 +12,7 @@ import { EditingNotes } from "@/documents/EditingNotes";
 import { useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
 import { useEditing } from "@/documents/useEditing";
+import { FilesOf } from "@/forms/FieldFiles";
 import { FormFields } from "@/forms/FormFields";
 import { FormTiles } from "@/forms/FormTiles";
 import { nameIn, type FormVersion, type TypedValues } from "@/forms/typed";
@@ -90,7 +91,9 @@ function Filling({ document, row, formId }: { document: DocumentMeta; row: Row |
       <EditingNotes document={document} editing={editing} />
       <div className="with-side">
         <div>
-          <FormFields form={form} values={shown} hidden={filled.data?.hiddenKeys ?? []} required={filled.data?.requiredKeys ?? []} errors={{ ...live, ...refused }} onChange={set} />
+          <FilesOf value={{ documentType: document.key, documentId: editing.saved?.id ?? "", version: editing.saved?.etag, save: async () => (await keep())?.id }}>
+            <FormFields form={form} values={shown} hidden={filled.data?.hiddenKeys ?? []} required={filled.data?.requiredKeys ?? []} errors={{ ...live, ...refused }} onChange={set} />
+          </FilesOf>
         </div>
         <aside className="side-column">
           <ApprovalPath document={document} id={editing.saved?.id} version={editing.saved?.etag} />

@@ -1,5 +1,6 @@
 import { PrinterOutlined } from "@ant-design/icons";
 import { Button } from "antd";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { fillPath, queryText } from "@/api/http";
@@ -7,6 +8,7 @@ import { routeOf } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
 import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
+import { FilesOf } from "@/forms/FieldFiles";
 import { FormValues } from "@/forms/FormFields";
 import type { FormVersion, TypedValues } from "@/forms/typed";
 import { ApprovalPath } from "./ApprovalPath";
@@ -45,5 +47,6 @@ export default function OfficeRequestPage({ document }: { document: DocumentMeta
 /** What was filled in. */
 export function RequestContent({ row }: { row: Row }) {
   const form = row.form as FormVersion | undefined;
-  return form ? <FormValues form={form} values={(row.values ?? {}) as TypedValues} hidden={(row.hiddenKeys ?? []) as string[]} /> : null;
+  const owner = useMemo(() => ({ documentType: "approval.office_request", documentId: row.id, version: row.etag }), [row.id, row.etag]);
+  return form ? <FilesOf value={owner}><FormValues form={form} values={(row.values ?? {}) as TypedValues} hidden={(row.hiddenKeys ?? []) as string[]} /></FilesOf> : null;
 }

@@ -60,7 +60,7 @@ function Example({ template }: { template: PrintTemplate }) {
     <section className="card">
       <h2>{t("print.preview")}</h2>
       <Select aria-label={t("print.example")} value={id} onChange={choose} className="wide-input" options={rows.map((row) => ({ value: row.id, label: titleOf(type, row) }))} />
-      <Preview key={template.etag} address={printAddress(type, id, template.id)} />
+      <Preview version={template.etag} address={printAddress(type, id, template.id)} />
     </section>
   );
 }
