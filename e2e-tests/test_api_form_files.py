@@ -87,5 +87,9 @@ async def test_api_files_of_a_form(door: Any, form: str) -> None:
     assert [one["name"] for one in listed["attachments"]] == ["apart.pdf"]
     assert (await download(second, file["id"])).status_code == 404
     assert (await download(second, apart["id"])).status_code == 200
-    paper = await mine._send("GET", f"{mine.address}{address}:print")
-    assert paper.content.startswith(b"%PDF")
+
+    async def printed() -> None:
+        paper = await mine._send("GET", f"{mine.address}{address}:print")
+        assert paper.content.startswith(b"%PDF"), paper.text[:300]
+
+    await eventually(printed)

@@ -50,6 +50,7 @@ async def test_browser_print_template_of_an_order(window: Any, door: Any, tmp_pa
     await screen.button(screen.t("action.save")).click()
     await page.wait_for_url(re.compile(r"/print-templates/[0-9a-f-]{36}(\?|$)"))
     await expect(page.get_by_role("main")).to_contain_text(f"订单{tag}")
+    await screen.button(screen.t("print.showExample")).click()
     await expect(page.locator("iframe.print-preview")).to_be_visible()
     await admin.picture("print-template")
 

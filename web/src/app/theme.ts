@@ -36,6 +36,8 @@ export function themeOf(dark: boolean): ThemeConfig {
       Form: { itemMarginBottom: 16, labelColor: dark ? "rgba(255,255,255,0.75)" : "rgba(0,0,0,0.7)" },
       // white on the badge: the words' red of the dark is too light for it
       Badge: dark ? { colorError: "#c9353c" } : {},
+      // and on a tag of the dark it is too dark for words
+      Tag: dark ? { colorError: "#f58e90" } : {},
       Button: dark ? { colorPrimary: "#1f66c4", colorPrimaryHover: "#2a74d6" } : {},
     },
   };

@@ -62,7 +62,8 @@ function PrintDrawer({ document, row, onClose }: { document: DocumentMeta; row: 
         aria-label={t("print.template")} value={template} onChange={choose} className="wide-input" popupMatchSelectWidth={false}
         options={[{ value: STANDARD, label: t("print.standard") }, ...(templates ?? []).map(({ id, name }) => ({ value: id, label: name }))]}
       />
-      {address && <Preview address={address} />}
+      {/* phones show no PDF inside of a page */}
+      {wide && address && <Preview address={address} />}
     </Drawer>
   );
 }

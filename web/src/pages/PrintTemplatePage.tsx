@@ -1,4 +1,4 @@
-import { Select } from "antd";
+import { Button, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
@@ -54,13 +54,15 @@ function Example({ template }: { template: PrintTemplate }) {
   const type = useMeta().documents[template.documentType];
   const rows = useList(type, { pageSize: 20 }).data?.rows ?? [];
   const [chosen, choose] = useState<string>();
+  // a print costs seconds of the server: it is made when somebody wants to see it
+  const [asked, ask] = useState(false);
   const id = chosen ?? rows[0]?.id;
   if (template.state !== "ACTIVE" || !type || !id) return null;
   return (
     <section className="card">
       <h2>{t("print.preview")}</h2>
       <Select aria-label={t("print.example")} value={id} onChange={choose} className="wide-input" options={rows.map((row) => ({ value: row.id, label: titleOf(type, row) }))} />
-      <Preview version={template.etag} address={printAddress(type, id, template.id)} />
+      {asked ? <Preview version={template.etag} address={printAddress(type, id, template.id)} /> : <Button onClick={() => ask(true)}>{t("print.showExample")}</Button>}
     </section>
   );
 }
