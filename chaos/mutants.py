@@ -345,8 +345,8 @@ MUTANTS = (
     Mutant(
         "right to a file",
         "services/documents/attachment/rpc.py",
-        "return row, await parents.readable(call, row.document_type, str(row.document_id))",
-        'return row, Parent(None, "", True)',
+        "parent = await parents.readable(call, row.document_type, str(row.document_id))\n        if not",
+        'parent = Parent(None, "", True)\n        if not',
         "services/documents/tests/test_attachment_rpc.py::test_a_download_ends_with_the_right_and_each_is_on_record",
     ),
     Mutant(

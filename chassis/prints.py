@@ -76,8 +76,8 @@ class Prints:
             template = (await _ask(call, asked)).print_template
         page = Page(
             document, message, call.company, call.today(), call.locale, template,
-            names=await _names(call, message), added=_added(inner, model, message), link=_link(get, message, call),
-            hides=any(inner.hidden.values()),
+            names=await _names(call, message), added=_added(inner, model, message, template.field_names),
+            link=_link(get, message, call), hides=any(inner.hidden.values()),
         )  # fmt: skip
         name = getattr(message, "number", "") or getattr(message, "code", "") or contract.snake(message.DESCRIPTOR.name)
         return paper.Sheet(f"{name}.pdf", page_html(page))
@@ -158,7 +158,7 @@ def page_html(page: Page) -> str:
         _facts(page),
         *_lines(page),
         _capitals(page) if standard or template.show_capitals else "",
-        _signatures(template.signatures, words),
+        _signatures(template.signatures, page.locale),
         f'<div class="footer">{_(template.footer)}</div>' if template.footer else "",
         f'<div class="made">{_("　".join(made))}</div>',
     ]
@@ -182,7 +182,7 @@ def _head(page: Page) -> str:
         (page.template.show_address, words[4], company.address),
         (page.template.show_tax_number, words[5], company.credit_code),
     ]
-    lines = [f"{label}：{_(value)}" for shown, label, value in said if shown and value]
+    lines = [f"{label}{_colon(page.locale)}{_(value)}" for shown, label, value in said if shown and value]
     return f'<div class="place">{"　".join(lines)}</div>' if lines else ""
 
 
@@ -204,6 +204,9 @@ def _facts(page: Page) -> str:
             rows.append(added[name])
         elif name in known and _printable(known[name]):
             rows.append((_label(page, known[name]), text_of(page, page.message, known[name])))
+    if not page.template.field_names:
+        # an instant that never came, a name that the reader may not see
+        rows = [(label, value) for label, value in rows if value]
     cells = "".join(f"<div><span>{_(label)}</span>{_(value)}</div>" for label, value in rows)
     return f'<div class="facts">{cells}</div>' if cells else ""
 
@@ -222,7 +225,14 @@ def _lines(page: Page) -> Iterator[str]:
     for part in _parts(page.message.DESCRIPTOR):
         rows = getattr(page.message, part.name)
         mine = {f"{part.name}.{one.name}": one for one in _cells(part) if _printable(one)}
-        names = [name for name in chosen if name in mine] if chosen else list(mine)[:MOST_COLUMNS]
+        # "#" counts the lines already
+        told = {name: one for name, one in mine.items() if one.name != "line_number"}
+        saying = (
+            name
+            for name, one in told.items()
+            if any(getattr(row, one.name) and text_of(page, row, one) for row in rows)
+        )
+        names = [name for name in chosen if name in mine] if chosen else list(saying)[:MOST_COLUMNS]
         if not names or not rows:
             continue
         columns = [mine[name] for name in names]
@@ -240,13 +250,9 @@ def _cell(page: Page, row: Any, one: FieldDescriptor) -> str:
 
 
 def _label(page: Page, one: FieldDescriptor) -> str:
-    service = _service(one)
-    return labels.load(page.locale).field(service, one.containing_type.name, one.name)  # type: ignore[union-attr]
-
-
-def _service(one: FieldDescriptor) -> str:
-    kind: Any = one.containing_type
-    return str(kind.file.package.split(".")[1])
+    owner = one.containing_type
+    assert owner is not None
+    return labels.load(page.locale).field(owner.file.package.split(".")[1], owner.name, one.name)
 
 
 def text_of(page: Page, message: Any, one: FieldDescriptor) -> str:
@@ -267,8 +273,9 @@ def _single(page: Page, message: Any, one: FieldDescriptor, value: Any) -> str:
         return f"{value.ToDatetime(tzinfo=datetime.UTC).astimezone(zone):%Y-%m-%d %H:%M}"
     if one.enum_type is not None:
         name = one.enum_type.values_by_number[value].name
-        enum = one.enum_type.full_name.removeprefix(f"{one.enum_type.file.package}.")
-        return labels.load(page.locale).value(one.enum_type.file.package.split(".")[1], enum, name) if value else ""
+        package = one.enum_type.file.package
+        enum = one.enum_type.full_name.removeprefix(f"{package}.")
+        return labels.load(page.locale).value(package.split(".")[1], enum, name) if value else ""
     if one.type == FieldDescriptor.TYPE_BOOL:
         return WORDS[page.locale][8 if value else 9]
     if spec.references:
@@ -287,13 +294,18 @@ def _capitals(page: Page) -> str:
     """人民币大写: 《支付结算办法》 附一."""
     name = page.document.amount if "." not in page.document.amount else ""
     amount = str(getattr(page.message, name or "amount", ""))
-    if page.locale != "zh-CN" or not amount or getattr(page.message, "currency", "CNY") != "CNY":
+    if page.locale != "zh-CN" or not amount or getattr(page.message, "currency", page.company.base_currency) != "CNY":
         return ""
     return f'<div class="capitals">人民币{WORDS[page.locale][6]}：<b>{_(money.in_capitals(Decimal(amount)))}</b></div>'
 
 
-def _signatures(places: Iterable[str], words: Sequence[str]) -> str:
-    cells = "".join(f"<td>{_(place)}<br><br>{words[2]}：<br>{words[3]}：</td>" for place in places)
+def _colon(locale: str) -> str:
+    return "：" if locale == "zh-CN" else ": "
+
+
+def _signatures(places: Iterable[str], locale: str) -> str:
+    name, day = (f"{word}{_colon(locale)}" for word in WORDS[locale][2:4])
+    cells = "".join(f"<td>{_(place)}<br><br>{name}<br>{day}</td>" for place in places)
     return f'<table class="signatures"><tr>{cells}</tr></table>' if cells else ""
 
 
@@ -304,8 +316,10 @@ def _(text: object) -> str:
 # ---- what is read for it
 
 
-def _added(call: Call, model: Any, message: Any) -> list[tuple[str, str, str]]:
-    """Fields that administrators added: all that the caller sees and that say something; a template chooses."""
+def _added(call: Call, model: Any, message: Any, chosen: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Fields that administrators added, as far as the caller sees them and they say something: those that are chosen,
+    or that are printed where nothing is.
+    """
     if not custom_fields.takes_fields(model) or not message.custom_fields.json:
         return []
     import orjson
@@ -319,7 +333,7 @@ def _added(call: Call, model: Any, message: Any) -> list[tuple[str, str, str]]:
             field_shapes.shown(one.field, values[key], locale, names),
         )
         for key, one in fields.defined.items()
-        if key in values
+        if key in values and (f"{custom_fields.PREFIX}{key}" in chosen if chosen else one.printed)
     ]
 
 
@@ -367,7 +381,7 @@ def _batch(call: Call, document: contract.Document) -> contract.Method | None:
 
 def _link(get: contract.Method, message: Any, call: Call) -> str:
     base = os.environ.get(PUBLIC_URL, "").rstrip("/")
-    service: Any = get.request.DESCRIPTOR.file.services_by_name[get.full_name.split("/")[0].rsplit(".", 1)[1]]
-    path = contract.http_rule(service.methods_by_name[get.name]).get
+    service = get.request.DESCRIPTOR.file.services_by_name[get.full_name.split("/")[0].rsplit(".", 1)[1]]
+    path = contract.http_rule(service.methods_by_name[get.name]).get  # type: ignore[arg-type]
     route = path.removeprefix("/v1").replace("{id}", str(ids.parse(message.id)))
     return f"{base}{route}?company={call.company_id}" if base else ""

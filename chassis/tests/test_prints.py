@@ -155,6 +155,24 @@ def test_the_code_leads_to_the_document_and_an_asked_for_standard_layout_has_it(
     assert "<svg" not in prints.page_html(page(ORDER, message=order))
 
 
+def test_fields_and_columns_that_say_nothing_are_left_out_where_none_is_chosen() -> None:
+    order = DOCUMENTS[ORDER].message(number="PO-1")
+    order.lines.add(description="轴承", quantity="2", amount="10.00")
+    order.lines.add(specification="6204")
+    printed = prints.page_html(page(ORDER, message=order))
+    label = labels.load("zh-CN").field
+    for said, name in (
+        (True, "description"),
+        (True, "specification"),
+        (True, "amount"),
+        (False, "item_id"),
+        (False, "cancelled"),
+    ):
+        assert (f"<th>{label('procurement', 'PurchaseOrderLine', name)}</th>" in printed) is said, name
+    assert f"<span>{label('procurement', 'PurchaseOrder', 'number')}</span>" in printed
+    assert f"<span>{label('procurement', 'PurchaseOrder', 'create_time')}</span>" not in printed
+
+
 async def test_a_page_shows_the_pictures_that_it_holds_and_fetches_none() -> None:
     """A picture in the page is on the paper; one that is elsewhere is left out, and nobody is asked for it."""
     asked: list[bytes] = []

@@ -343,3 +343,33 @@ def test_what_a_filter_may_ask_follows_from_the_kind():
     assert typed_fields.operators_of(field(kind="TABLE", columns=COLUMNS)) == ()
     assert typed_fields.sortable(field())
     assert not typed_fields.sortable(field(kind="CHOICES", options=OPTIONS))
+
+
+ONE, TWO = "01a21ef4-8c53-77f6-959c-bd177acaded1", "01a21ef4-8c53-77f6-959c-bd177acaded2"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "reason"),
+    [
+        ([ONE, TWO], [ONE, TWO], ""),
+        ([ONE, ONE], [ONE], ""),
+        ([ONE.upper()], [ONE], ""),
+        ([], None, ""),
+        (ONE, None, "FIELD_TYPE"),
+        (["x"], None, "FIELD_FORMAT"),
+        ([ONE, TWO, "01a21ef4-8c53-77f6-959c-bd177acaded3"], None, "FIELD_TOO_MANY"),
+    ],
+)
+def test_files_of_a_field(sent: object, kept: object, reason: str) -> None:
+    form = typed_fields.Form([field("files", "ATTACHMENT", max_rows=2)])
+    taken = form.take({"files": sent})
+    assert taken.values.get("files") == kept
+    assert [found[1] for found in taken.violations] == ([reason] if reason else [])
+    assert form.files(taken.values) == ({"files": kept} if kept else {})
+    assert form.references(taken.values) == []
+
+
+def test_a_table_holds_no_files() -> None:
+    column = {"key": "paper", "kind": "ATTACHMENT", "label": {"zh-CN": "票据", "en": "Paper"}}
+    (found,) = problems([field("rows", "TABLE", columns=[column])])
+    assert found[:2] == ("fields[0].columns[0].kind", "FIELD_FORMAT")

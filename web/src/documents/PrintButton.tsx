@@ -1,11 +1,12 @@
 import { PrinterOutlined } from "@ant-design/icons";
 import { useQuery } from "@tanstack/react-query";
-import { Button, Drawer, Dropdown, Grid, Select, Skeleton, type MenuProps } from "antd";
+import { Button, Drawer, Dropdown, Grid, Segmented, Select, Skeleton, type MenuProps } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { useList } from "@/api/documents";
 import { fetchFile, queryText } from "@/api/http";
+import { LOCALES } from "@/app/i18n";
 import type { DocumentMeta, Row } from "@/contract/meta";
 import { useDocumentMeta } from "@/contract/useMeta";
 import { PageProblem } from "./PageProblem";
@@ -21,9 +22,9 @@ export interface PrintTemplate extends Row {
 const STANDARD = "standard";
 
 /** The address of a document's PDF, as a template or the standard layout has it. */
-export function printAddress(document: DocumentMeta, id: string, template: string): string {
+export function printAddress(document: DocumentMeta, id: string, template: string, locale: string = context.locale): string {
   const how = template === STANDARD ? { standard: true } : { templateId: template };
-  return `/v1/${document.service}/prints/${document.key}/${id}${queryText({ ...how, company: context.company, locale: context.locale })}`;
+  return `/v1/${document.service}/prints/${document.key}/${id}${queryText({ ...how, company: context.company, locale })}`;
 }
 
 /** Print a document: the PDF beside the page, as one of the company's templates arranges it, or the page as it is. */
@@ -51,13 +52,15 @@ function PrintDrawer({ document, row, onClose }: { document: DocumentMeta; row: 
   // who may not see the templates prints the standard layout
   const templates = data?.rows ?? (error ? [] : undefined);
   const [chosen, choose] = useState<string>();
+  const [locale, speak] = useState<string>(context.locale);
   const template = chosen ?? templates?.find(({ preferred }) => preferred)?.id ?? STANDARD;
-  const address = templates && printAddress(document, row.id, template);
+  const address = templates && printAddress(document, row.id, template, locale);
   return (
     <Drawer
       open title={t("print.document")} size={wide ? "large" : "100%"} onClose={onClose}
       extra={<Button type="primary" href={address} target="_blank" rel="noopener">{t("print.open")}</Button>}
     >
+      <Segmented<string> aria-label={t("print.language")} value={locale} onChange={speak} options={LOCALES} className="print-language" />
       <Select
         aria-label={t("print.template")} value={template} onChange={choose} className="wide-input" popupMatchSelectWidth={false}
         options={[{ value: STANDARD, label: t("print.standard") }, ...(templates ?? []).map(({ id, name }) => ({ value: id, label: name }))]}

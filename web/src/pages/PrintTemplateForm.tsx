@@ -42,18 +42,18 @@ function Choices({ document, editing }: { document: DocumentMeta; editing: Editi
     return false;
   };
   const item = (name: string) => ({ htmlFor: `${base}${name}`, label: fieldOf(document, name)?.label, validateStatus: editing.errors[name] ? ("error" as const) : undefined, help: editing.errors[name] });
-  const select = (name: string, options: { value: string; label: string }[]) => (
-    <Form.Item {...item(name)} extra={t("print.whenNone")}>
+  const select = (name: string, options: { value: string; label: string }[], extra: string) => (
+    <Form.Item {...item(name)} extra={extra}>
       <Select id={`${base}${name}`} mode="multiple" value={(editing.values[name] as string[] | undefined) ?? []} options={options} optionFilterProp="label" onChange={(names) => editing.set(name, names)} className="wide-input" />
     </Form.Item>
   );
   return (
     <>
       <Form.Item {...item("documentType")} required>
-        <Select id={`${base}documentType`} showSearch={{ optionFilterProp: "label" }} value={type?.key} disabled={Boolean(editing.saved)} options={types} onChange={(key) => editing.set("documentType", key)} className="wide-input" />
+        <Select id={`${base}documentType`} showSearch={{ optionFilterProp: "label" }} value={type?.key} disabled={Boolean(editing.values.etag)} options={types} onChange={(key) => editing.set("documentType", key)} className="wide-input" />
       </Form.Item>
-      {type && select("fieldNames", fields)}
-      {columns.length > 0 && select("lineColumns", columns)}
+      {type && select("fieldNames", fields, t("print.whenNone"))}
+      {columns.length > 0 && select("lineColumns", columns, t("print.whenNoColumns"))}
       <Form.Item {...item("logo")} {...(tooLarge ? { validateStatus: "error", help: t("print.logoTooLarge") } : {})} extra={t("print.logoWhat")}>
         <div className="page-tools">
           {logo && <img className="logo-preview" src={logo} alt={fieldOf(document, "logo")?.label} />}
