@@ -82,6 +82,7 @@ async def test_browser_todo_agrees_to_two_at_once_and_the_requester_urges(window
     await phone.go("/approval/tasks?tab=requested")
     request = phone.page.get_by_role("main").get_by_role("listitem").filter(has_text=titles[0])
     await expect(request).to_contain_text(mine.t("portal.waitingOn"))
+    await expect(request.locator(".references")).not_to_have_text("…")
     whom = await request.locator(".references").inner_text()
     assert await violations(phone.page) == []
     await phone.picture("todo-requested")

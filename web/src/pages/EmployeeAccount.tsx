@@ -31,7 +31,7 @@ export function EmployeeAccount({ document, row }: { document: DocumentMeta; row
 
 function Account({ document, method, row }: { document: DocumentMeta; method: Method; row: Row }) {
   const { t } = useTranslation();
-  const { data, error, refetch, isFetching } = useQuery({
+  const { data, error, refetch } = useQuery({
     // what was done about it changes the row
     queryKey: [document.key, "inspectAccount", context.company, row.id, row.etag, row.accountState],
     queryFn: () => callMethod<Standing>(method, row.id, {}),
@@ -41,7 +41,7 @@ function Account({ document, method, row }: { document: DocumentMeta; method: Me
   });
   return (
     <section className="card" aria-label={t("account.title")}>
-      <h2>{t("account.title")} <Button type="link" size="small" loading={isFetching} onClick={() => void refetch()}>{t("account.again")}</Button></h2>
+      <h2>{t("account.title")} <Button type="link" size="small" onClick={() => void refetch()}>{t("account.again")}</Button></h2>
       {error ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : !data ? <Skeleton active title={false} paragraph={{ rows: 1 }} /> : <Said standing={data} />}
       <ActionBar document={document} row={withActions(row, (name) => ACCOUNT_ACTIONS.includes(name))} />
     </section>

@@ -5,6 +5,8 @@ import { useCan, useHolds, usePreference } from "@/api/me";
 import { useMeta } from "@/contract/useMeta";
 import { GOAL, placeOf, STEPS, type Step } from "./startSteps";
 
+const LOOK_MS = 5_000;
+
 export interface Standing {
   step: Step;
   to: string;
@@ -35,6 +37,9 @@ export function useStart(): Standing[] {
       queryKey: [document.key, "list", context.company, "start", step.filter, step.enough],
       queryFn: ({ signal }: { signal: AbortSignal }) => fetchList(document, { filter: step.filter, pageSize: step.enough ?? 1, fields: ["id"] }, undefined, signal),
       enabled: can(document.methods.list),
+      // what the next step makes is awaited here
+      staleTime: 0,
+      refetchInterval: ({ state }: { state: { data?: { rows: unknown[] } } }) => ((state.data?.rows.length ?? 0) < (step.enough ?? 1) ? LOOK_MS : false),
       meta: { shown: true },
     })),
   });
