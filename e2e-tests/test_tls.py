@@ -242,8 +242,8 @@ async def test_tls_a_stolen_token_is_worth_nothing_over_another_certificate(suit
             for owner, token in tokens.items():
                 wanted = ("OK", "") if owner == holder else STRANGER
                 assert await services.ask(DIRECTORY, token) == wanted, (owner, holder)
-            # files are read by the rights of their documents, which are asked for with the reader's token
-            passes_on = holder in ("gateway", "documents")
+            # files are read by the rights of their documents, and a form asks for its files, with the reader's token
+            passes_on = holder in ("gateway", "documents", "approval")
             assert await services.ask(ME, person) == (("OK", "") if passes_on else STRANGER), holder
             assert await services.ask(ME, None) == STRANGER
 

@@ -29,6 +29,7 @@ def asked(files: Any) -> Any:
 
 async def test_a_service_may_read_what_the_person_may_read(asked: Any) -> None:
     assert (await asked(GET, "documents")).code == "PCS"
+    assert (await asked(GET, "approval")).code == "PCS"
     assert (await asked(GET, "gateway")).code == "PCS"
 
 
