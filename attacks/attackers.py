@@ -108,6 +108,11 @@ LACKING: dict[str, Callable[[], dict[str, Any]]] = {
         "name": f"演练{uuid.uuid4().hex[:8]}",
         "query": "q=1",
     },
+    "UpdatePrintTemplate": lambda: {
+        "documentType": FILED["document_type"],
+        "name": f"演练{uuid.uuid4().hex[:8]}",
+        "paper": "A4",
+    },
     "UpdateDeparture": lambda: between_two("employee_id", "successor_id", last_day_date=day_in(300)),
 }
 
