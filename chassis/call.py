@@ -85,7 +85,7 @@ class Call:
     token: str = field(default="", repr=False)
     announcements: list[Announcement] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
-    numbers: list[tuple[Any, str, str]] = field(default_factory=list)
+    numbers: list[tuple[Any, str | None, str]] = field(default_factory=list)
     tracked: dict[int, Any] = field(default_factory=dict)
     extra_audience: set[uuid.UUID] = field(default_factory=set)
     # (document, employee) who may read from now on: what is hidden from them, and how new that is
@@ -439,9 +439,12 @@ class Call:
         await self.db.delete(row)
         return empty_pb2.Empty()
 
-    def next_number(self, row: Any, series: str | None = None, attribute: str = "number") -> None:
-        """The row gets the next number of its series when the call is saved: last, so that the lock is short."""
-        self.numbers.append((row, series or row.__series__, attribute))
+    def next_number(self, row: Any, pattern: str | None = None, attribute: str = "number") -> None:
+        """The row gets the next number of its type when the call is saved: last, so that the lock is short.
+
+        `pattern` is for a type whose documents say themselves how they are numbered.
+        """
+        self.numbers.append((row, pattern, attribute))
 
     def announce(
         self,

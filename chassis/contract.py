@@ -61,6 +61,8 @@ class Document:
     cut: str = ""
     # changing it changes who may do what
     rights: bool = False
+    # how its documents are numbered where nobody says otherwise; empty: they are not, or each says so itself
+    numbering: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def load() -> Contract:
                     amount=spec.amount_path,
                     cut=spec.cut,
                     rights=spec.rights,
+                    numbering=spec.numbering,
                 )
             if subject := options.Extensions[options_pb2.event_subject]:
                 if subject in events:

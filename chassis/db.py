@@ -88,7 +88,6 @@ class Document:
 
     __message__: ClassVar[Any]
     __transitions__: ClassVar[dict[tuple[str, str], str]] = {}
-    __series__: ClassVar[str | None] = None
     __search__: ClassVar[tuple[str, ...]] = ()
     __unmapped__: ClassVar[tuple[str, ...]] = ()
     # attribute with the day or instant whose organisation the document shows; today's while that is empty

@@ -196,6 +196,8 @@ class Organisation:
     successors: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)  # of those who left
     # days that are not what their weekday says, of a company or (None) of all: whether they are worked (`workdays`)
     days: Mapping[tuple[uuid.UUID | None, datetime.date], bool] = field(default_factory=dict)
+    # formats of numbers, of a company or (None) of all, by the type; empty where one is out of use (`numbering`)
+    number_formats: Mapping[tuple[uuid.UUID | None, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         children: defaultdict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
@@ -238,6 +240,7 @@ class Organisation:
                 (_id(day.company_id), datetime.date.fromisoformat(day.calendar_date)): day.working
                 for day in answer.calendar_days
             },
+            number_formats={(_id(one.company_id), one.document_type): one.pattern for one in answer.number_formats},
         )
 
     def person(self, employee_id: uuid.UUID) -> Person:

@@ -10,6 +10,7 @@ import datetime
 import html
 import os
 import pathlib
+import uuid
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,12 +23,14 @@ from chassis import contract, custom_fields, field_shapes, ids, labels, money, p
 from chassis.call import Call
 from chassis.contract import repeated, spec_of
 from chassis.errors import Refused
-from chassis.organisation import Place
+from chassis.organisation import Person, Place
+from heyi.approval.v1 import opinions_pb2
 from heyi.identity.v1 import print_templates_pb2 as pb
 from heyi.options.v1 import options_pb2
 
 HERE = pathlib.Path(__file__).parent
 FIND = "heyi.identity.v1.PrintTemplates/FindPrintTemplate"
+FIND_OPINIONS = "heyi.approval.v1.Opinions/FindOpinions"
 # where people open the suite; the code on the paper leads there
 PUBLIC_URL = "HEYI_GATEWAY_PUBLIC_URL"
 MOST_COLUMNS = 8
@@ -38,6 +41,18 @@ WORDS = {
               "部分内容已隐藏", "是", "否", "第 {} 版"),
     "en": ('counter(page) " / " counter(pages)', "Printed", "Signature", "Date", "Address", "Tax number", "In words",
            "Parts are hidden from whoever printed this", "Yes", "No", "revision {}"),
+}  # fmt: skip
+
+# what an approver did, by language
+SAID = {
+    "zh-CN": {
+        "TITLE": "审批意见", "FOR": "{}（代 {}）", "SUBMIT": "提交", "APPROVE": "同意", "REJECT": "拒绝",
+        "RETURN": "退回", "HANDLE": "办理", "COMMENT": "评论",
+    },
+    "en": {
+        "TITLE": "Opinions", "FOR": "{} for {}", "SUBMIT": "Sent", "APPROVE": "Agreed", "REJECT": "Refused",
+        "RETURN": "Returned", "HANDLE": "Done", "COMMENT": "Remark",
+    },
 }  # fmt: skip
 
 
@@ -57,6 +72,9 @@ class Page:
     added: Sequence[tuple[str, str, str]] = ()
     link: str = ""
     hides: bool = False
+    # what approvers said, the oldest first, and the people who did
+    said: Sequence[opinions_pb2.FindOpinionsResponse.Said] = ()
+    people: Mapping[uuid.UUID, Person] = field(default_factory=dict)
 
 
 class Prints:
@@ -78,6 +96,8 @@ class Prints:
             document, message, call.company, call.today(), call.locale, template,
             names=await _names(call, message), added=_added(inner, model, message, template.field_names),
             link=_link(get, message, call), hides=any(inner.hidden.values()),
+            said=await _said(call, document, message) if template.show_opinions else (),
+            people=call.organisation.people,
         )  # fmt: skip
         name = getattr(message, "number", "") or getattr(message, "code", "") or contract.snake(message.DESCRIPTOR.name)
         return paper.Sheet(f"{name}.pdf", page_html(page))
@@ -94,6 +114,16 @@ async def _ask(call: Call, request: pb.FindPrintTemplateRequest) -> Any:
     if FIND in call.runtime.service.handlers:
         return await call.runtime.service.handlers[FIND](request, call)
     return await call.ask("identity", FIND, request)
+
+
+async def _said(call: Call, document: contract.Document, message: Any) -> Sequence[Any]:
+    """What was said about it, of a type that asks for agreement; as far as the caller may see it."""
+    if document.facts is None or call.actor.employee_id is None:
+        return ()
+    asked = opinions_pb2.FindOpinionsRequest(
+        document_type=document.name, document_id=message.id, reader_id=str(call.actor.employee_id)
+    )
+    return (await call.ask("approval", FIND_OPINIONS, asked)).said  # type: ignore[no-any-return]
 
 
 # ---- what can stand there
@@ -158,6 +188,7 @@ def page_html(page: Page) -> str:
         _facts(page),
         *_lines(page),
         _capitals(page) if standard or template.show_capitals else "",
+        opinions_table(page.said, page.people, page.locale, page.company.time_zone),
         _signatures(template.signatures, page.locale),
         f'<div class="footer">{_(template.footer)}</div>' if template.footer else "",
         f'<div class="made">{_("　".join(made))}</div>',
@@ -297,6 +328,25 @@ def _capitals(page: Page) -> str:
     if page.locale != "zh-CN" or not amount or getattr(page.message, "currency", page.company.base_currency) != "CNY":
         return ""
     return f'<div class="capitals">人民币{WORDS[page.locale][6]}：<b>{_(money.in_capitals(Decimal(amount)))}</b></div>'
+
+
+def opinions_table(said: Iterable[Any], people: Mapping[uuid.UUID, Person], locale: str, time_zone: str) -> str:
+    """Who said what, and when, in the words of the locale; nothing where nobody did."""
+    words, zone = SAID[locale], zoneinfo.ZoneInfo(time_zone)
+
+    def name(key: str) -> str:
+        person = people.get(uuid.UUID(key)) if key else None
+        return person.name if person else ""
+
+    rows = []
+    for one in said:
+        author, other = name(one.author_id), name(one.on_behalf_of_id)
+        kind = opinions_pb2.Opinion.Kind.Name(one.kind)
+        day = f"{one.create_time.ToDatetime(tzinfo=datetime.UTC).astimezone(zone):%Y-%m-%d %H:%M}"
+        by = words["FOR"].format(author, other) if other else author
+        cells = (one.node_name, by, words.get(kind, ""), one.text, day)
+        rows.append("<tr>" + "".join(f"<td>{_(cell)}</td>" for cell in cells) + "</tr>")
+    return f'<h2>{words["TITLE"]}</h2><table class="lines rows"><tbody>{"".join(rows)}</tbody></table>' if rows else ""
 
 
 def _colon(locale: str) -> str:

@@ -61,13 +61,12 @@ def on_field(kind: type[contract.Message], react: Callable[[Any, Any, Call], Awa
 
 @dataclass
 class Service:
-    """One service: what it serves, what it reacts to, how its documents are numbered."""
+    """One service: what it serves, and what it reacts to."""
 
     name: str
     base: Any
     rpcs: Sequence[object]
     reactions_list: Sequence[Reaction] = ()
-    series: Mapping[str, str] = field(default_factory=dict)
     background: Sequence[Callable[[Runtime], Awaitable[None]]] = ()
     # own variables of the environment, beside those of every service: "KEYS", "KEYCLOAK_URL"
     need: Sequence[str] = ()
@@ -93,7 +92,6 @@ class Service:
         self.complete_report = more.pop("complete_report", None)
         own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields(), Audit(), Prints())
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
-        self.series = more.pop("series", {})
         self.background = (custom_fields.keep, *more.pop("background", ()))
         self.need = more.pop("need", ())
         self.may = more.pop("may", ())

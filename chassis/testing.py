@@ -168,6 +168,12 @@ class Bench:
         self.base_organisation = dataclasses.replace(self.base_organisation, people=people)
         self._publish()
 
+    def number(self, document: str, pattern: str, company: uuid.UUID | None = None) -> None:
+        """A format of numbers, as identity tells it; an empty pattern is one out of use."""
+        formats = {**self.base_organisation.number_formats, (company, document): pattern}
+        self.base_organisation = dataclasses.replace(self.base_organisation, number_formats=formats)
+        self._publish()
+
     def _publish(self) -> None:
         by_person: dict[uuid.UUID, list[Right]] = {}
         for right in self.rights:

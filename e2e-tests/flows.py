@@ -16,3 +16,12 @@ async def published(door: Any, body: dict[str, Any], company: str = "", note: st
     asked = await admin.call("POST", f"{FLOWS}/{flow['id']}:publish", {"note": note}, **where)
     await keeper.call("POST", f"{PUBLICATIONS}/{asked['publicationId']}:approve", {})
     return flow
+
+
+async def publication_approved(door: Any, code: str) -> None:
+    """Another one who may publish approves what was asked for."""
+    keeper = await door(KEEPER)
+    (flow,) = (await keeper.get(FLOWS, filter=f'code = "{code}"'))["flowDefinitions"]
+    wanted = f'flow_definition_id = "{flow["id"]}" AND state = "WAITING"'
+    (asked,) = (await keeper.get(PUBLICATIONS, filter=wanted))["flowPublications"]
+    await keeper.call("POST", f"{PUBLICATIONS}/{asked['id']}:approve", {})

@@ -92,6 +92,8 @@ class Screen:
             await picker.fill(text)
         else:
             await picker.click()
+        # an option that is replaced while it is pressed is not chosen
+        await expect(self.page.locator(".ant-select-open .anticon-loading")).to_have_count(0)
         await self.offered(option).click()
 
     def offered(self, text: str) -> Locator:

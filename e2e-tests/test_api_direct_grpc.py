@@ -111,17 +111,17 @@ async def test_api_direct_grpc_person_without_permission(instance: Any, tokens: 
 
 # what a service may ask of another, by its account: everything else is refused to it
 DIRECTORY, PREVIEW = "heyi.identity.v1.Directory/GetAuthorization", "heyi.approval.v1.Cases/SimulateCases"
-TEMPLATE = "heyi.identity.v1.PrintTemplates/FindPrintTemplate"
+PAPER = {"heyi.identity.v1.PrintTemplates/FindPrintTemplate", "heyi.approval.v1.Opinions/FindOpinions"}
 FORESEE = "heyi.approval.v1.Cases/ForeseeCases"
 FIND = {f"heyi.platform.v1.Imports/{name}" for name in ("FindNamed", "FindReferences")}
 EVENTS, HELD = "heyi.platform.v1.Records/ListEvents", "heyi.platform.v1.Records/ListHeld"
 OPEN = {
-    "identity": {DIRECTORY, TEMPLATE, HELD, FORESEE} | FIND,
-    "approval": {DIRECTORY, TEMPLATE, EVENTS} | FIND,
-    "procurement": {DIRECTORY, TEMPLATE, EVENTS, PREVIEW} | FIND,
-    "inventory": {DIRECTORY, TEMPLATE} | FIND,
-    "documents": {DIRECTORY, TEMPLATE},
-    "gateway": {DIRECTORY, TEMPLATE, "heyi.identity.v1.ApiKeys/UseApiKey"},
+    "identity": {DIRECTORY, HELD, FORESEE} | PAPER | FIND,
+    "approval": {DIRECTORY, EVENTS} | PAPER | FIND,
+    "procurement": {DIRECTORY, EVENTS, PREVIEW} | PAPER | FIND,
+    "inventory": {DIRECTORY} | PAPER | FIND,
+    "documents": {DIRECTORY} | PAPER,
+    "gateway": {DIRECTORY, "heyi.identity.v1.ApiKeys/UseApiKey"} | PAPER,
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},
 }

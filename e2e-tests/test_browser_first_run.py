@@ -31,8 +31,10 @@ COMPANY, DEPARTMENT, EMPLOYEE, FLOW = (
     "approval.flow_definition",
 )
 PUBLICATION, TASK, SUPPLIER = "approval.flow_publication", "approval.task", "procurement.supplier"
+NUMBERS = "identity.number_format"
 OWN_PASSWORD, THEIR_PASSWORD = "Heyi-own-2027", "Heyi-theirs-2027"
 TODAY = datetime.datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
+NUMBER = f"CG{TODAY[:4]}{TODAY[5:7]}-0001"
 # a house of its own is started first
 pytestmark = pytest.mark.timeout(900)
 
@@ -172,6 +174,17 @@ class Setup:
         await expect(page.get_by_role("main")).to_contain_text(screen.state(SUPPLIER, "QUALIFIED"))
         await self.done("qualified")
 
+    async def numbers(self) -> None:
+        page, screen = self.page, self.screen
+        await self.next("numbers")
+        await screen.choose(screen.field(NUMBERS, "documentType"), "", screen.title(REQUISITION))
+        await expect(screen.field(NUMBERS, "pattern").first).to_have_value("PR-{yyyy}-{000000}")
+        await screen.field(NUMBERS, "pattern").first.fill("CG{yyyy}{mm}-{0000}")
+        await expect(page.get_by_text(NUMBER)).to_be_visible()
+        await screen.button(screen.t("action.save")).click()
+        await page.wait_for_url(re.compile(r"/number-formats/[0-9a-f-]{36}"))
+        await self.done("numbers")
+
     async def flow(self) -> None:
         page, screen = self.page, self.screen
         await self.next("flow")
@@ -201,6 +214,7 @@ class Setup:
         await page.keyboard.press("Tab")
         await screen.button(screen.action(REQUISITION, "submit")).click()
         await expect(page.get_by_role("main")).to_contain_text(screen.state(REQUISITION, "SUBMITTED"))
+        await expect(page.get_by_role("main")).to_contain_text(NUMBER)
 
 
 async def opened(browser: Browser, house: Instance, locale: str = "zh-CN", size: tuple[int, int] = DESKTOP) -> Window:
@@ -228,7 +242,10 @@ async def test_browser_first_run_from_nothing_to_the_first_order(
 
     await setup.steps()
     await mine.picture("first-steps")
-    for key in ("departments", "people", "heads", "grants", "units", "categories", "items", "suppliers"):
+    for key in ("departments", "people", "heads", "grants"):
+        await setup.bring(key, SHEETS[key])
+    await setup.numbers()
+    for key in ("units", "categories", "items", "suppliers"):
         await setup.bring(key, SHEETS[key])
     await setup.qualify()
     await setup.bring("prices", SHEETS["prices"])

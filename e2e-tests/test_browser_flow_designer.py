@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from axe import violations
+from drawing import FLOW, Drawing
 from flows import FLOWS, KEEPER, published
 from papers import submit, title_of, written
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, expect
 from screen import REQUISITION, spaced
 from test_browser_approval import decide
 from test_browser_time import around_the_clock  # noqa: F401  (a fixture)
@@ -23,7 +24,7 @@ from conftest import PHONE, SCREENSHOTS
 from infra.local.demo.story import day_in
 from infra.local.instance import Instance
 
-FLOW, PUBLICATION = "approval.flow_definition", "approval.flow_publication"
+PUBLICATION = "approval.flow_publication"
 TASK, CASE, TASKS = "approval.task", "approval.case", "/v1/approval/tasks"
 DELEGATION, DELEGATIONS = "identity.delegation", "/v1/identity/delegations"
 # a hundredth of an hour, and a little more: what a story puts the clock forward by
@@ -65,47 +66,6 @@ async def drafted(door: Any, condition: str = "amount < 0") -> dict[str, Any]:
         "condition": condition, "priority": 1, "tree": {"id": "start", "kind": "sequence", "children": [head]},
     }  # fmt: skip
     return await published(door, body, note="第一版")
-
-
-class Drawing:
-    """The flow chart of a page."""
-
-    def __init__(self, each: Any) -> None:
-        self.screen, self.page = each.screen, each.page
-        self.chart: Locator = self.screen.panel(self.screen.t("flow.tree"))
-
-    def card(self, name: str) -> Locator:
-        return self.chart.locator("[data-node]", has=self.page.get_by_text(name, exact=True))
-
-    def plus(self, name: str) -> Locator:
-        return self.chart.get_by_role("button", name=self.screen.t("flow.addAfter", name=name), exact=True).first
-
-    async def add(self, plus: Locator, kind: str) -> Locator:
-        """Add a node of a kind; its drawer."""
-        await plus.click()
-        await self.page.get_by_role("menuitem", name=self.screen.t(kind)).click()
-        drawer = self.page.get_by_role("dialog", name=self.screen.t("flow.node"))
-        await expect(drawer).to_be_visible()
-        return drawer
-
-    async def close(self, drawer: Locator) -> None:
-        await drawer.get_by_role("button", name=self.screen.t("action.close")).click()
-        await expect(drawer).to_be_hidden()
-
-    def tool(self, key: str) -> Locator:
-        toolbar = self.page.get_by_role("toolbar", name=self.screen.t("flow.tools"))
-        return toolbar.get_by_role("button", name=self.screen.t(key), exact=True)
-
-    async def asks(self, drawer: Locator, name: str, person: str) -> None:
-        """A step at which this person is asked."""
-        await drawer.get_by_label(self.screen.t("flow.name"), exact=True).fill(name)
-        rule = self.screen.t("flow.ruleUser", employee_id="…")
-        await self.screen.choose(drawer.get_by_label(self.screen.t("flow.rule")), "", rule)
-        await self.screen.choose(drawer.get_by_label(self.screen.t("flow.employee")), person, person)
-        await self.close(drawer)
-
-    async def names(self) -> list[str]:
-        return await self.chart.locator("[data-node] > strong").all_inner_texts()
 
 
 @pytest.mark.usefixtures("revoked", "around_the_clock")

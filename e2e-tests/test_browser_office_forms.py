@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
 from axe import violations
-from flows import published
+from drawing import Drawing
+from flows import publication_approved
 from guide import clicks, clicks_said, count_clicks
 from playwright.async_api import Locator, expect
 from screen import spaced
@@ -20,13 +22,16 @@ FORM, REQUEST = "approval.form_definition", "approval.office_request"
 KIND = "TypedField"
 
 
-async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
+@pytest.mark.parametrize(("locale", "size"), [("zh-CN", DESKTOP), ("en", PHONE)])
+async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: str, size: Any) -> None:
     """An expense claim with a table, its sum, a reason where it is much, and an account that finance fills in."""
-    office = await window("admin")
+    office = await window("admin", locale=locale, size=size)
     screen, page = office.screen, office.page
+    mark = uuid.uuid4().hex[:4]
+    code, chinese, english = f"claim_{mark}", f"费用报销{mark}", f"Expense claim {mark}"
     await office.go("/approval/form-definitions/new")
     await count_clicks(page)
-    for name, text in (("code", "claim"), ("name", "费用报销"), ("nameEn", "Expense claim"), ("numberPrefix", "BX")):
+    for name, text in (("code", code), ("name", chinese), ("nameEn", english), ("numberPrefix", "BX")):
         await screen.field(FORM, name).fill(text)
     properties = page.locator(".designer > .card").nth(2)
 
@@ -53,21 +58,35 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
     await office.picture("form-designer")
     assert await violations(page) == []
     await screen.button(screen.t("action.save")).click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("费用报销")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(chinese)
     await expect(page).to_have_url(re.compile(r"/edit(\?|$)"))
     await page.get_by_role("link", name=screen.t("action.close")).click()
     await page.get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
     await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
     await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
-    assert await clicks(page) == clicks_said("zh-CN", "设计表单") == clicks_said("en", "Designing a form")
-    ask = {"kind": "user", "employee_id": demo("identity.employee", "majianguo")}
-    step = {"id": "a", "kind": "approve", "name": "审核", "approvers": [ask], "rights": {"values.account": "required"}}
-    flow = {"code": "CLAIM", "name": "报销审批", "document_type": REQUEST, "tree": step}
-    await published(door, {**flow, "condition": "facts.form == 'claim'"})
+    taken = [await clicks(page)]
+
+    # its flow: who agrees, and what only they fill in
+    await office.go("/approval/flow-definitions/new")
+    await count_clicks(page)
+    drawing = Drawing(office)
+    await drawing.begin(code.upper(), f"{chinese}审批", screen.title(REQUEST), "姚")
+    await drawing.only_where(screen.label(screen.meta["documents"][REQUEST]["facts"], "form"), chinese)
+    await drawing.card(screen.t("flow.departmentHead")).click()
+    drawer = page.get_by_role("dialog", name=screen.t("flow.node"))
+    await drawing.right(drawer, f"{chinese} · {'会计科目' if locale == 'zh-CN' else 'Account'}", "flow.rightRequired")
+    await office.picture("form-flow-rights")
+    assert await violations(page) == []
+    await drawing.close(drawer)
+    await drawing.publish("报销由部门负责人审批，并填写科目。")
+    taken.append(await clicks(page))
+    heading = "设计表单" if locale == "zh-CN" else "Designing a form"
+    assert taken == clicks_said(locale, heading)
+    await publication_approved(door, code.upper())
 
     phone = await window("requester", locale="en", size=PHONE)
     words = phone.screen
-    await phone.page.get_by_role("link", name="Expense claim").tap()
+    await phone.page.get_by_role("link", name=english).tap()
     await phone.page.get_by_role("button", name=words.t("form.addRow", label="Items")).tap()
     row = phone.page.get_by_role("group", name=words.t("form.row", label="Items", number=1))
     await row.get_by_label("Name", exact=True).fill("hotel")
@@ -85,7 +104,7 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any) -> None:
     number = (await phone.page.get_by_role("heading", level=1).inner_text()).split()[0]
 
     desk = await window("first approver", dark=True)
-    await desk.screen.panel(desk.screen.t("portal.todo")).get_by_role("link", name="费用报销").first.click()
+    await desk.screen.panel(desk.screen.t("portal.todo")).get_by_role("link", name=chinese).first.click()
     await expect(desk.page.get_by_role("main")).to_contain_text("trade fair")
     await decide(desk.screen, "approve").click()
     await desk.screen.dialog().get_by_label("会计科目").fill("6601.02")

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from axe import violations
-from papers import approve, submit, title_of, written
+from papers import approve, ordered, submit, title_of, written
 from playwright.async_api import expect
+from screen import ORDERS
 
 from approval.tests.receivers import Chat
 from approval.tests.test_webhook_rules import documented
@@ -77,11 +78,30 @@ async def test_outside_is_told_asks_and_is_shut_out(instance: Any, door: Any) ->
             assert {row["state"] for row in rows if row["eventId"] == second["body"]["id"]} == {"SENT"}
 
         await eventually(logged, seconds=30)
+        await told_of_the_order(door, erp, receiver, (await ordered(door, requisition))["lines"][0]["orderId"], fresh)
         await asks_and_is_shut_out(instance, admin, receiver, second["body"]["id"])
     finally:
         erp.close()
         found = await admin.get(f"{WEBHOOKS}/{hook['id']}")
         await admin.call("POST", f"{WEBHOOKS}/{hook['id']}:deactivate", {"etag": found["etag"]})
+
+
+async def told_of_the_order(door: Any, erp: Chat, receiver: Any, order_id: str, hook: Any) -> None:
+    """What was agreed to was ordered; the order is released, and the program outside is told that too."""
+    buyer = await door("buyer")
+    order = await buyer.get(f"{ORDERS}/{order_id}")
+    if order["state"] == "DRAFT":
+        await buyer.call("POST", f"{ORDERS}/{order_id}:release", {"etag": order["etag"]})
+
+    async def told() -> Any:
+        about = [one for one in erp.heard if order_id in one["raw"].decode()]
+        assert about, "nobody was told of the order"
+        return about[0]
+
+    heard = await eventually(told, seconds=60)
+    assert heard["headers"]["heyi-event"] == "procurement.purchase_order.released"
+    assert receiver["verified"](heard["headers"]["heyi-signature"], heard["raw"], hook["secret"])
+    assert order["number"] in heard["raw"].decode()
 
 
 async def asks_and_is_shut_out(instance: Any, admin: Any, receiver: Any, event_id: str) -> None:
@@ -153,6 +173,7 @@ async def test_browser_outside_pages(window: Any, door: Any, locale: str, dark: 
     await page.reload()
     await expect(page.locator("[data-action=rotate]").or_(page.locator(".action-bar")).first).to_be_visible()
     await expect(page.locator("[data-once=secret]")).to_have_count(0)
+    await expect(page.get_by_role("region", name=screen.plural("approval.webhook_delivery"))).to_be_visible()
     assert await violations(page) == []
     await mine.picture("webhook")
     await (await door("administrator")).call("POST", f"{WEBHOOKS}/{made[1]}:deactivate", {})

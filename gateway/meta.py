@@ -137,6 +137,7 @@ class Meta:
             "titleFields": [camel[one] for one in document.title],
             "defaultOrder": document.default_order,
             "hidden": spec.hidden,
+            "numbering": spec.numbering or None,
             "importable": document.name in importable(),
             "help": self._words.find("help", service, descriptor.name),
             "description": self._comments.of(descriptor),

@@ -72,13 +72,15 @@ class OpenApi:
             "openapi": "3.1.0",
             "info": {"title": "Heyi", "version": "1"},
             "servers": [{"url": "/"}],
-            "security": [{"session": []}, {"bearer": []}],
+            "security": _PEOPLE,
             "paths": dict(sorted(paths.items())),
             "components": {
                 "schemas": dict(sorted(self._schemas.items())),
                 "securitySchemes": {
                     "session": {"type": "apiKey", "in": "cookie", "name": "__Host-heyi"},
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                    # a key of the suite's own, for programs; as a bearer it is taken too
+                    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 },
                 "responses": {
                     "Refused": {
@@ -105,6 +107,8 @@ class OpenApi:
             out["description"] = comment
         if method.policy.permission:
             out["x-permission"] = method.policy.permission
+            # a key holds permissions and nothing else
+            out["security"] = [*_PEOPLE, {"key": []}]
         if method.policy.public:
             out["security"] = []
         if binding.body:
@@ -227,6 +231,7 @@ class OpenApi:
         return name if owner == descriptor.full_name else str(descriptor.full_name.removeprefix("heyi."))
 
 
+_PEOPLE: list[dict[str, list[str]]] = [{"session": []}, {"bearer": []}]
 _HEADERS = {
     "Company": {
         "name": "X-Company",

@@ -49,12 +49,11 @@ async def test_the_scripts_make_what_the_models_say(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tables_folders_and_series_are_spelled_as_the_documents(name):
+def test_tables_and_folders_are_spelled_as_the_documents(name):
     for document, model in models(name):
         short = document.split(".")[1]
         assert model.__tablename__ == TABLES.get(document, short)
         assert (HERE / name / short / "model.py").exists(), f"{document} has no folder of its name"
-        assert model.__series__ is None or model.__series__ in find(name).series
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -46,6 +46,7 @@ def test_what_services_may_call_is_named_for_each():
     assert named == {
         "heyi.identity.v1.Directory/GetAuthorization": {"*"},
         "heyi.identity.v1.PrintTemplates/FindPrintTemplate": {"*"},
+        "heyi.approval.v1.Opinions/FindOpinions": {"*"},
         "heyi.approval.v1.Cases/SimulateCases": {"procurement"},
         "heyi.approval.v1.Cases/ForeseeCases": {"identity"},
         "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import uuid
 from html.parser import HTMLParser
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis import contract, labels, paper, prints
-from chassis.organisation import Place
+from chassis.organisation import Person, Place
 from chassis.testing import COMPANY
+from heyi.approval.v1 import opinions_pb2
 from heyi.identity.v1 import print_templates_pb2 as pb
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=http://evil.example/x onerror=alert(1)>"
@@ -113,6 +115,33 @@ def test_a_bare_id_and_the_bookkeeping_are_never_printed() -> None:
     assert str(COMPANY) not in prints.page_html(page(ORDER, message=order, template=template))
     named = prints.page_html(page(ORDER, message=order, template=template, names={str(COMPANY): "丙供应商"}))
     assert "丙供应商" in named
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        (
+            "zh-CN",
+            [
+                "审批意见",
+                "<td>经理</td><td>甲（代 乙）</td><td>同意</td><td>&lt;b&gt;可以</td><td>2026-11-28 00:30</td>",
+            ],
+        ),
+        ("en", ["Opinions", "<td>经理</td><td>甲 for 乙</td><td>Agreed</td>"]),
+    ],
+)
+def test_opinions_stand_on_the_paper_with_who_said_them_for_whom_and_when(locale: str, words: list[str]) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    said = opinions_pb2.FindOpinionsResponse.Said(
+        node_name="经理", author_id=str(one), on_behalf_of_id=str(other), kind="APPROVE", text="<b>可以"
+    )
+    said.create_time.FromJsonString("2026-11-27T16:30:00Z")
+    people = {
+        key: Person(key, name, name, name, COMPANY, None, None, True) for key, name in ((one, "甲"), (other, "乙"))
+    }
+    printed = prints.page_html(page(ORDER, locale, said=[said], people=people))
+    assert [word for word in words if word not in printed] == []
+    assert words[0] not in prints.page_html(page(ORDER, locale))
 
 
 @pytest.mark.parametrize(

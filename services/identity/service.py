@@ -26,6 +26,7 @@ from identity.failed_logins import tell_failed_logins
 from identity.grant.rpc import Grants
 from identity.headship.rpc import Headships
 from identity.keycloak_step import keep_in_step
+from identity.number_format.rpc import NumberFormats
 from identity.organisation.days import follow_the_days
 from identity.placement.rpc import Placements
 from identity.post.rpc import Posts
@@ -64,6 +65,7 @@ SERVICE = Service(
         CalendarDays(),
         SavedViews(),
         PrintTemplates(),
+        NumberFormats(),
     ],
     background=[
         keep_in_step,
@@ -86,7 +88,6 @@ SERVICE = Service(
             Reorganisation.title,
         )
     ],
-    series={"consistency_run": "CR-{yyyy}-{000000}"},
     complete_report=tell_failed_logins,
     need=("KEYS", "KEYCLOAK_URL"),
     seed=seed,

@@ -60,11 +60,6 @@ SERVICE = Service(
             SourcingTask.requisition_number + " / " + SourcingTask.description,
         ),
     ],
-    series={
-        "supplier": "SUP-{000000}",
-        "purchase_requisition": "PR-{yyyy}-{000000}",
-        "purchase_order": "PO-{yyyy}-{000000}",
-    },
     # the keys of the account numbers
     need=("KEYS",),
 )

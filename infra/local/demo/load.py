@@ -65,6 +65,7 @@ class Loader:
     async def _organisation(self) -> None:
         await self.ensure("Companies", records.companies())
         await self.ensure("Calendar", records.calendar())
+        await self.ensure("Number formats", records.numbers())
         await self.ensure("Posts", records.posts())
         await self.ensure("Departments", records.departments(), in_order=True)
         await self.ensure("Employees", records.employees())

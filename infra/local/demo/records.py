@@ -92,6 +92,16 @@ def calendar() -> list[Record]:
     ]
 
 
+def numbers() -> list[Record]:
+    """How suppliers are numbered in the whole group."""
+    return [
+        Record(
+            "identity.number_format", "procurement.supplier",
+            {"document_type": "procurement.supplier", "pattern": "SUP-{000000}"},
+        )
+    ]  # fmt: skip
+
+
 def posts() -> list[Record]:
     return [Record("identity.post", row["code"], {**row, "level": int(row["level"])}) for row in rows("posts")]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from chassis import field_shapes, ids
+from chassis import field_shapes, ids, prints
 from chassis.call import Call
 from chassis.typed_fields import LANGUAGES, label_of
 from heyi.approval.v1 import office_requests_pb2 as pb
@@ -21,39 +21,21 @@ from heyi.common.v1 import typed_fields_pb2
 
 HERE = pathlib.Path(__file__).parent
 TABLE = typed_fields_pb2.TypedField.TABLE
-# number, who asks, department, day, the heading above what was said, printed on; by language
+# number, who asks, department, day, printed on; by language
 WORDS = {
-    "zh-CN": ("编号", "申请人", "部门", "日期", "审批意见", "打印日期"),
-    "en": ("Number", "Requester", "Department", "Date", "Opinions", "Printed"),
+    "zh-CN": ("编号", "申请人", "部门", "日期", "打印日期"),
+    "en": ("Number", "Requester", "Department", "Date", "Printed"),
 }
 STATES = {
     "zh-CN": ("草稿", "审批中", "已通过", "已拒绝", "已退回", "已撤回", "已作废"),
     "en": ("Draft", "Being decided", "Approved", "Rejected", "Returned", "Withdrawn", "Cancelled"),
-}
-SAID = {
-    "zh-CN": {
-        "SUBMIT": "提交",
-        "APPROVE": "同意",
-        "REJECT": "拒绝",
-        "RETURN": "退回",
-        "HANDLE": "办理",
-        "COMMENT": "评论",
-    },
-    "en": {
-        "SUBMIT": "Sent",
-        "APPROVE": "Agreed",
-        "REJECT": "Refused",
-        "RETURN": "Returned",
-        "HANDLE": "Done",
-        "COMMENT": "Remark",
-    },
 }
 
 
 def page(request: pb.OfficeRequest, opinions: Iterable[Any], call: Call) -> str:
     """The whole page of a request, as its reader sees it: hidden fields are left out."""
     locale = call.locale if call.locale in LANGUAGES else LANGUAGES[0]
-    number, asker, department, day, heading, printed = WORDS[locale]
+    number, asker, department, day, printed = WORDS[locale]
     name = (request.form.name_en if locale == "en" else "") or request.form.name
     person = call.organisation.people.get(ids.parse(request.owner_id))
     on = request.submit_time if request.HasField("submit_time") else request.create_time
@@ -65,8 +47,7 @@ def page(request: pb.OfficeRequest, opinions: Iterable[Any], call: Call) -> str:
         (day, f"{on.ToDatetime(tzinfo=zone):%Y-%m-%d}"),
     ]
     cells = "".join(f"<td>{_(label)}：<b>{_(value)}</b></td>" for label, value in head)
-    said = "".join(_opinion(one, locale, call, zone) for one in opinions if one.kind in SAID[locale])
-    trail = f'<h2>{heading}</h2><table class="rows"><tbody>{said}</tbody></table>' if said else ""
+    trail = prints.opinions_table(opinions, call.organisation.people, locale, call.company.time_zone)
     return (
         f'<!DOCTYPE html><html lang="{locale}"><head><meta charset="utf-8"><title>{_(request.number)}</title>'
         f"<style>{(HERE / 'request.css').read_text('utf-8')}</style></head><body>"
@@ -114,18 +95,6 @@ def _table(field: Any, rows: list[dict[str, Any]], locale: str, names: Mapping[s
     )
     title = _(label_of(field, locale))
     return f'<h2>{title}</h2><table class="rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _opinion(one: Any, locale: str, call: Call, zone: Any) -> str:
-    person = call.organisation.people.get(one.author_id)
-    cells = (
-        one.node_name,
-        person.name if person else "",
-        SAID[locale][one.kind],
-        one.text,
-        f"{one.created_at.astimezone(zone):%Y-%m-%d %H:%M}",
-    )
-    return "<tr>" + "".join(f"<td>{_(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _(text: object) -> str:

@@ -16,7 +16,7 @@ from approval.form_definition import versions
 from approval.office_request import asking, paper, rules
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rules import Pinned
-from approval.opinion.model import Opinion
+from approval.opinion.rpc import said
 from chassis import choosing, drafts, ids, statements, typed_fields
 from chassis.call import Call, Refused
 from chassis.numbering import Repeated
@@ -83,7 +83,7 @@ class OfficeRequests:
                 approval.document_number = number
 
             form, _ = await versions.newest(call, row.form_id)
-            call.next_number(Repeated(row, tell_approval), series=f"{form.number_prefix}-{{yyyy}}-{{000000}}")
+            call.next_number(Repeated(row, tell_approval), pattern=f"{form.number_prefix}-{{yyyy}}-{{000000}}")
         return call.announce(pb.OfficeRequestSubmitted, row, approval=approval)
 
     async def CopyOfficeRequest(self, request: Any, call: Call) -> OfficeRequest:
@@ -135,10 +135,7 @@ class OfficeRequests:
         pinned = await versions.pinned(call, row.form_id, row.form_version)
         seen = {key: value for key, value in row.values.items() if key not in message.hidden_keys}
         message.names.update(await asking.file_names(pinned, seen, call))
-        said = (
-            sa.select(Opinion).where(Opinion.case_id == sa.cast(row.case_id, sa.Uuid)).order_by(Opinion.id).limit(100)
-        )
-        opinions = (await call.db.scalars(said)).all() if row.case_id else ()
+        opinions = await said(call, [ids.parse(row.case_id)]) if row.case_id else ()
         return Sheet(f"{row.number or 'draft'}.pdf", paper.page(message, opinions, call))
 
 

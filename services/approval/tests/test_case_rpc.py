@@ -334,6 +334,12 @@ async def test_a_case_is_seen_by_whoever_asked_or_was_asked_and_administrators(o
 
     assert (seen, batch) == (([case.id], [case.id]) if SEES[key] else ([], []))
     assert bool(opinions) is SEES[key]
+    asked = {"document_type": case.document_type, "document_id": case.document_id, "reader_id": str(stable(key))}
+    owner = case.document_type.partition(".")[0]
+    printed = (await office.service.as_service(owner).FindOpinions(**asked)).said
+    assert [one.text for one in printed] == [one.text for one in opinions]
+    with refused("DOCUMENT_NOT_FOUND"):
+        await office.service.as_service("inventory").FindOpinions(**asked)
     if SEES[key]:
         assert (await caller.GetCase(id=case.id)).id == case.id
     else:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import sqlalchemy as sa
 
-from chassis.call import Call, Refused
+from chassis.call import Call
 from chassis.states import advance
 from heyi.identity.v1 import calendar_days_pb2 as pb
 from identity import epoch
 from identity.calendar_day import rules
 from identity.calendar_day.model import CalendarDay
+from identity.company.keeping import keeps
 from identity.company.model import Company
 
 
@@ -20,7 +20,7 @@ class CalendarDays:
     async def CreateCalendarDay(self, request: pb.CreateCalendarDayRequest, call: Call) -> Any:
         await epoch.bump(call)
         day = await call.create(CalendarDay, request.calendar_day)
-        _keeps(call, day.calendar_company_id)
+        keeps(call, day.calendar_company_id, "CALENDAR_DAY_REACH")
         return call.announce(pb.CalendarDayCreated, day)
 
     async def GetCalendarDay(self, request: pb.GetCalendarDayRequest, call: Call) -> Any:
@@ -35,7 +35,7 @@ class CalendarDays:
     async def UpdateCalendarDay(self, request: pb.UpdateCalendarDayRequest, call: Call) -> Any:
         await epoch.bump(call)
         day = await call.load(CalendarDay, request.calendar_day.id, etag=request.calendar_day.etag)
-        _keeps(call, day.calendar_company_id)
+        keeps(call, day.calendar_company_id, "CALENDAR_DAY_REACH")
         advance(day, "update")
         call.update(day, request.calendar_day, request.update_mask)
         return call.announce(pb.CalendarDayUpdated, day)
@@ -52,7 +52,7 @@ class CalendarDays:
         codes = {code: key for key, code in (await call.db.execute(sa.select(Company.id, Company.code))).all()}
         lines = rules.read(request.text, codes)
         for company_id in {line.company_id for line in lines}:
-            _keeps(call, company_id)
+            keeps(call, company_id, "CALENDAR_DAY_REACH")
         dates = {line.day for line in lines}
         known = (await call.db.scalars(sa.select(CalendarDay).where(CalendarDay.calendar_date.in_(dates)))).all()
         standing = {(day.calendar_date, day.calendar_company_id): day for day in known}
@@ -77,14 +77,6 @@ class CalendarDays:
 async def _move(request: Any, call: Call, action: str) -> Any:
     await epoch.bump(call)
     day = await call.load(CalendarDay, request.id, etag=request.etag)
-    _keeps(call, day.calendar_company_id)
+    keeps(call, day.calendar_company_id, "CALENDAR_DAY_REACH")
     advance(day, action)
     return call.announce(pb.CalendarDayUpdated, day)
-
-
-def _keeps(call: Call, company_id: uuid.UUID | None) -> None:
-    """Who keeps one company's calendar changes neither the group's nor another's."""
-    assert call.reach is not None
-    if not (call.reach.all or (company_id is not None and call.reach.covers(company_id))):
-        place = call.organisation.companies.get(company_id) if company_id else None
-        raise Refused("CALENDAR_DAY_REACH", company=place.name if place else "*")

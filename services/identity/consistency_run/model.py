@@ -18,7 +18,6 @@ from identity.consistency_run.rules import OPEN
 class ConsistencyRun(Searchable, Document, Base):
     __tablename__ = "consistency_run"
     __message__ = pb.ConsistencyRun
-    __series__ = "consistency_run"
     __search__ = ("number",)
     __refusals__ = {"uq_consistency_run_open": "CONSISTENCY_RUN_OPEN"}
 

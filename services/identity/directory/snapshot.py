@@ -22,6 +22,7 @@ from identity.departure.model import Departure
 from identity.employee.model import Employee
 from identity.grant.model import Grant
 from identity.headship.model import Headship
+from identity.number_format.model import NumberFormat
 from identity.placement.model import Placement
 from identity.post.model import Post, PostPeriod
 from identity.role.model import Role
@@ -69,6 +70,11 @@ async def authorization(db: AsyncSession, epoch: int) -> pb.Authorization:
         answer.calendar_days.add(
             company_id=_text(day.calendar_company_id), calendar_date=str(day.calendar_date),
             working=day.kind == "WORKDAY",
+        )  # fmt: skip
+    for one in (await db.scalars(sa.select(NumberFormat))).all():
+        answer.number_formats.add(
+            company_id=_text(one.format_company_id), document_type=one.document_type,
+            pattern=one.pattern if one.state == "ACTIVE" else "",
         )  # fmt: skip
     for right in (await db.execute(_GRANTED)).all():
         answer.rights.append(_right(right))

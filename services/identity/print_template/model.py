@@ -39,3 +39,4 @@ class PrintTemplate(Searchable, Document, Base):
     footer: Mapped[str] = mapped_column(default="")
     paper: Mapped[str] = mapped_column(default="A4")
     landscape: Mapped[bool] = mapped_column(default=False)
+    show_opinions: Mapped[bool] = mapped_column(default=False, server_default=sa.false())

@@ -25,7 +25,6 @@ class PurchaseOrder(Searchable, Document, Base):
     __day__ = "order_date"
     __message__ = pb.PurchaseOrder
     __transitions__ = rules.TRANSITIONS
-    __series__ = "purchase_order"
     __search__ = ("number", "supplier_name", "supplier_reference")
     __hides__ = True
 

@@ -75,7 +75,7 @@ async def place(
         rules.price(order)
         call.add(order)
         tell = functools.partial(_repeat, followers, order, numbered)
-        call.next_number(Repeated(order, tell), series="purchase_order")
+        call.next_number(Repeated(order, tell))
         requesters = {want.requester_id for want in behind}
         # who asked for something may read what became of it
         call.grant_read(order, requesters)

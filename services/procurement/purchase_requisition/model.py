@@ -22,7 +22,6 @@ class PurchaseRequisition(Searchable, Document, Base):
     __day__ = "submit_time"
     __message__ = pb.PurchaseRequisition
     __transitions__ = rules.TRANSITIONS
-    __series__ = "purchase_requisition"
     __search__ = ("number", "title", "purpose")
     __hides__ = True
 

@@ -106,7 +106,7 @@ class PurchaseRequisitions:
             def tell_approval(number: str) -> None:
                 approval.document_number = number
 
-            call.next_number(Repeated(requisition, tell_approval), series="purchase_requisition")
+            call.next_number(Repeated(requisition, tell_approval))
         return call.announce(pb.PurchaseRequisitionSubmitted, requisition, approval=approval)
 
     async def CopyPurchaseRequisition(

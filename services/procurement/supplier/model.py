@@ -23,7 +23,6 @@ class Supplier(Searchable, Document, Base):
     __tablename__ = "supplier"
     __message__ = pb.Supplier
     __transitions__ = rules.TRANSITIONS
-    __series__ = "supplier"
     __search__ = ("code", "name", "short_name", "credit_code", "contact_name", "phone")
     __refusals__ = {"uq_supplier_credit_code": "SUPPLIER_DUPLICATE", "uq_supplier_name_key": "SUPPLIER_DUPLICATE"}
 

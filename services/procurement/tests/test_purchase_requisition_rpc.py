@@ -387,3 +387,19 @@ async def test_lines_and_head_show_the_organisation_of_the_document_s_day(shop: 
     assert len(more) == len(one)
     listed = (await shop.requester.ListPurchaseRequisitions()).purchase_requisitions
     assert {row.id: row.department_head_name for row in listed}[submitted.id] == "Head"
+
+
+async def test_numbers_follow_the_companys_format_and_none_comes_twice(shop: Shop, service: Any) -> None:
+    year, month = service.clock.now().strftime("%Y"), service.clock.now().strftime("%m")
+
+    async def numbers(count: int) -> list[str]:
+        return [(await shop.submitted()).number for _ in range(count)]
+
+    assert await numbers(2) == [f"PR-{year}-000001", f"PR-{year}-000002"]
+    service.number(REQUISITION, "SQ{yyyy}{mm}-{000}")
+    assert await numbers(1) == [f"SQ{year}{month}-001"]
+    # it counts by the year, and its numbers look like those that count by the month
+    service.number(REQUISITION, f"SQ{{yyyy}}{month}-{{000}}", COMPANY)
+    assert await numbers(2) == [f"SQ{year}{month}-003", f"SQ{year}{month}-004"]
+    service.number(REQUISITION, "SQ{yyyy}{mm}-{000}", COMPANY)
+    assert await numbers(2) == [f"SQ{year}{month}-002", f"SQ{year}{month}-005"]

@@ -55,6 +55,23 @@ async def test_a_new_supplier_is_a_candidate_with_a_code_of_the_series(service: 
     assert "qualify" in first.allowed_actions
 
 
+async def test_a_format_of_the_group_numbers_suppliers_and_no_number_comes_twice(service: Any) -> None:
+    supplier = "procurement.supplier"
+
+    async def made(number: int) -> str:
+        made = await create(service, name=f"供应商{number}", credit_code=credit_code(number))
+        return str(made.code)
+
+    assert await made(900) == "SUP-000001"
+    service.number(supplier, "GYS-{000}")
+    assert [await made(901), await made(902)] == ["GYS-002", "GYS-003"]
+    year = service.clock.now().strftime("%Y")
+    service.number(supplier, "GYS-{yyyy}{000}")
+    assert await made(903) == f"GYS-{year}001"
+    service.number(supplier, "")
+    assert await made(904) == "SUP-000004"
+
+
 async def test_a_series_of_numbers_that_somebody_holds_is_busy_and_no_repeated_request(service: Any) -> None:
     await create(service)
     later = {"name": "常州精工", "credit_code": credit_code(901)}

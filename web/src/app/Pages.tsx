@@ -45,6 +45,8 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "identity.reorganisation": { detail: lazy(() => import("@/pages/ReorganisationPage")) },
   "identity.access_review": { detail: lazy(() => import("@/pages/AccessReviewPage")) },
   "identity.api_key": { form: lazy(() => import("@/pages/RoleForm")) },
+  "approval.webhook": { detail: lazy(() => import("@/pages/WebhookPage")) },
+  "identity.number_format": { form: lazy(() => import("@/pages/NumberFormatForm")) },
   "identity.print_template": { form: lazy(() => import("@/pages/PrintTemplateForm")), detail: lazy(() => import("@/pages/PrintTemplatePage")) },
   "identity.role": { list: lazy(() => import("@/pages/Roles")), form: lazy(() => import("@/pages/RoleForm")), detail: lazy(() => import("@/pages/RolePage")) },
 };

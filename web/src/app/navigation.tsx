@@ -1,6 +1,6 @@
 /** What the menu offers: the documents of the contract that the person may list, by service. */
 import {
-  AlertOutlined, ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, PrinterOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
+  AlertOutlined, ApartmentOutlined, ApiOutlined, AuditOutlined, BankOutlined, BarChartOutlined, BranchesOutlined, CalendarOutlined, PrinterOutlined, NumberOutlined, CheckSquareOutlined, ContainerOutlined, DashboardOutlined, DeploymentUnitOutlined, DisconnectOutlined,
   FileDoneOutlined, FileSearchOutlined, FileTextOutlined, FolderOutlined, FormOutlined, IdcardOutlined, KeyOutlined, PaperClipOutlined, PartitionOutlined, ProfileOutlined, ReconciliationOutlined, SafetyCertificateOutlined, ShopOutlined,
   RetweetOutlined, ExportOutlined, EnvironmentOutlined, CrownOutlined, ForkOutlined, LockOutlined, NodeIndexOutlined, ShoppingCartOutlined, ShoppingOutlined, SolutionOutlined, RobotOutlined, RocketOutlined, SendOutlined, BellOutlined, SwapOutlined, TagsOutlined, TeamOutlined, WarningOutlined,
 } from "@ant-design/icons";
@@ -47,6 +47,7 @@ const ICONS: Record<string, ReactNode> = {
   "identity.access_review": <FileDoneOutlined />,
   "identity.duty_conflict": <SwapOutlined />,
   "identity.calendar_day": <CalendarOutlined />,
+  "identity.number_format": <NumberOutlined />,
   "identity.print_template": <PrinterOutlined />,
   "identity.consistency_run": <ReconciliationOutlined />,
 };

@@ -66,6 +66,8 @@ export interface DocumentMeta {
   titleFields: string[];
   defaultOrder: string;
   hidden: boolean;
+  /** How its documents are numbered where nobody says otherwise. */
+  numbering?: string | null;
   /** A file can make it. */
   importable?: boolean;
   help?: string;

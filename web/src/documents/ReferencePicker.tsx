@@ -45,7 +45,7 @@ function useOptions(key: string, filter: string | undefined, asked: boolean) {
   const fields = document.fields.some(({ recorded }) => recorded) ? document.fields.filter(({ recorded }) => !recorded).map(({ name }) => name) : undefined;
   const list = useList(document, { search, filter: conditions || undefined, pageSize: 20, fields }, asked, KEPT_MS);
   const rows = list.data?.rows ?? [];
-  return { document, rows, loading: list.isFetching, setText };
+  return { document, rows, loading: list.isFetching || text !== search, setText };
 }
 
 function optionOf(document: DocumentMeta, row: Row) {

@@ -22,6 +22,8 @@ export const STEPS: Step[] = [
   { key: "people", says: (t) => [t("start.people"), t("start.peopleHelp")], document: "identity.employee", enough: 2, at: "import" },
   { key: "heads", says: (t) => [t("start.heads"), t("start.headsHelp")], document: "identity.headship", at: "import" },
   { key: "grants", says: (t) => [t("start.grants"), t("start.grantsHelp")], document: "identity.grant", enough: 2, at: "import" },
+  // before the first document has a number
+  { key: "numbers", says: (t) => [t("start.numbers"), t("start.numbersHelp")], document: "identity.number_format" },
   { key: "units", says: (t) => [t("start.units"), t("start.unitsHelp")], document: "inventory.unit", at: "import" },
   { key: "categories", says: (t) => [t("start.categories"), t("start.categoriesHelp")], document: "inventory.item_category", at: "import" },
   { key: "items", says: (t) => [t("start.items"), t("start.itemsHelp")], document: "inventory.item", at: "import" },

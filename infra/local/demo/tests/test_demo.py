@@ -29,7 +29,8 @@ BUILT_IN = {
 
 def everything() -> list[Record]:
     return [
-        *records.companies(), *records.calendar(), *records.posts(), *records.departments(), *records.employees(),
+        *records.companies(), *records.calendar(), *records.numbers(), *records.posts(), *records.departments(),
+        *records.employees(),
         *records.roles(), *records.placements(), *records.headships(), *records.reorganisations(),
         *records.grants(BUILT_IN), *records.units(), *records.categories(), *records.items(), *records.suppliers(),
         *records.supplier_items(), *records.limits(), *records.forms(), *records.flows(),
