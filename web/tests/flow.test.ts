@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { conditionText, readCondition } from "../src/flow/condition";
+import { conditionText, formsAsked, readCondition } from "../src/flow/condition";
 import { apart, compare } from "../src/flow/diff";
 import { NODE_KINDS, RULE_KINDS, listMembers, piecesOf, ruleName, textIn, type Part } from "../src/flow/kinds";
 import { asSequence, branchPlace, copyOf, duplicated, factsUsed, inserted, isRemovable, moved, nodeAt, pasted, placeNow, places, removed, shifted, standingOf, standings, withNode, type FlowNode } from "../src/flow/tree";
@@ -81,6 +81,17 @@ describe("a tree of a flow", () => {
     expect(asSequence(tree)).toBe(tree);
     expect(asSequence(step("x")).children).toEqual([step("x")]);
   });
+});
+
+it.each([
+  ["facts.form == 'claim'", ["claim"]],
+  ["has(facts.form) && facts.form in ['a', 'b'] && amount > 5", ["a", "b"]],
+  ["amount > 5", undefined],
+  ["facts.form == 'a' || amount > 5", undefined],
+  ["facts.form != 'a'", undefined],
+  ["", undefined],
+])("the forms that %s is for", (condition, forms) => {
+  expect(formsAsked(condition)).toEqual(forms);
 });
 
 describe("a condition", () => {

@@ -262,3 +262,11 @@ export function conditionText({ join, members }: Group): string {
   });
   return texts.join(join === "and" ? " && " : " || ");
 }
+
+/** The forms that a condition lets through by their codes; undefined where it says nothing of them. */
+export function formsAsked(condition: string): string[] | undefined {
+  const group = readCondition(condition);
+  if (!group || (group.join === "or" && group.members.length > 1)) return undefined;
+  const said = group.members.find((one) => !isGroup(one) && one.field === "facts.form" && (one.operator === "==" || one.operator === "in"));
+  return said && !isGroup(said) ? said.values.map(({ text }) => text) : undefined;
+}

@@ -1,5 +1,5 @@
 /** Fields of designed forms: flows for requests ask them, hide them and let them be filled in. */
-import { useMemo } from "react";
+import { createContext, useContext, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
 import type { Row } from "@/contract/meta";
@@ -10,6 +10,9 @@ import type { ConditionField } from "./fields";
 export const REQUESTS = "approval.office_request";
 const KEPT_MS = 300_000;
 const NOTHING: Row[] = [];
+
+/** Codes of the forms that a flow is for, where its condition says so. */
+export const FormsContext = createContext<string[] | undefined>(undefined);
 
 export interface FormFieldOfFlow {
   key: string;
@@ -25,20 +28,22 @@ function useForms(documentType: string): Row[] {
   return documentType === REQUESTS ? (list.data?.rows ?? NOTHING) : NOTHING;
 }
 
-/** Every field that some form has, once for each key. */
+/** Every field that some form of the flow has, once for each key. */
 export function useFormFields(documentType: string): FormFieldOfFlow[] {
   const { i18n } = useTranslation();
   const forms = useForms(documentType);
+  const asked = useContext(FormsContext);
   return useMemo(() => {
     const found = new Map<string, FormFieldOfFlow>();
     for (const form of forms) {
+      if (asked && !asked.includes(String(form.code))) continue;
       for (const field of (form.fields ?? []) as TypedField[]) {
         const label = `${String(form.name)} · ${wordsIn(field.label, i18n.language)}`;
         if (!found.has(field.key)) found.set(field.key, { key: field.key, path: `values.${field.key}`, label, field });
       }
     }
     return [...found.values()];
-  }, [forms, i18n.language]);
+  }, [forms, asked, i18n.language]);
 }
 
 export function canBeTyped({ field }: FormFieldOfFlow): boolean {

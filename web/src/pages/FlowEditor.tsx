@@ -24,7 +24,9 @@ import { NodeDrawer } from "@/flow/NodeDrawer";
 import { PublishDialog } from "@/flow/PublishDialog";
 import { Simulation, problemsAt } from "@/flow/Simulation";
 import { Versions, useVersions, type Version } from "@/flow/Versions";
+import { formsAsked } from "@/flow/condition";
 import { DocumentTypeContext } from "@/flow/fields";
+import { FormsContext } from "@/flow/formFields";
 import { asSequence, firstTree, parseTree, standingOf, treeText, type FlowNode, type FlowProblem } from "@/flow/tree";
 import { useDesigner } from "@/flow/useDesigner";
 
@@ -88,9 +90,12 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
   const way = useMemo(() => (preview ? new Set(preview.nodeIds) : undefined), [preview]);
   const leave = () => go(saved ? routeOf(document, saved.id) : document.route);
   const opened = standingOf(tree, designer.opened);
-  const draft: Content = { tree, condition: String(editing.values.condition ?? ""), priority: Number(editing.values.priority ?? 0) };
+  const condition = String(editing.values.condition ?? "");
+  const forms = useMemo(() => formsAsked(condition), [condition]);
+  const draft: Content = { tree, condition, priority: Number(editing.values.priority ?? 0) };
   return (
     <DocumentTypeContext value={String(editing.values.documentType ?? "")}>
+      <FormsContext value={forms}>
       <section className={`page flow-page${opened || panel === "simulation" ? " beside-drawer" : ""}`}>
         <header className="page-head">
           <h1>{row ? t("form.edit", { title: String(editing.values.name ?? "") }) : t("list.new", { title: document.title })}</h1>
@@ -144,6 +149,7 @@ function Editor({ document, row }: { document: DocumentMeta; row: Row | undefine
           <PublishDialog document={document} flow={saved} onClose={() => setPanel(undefined)} onDone={() => go(routeOf(document, saved.id))} />
         )}
       </section>
+      </FormsContext>
     </DocumentTypeContext>
   );
 }
