@@ -1,4 +1,4 @@
-"""`python -m chassis <services...>`: host services; also migrate, republish and revision."""
+"""`python -m chassis <services...>`: host services; also migrate, republish, revision and released."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 USAGE = """python -m chassis SERVICE...                      host these services in one process
 python -m chassis migrate SERVICE...              bring their databases and consumers up to date
 python -m chassis republish SERVICE --since T     publish the events since an instant again
-python -m chassis revision SERVICE MESSAGE        write the next migration from the models"""
+python -m chassis revision SERVICE MESSAGE        write the next migration from the models
+python -m chassis released SERVICE...             keep the shape of their tables: this is a release"""
+
+COMMANDS = ("migrate", "republish", "revision", "released")
 
 
 def command(arguments: list[str]) -> None:
@@ -32,7 +35,12 @@ def command(arguments: list[str]) -> None:
             from chassis import testing
 
             asyncio.run(testing.revise(find(name), message))
-        case [first, *rest] if not first.startswith("-") and first not in ("migrate", "republish", "revision"):
+        case ["released", *names] if names:
+            from chassis import testing
+
+            for name in names:
+                asyncio.run(testing.keep_released(find(name)))
+        case [first, *rest] if not first.startswith("-") and first not in COMMANDS:
             server.run([first, *rest])
         case _:
             raise SystemExit(USAGE)

@@ -126,11 +126,16 @@ def numbered(_thing: Any, name: str | None, kind: str, *_more: Any) -> bool:
     return kind != "index" or not str(name).endswith(VALUE_INDEX)
 
 
-def _versions(service: Service) -> Path:
+def folder_of(service: Service) -> Path:
+    """Where a service's package lies."""
     spec = importlib.util.find_spec(service.name)
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).parent / "migrations" / "versions"
+    return Path(spec.origin).parent
+
+
+def _versions(service: Service) -> Path:
+    return folder_of(service) / "migrations" / "versions"
 
 
 def _config(service: Service, connection: sa.Connection) -> alembic.config.Config:

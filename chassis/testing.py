@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from google.protobuf import json_format, message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis import contract, crypto, custom_fields, ids, inbox, migrate, policy, testing_postgres, timers
+from chassis import contract, crypto, custom_fields, ids, inbox, migrate, policy, testing_postgres, timers, upgrades
 from chassis.clients import Clients
 from chassis.clock import FrozenClock
 from chassis.db import engine_for, tables_of
@@ -376,6 +376,17 @@ def service_fixtures(name: str) -> dict[str, Any]:
         return service.as_
 
     return {"_bench": bench, "service": service, "as_": as_}
+
+
+async def keep_released(service: Service) -> None:
+    """Keep the shape of a service's tables as its scripts make them now."""
+    with testing_postgres.server() as url:
+        database = f"released_{service.name}"
+        await testing_postgres.make_database(url, service, database)
+        owner = migrate.owner_engine(testing_postgres.at(url, database, f"{service.name}_owner"))
+        async with owner.connect() as connection:
+            upgrades.keep(migrate.folder_of(service), await connection.run_sync(upgrades.shape_of))
+        await owner.dispose()
 
 
 async def revise(service: Service, message_text: str) -> None:

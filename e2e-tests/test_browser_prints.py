@@ -8,8 +8,9 @@ import zlib
 from typing import Any
 
 from axe import violations
+from papers import approve, submit, title_of, written
 from playwright.async_api import expect
-from screen import ORDER, ORDERS, spaced
+from screen import ORDER, ORDERS, REQUISITION, spaced
 
 from conftest import PHONE
 
@@ -84,3 +85,24 @@ async def test_browser_a_template_is_made_and_an_order_printed_in_the_other_lang
     for word in ("Order for our supplier", "Please confirm within two days", order["number"], order["supplierName"]):
         assert any(word in one for one in read), (word, read)
     assert not any("大写" in one for one in read)
+
+
+async def test_browser_a_requisition_is_printed_with_what_its_approvers_said(window: Any, door: Any) -> None:
+    """Where its template says so; for whoever may see the case, and on no other paper."""
+    values = {"documentType": REQUISITION, "name": f"含意见{uuid.uuid4().hex[:4]}", "paper": "A4", "showOpinions": True}
+    template = await (await door("admin")).call("POST", "/v1/identity/print-templates", values)
+    paper = await written(door, title_of("打印意见"), {"item": "2002-0004", "quantity": "10"})
+    await submit(door, paper)
+    await approve(door, paper)
+    mine = await window("requester")
+
+    async def printed(how: str) -> str:
+        address = f"/v1/procurement/prints/{REQUISITION}/{paper['id']}?{how}"
+        answer = await mine.context.request.get(mine.base + address)
+        assert answer.status == 200, await answer.text()
+        return "\n".join(texts(await answer.body()))
+
+    whole = await printed(f"templateId={template['id']}")
+    assert "审批意见" in whole
+    assert "马建国" in whole
+    assert "审批意见" not in await printed("standard=true")

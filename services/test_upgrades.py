@@ -1,0 +1,84 @@
+"""A release is rolled out and rolled back while both run: the code of the last one works on the tables of this one."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from test_every_service import NAMES
+
+from chassis import migrate, testing_postgres, upgrades
+from chassis.service import find
+
+COLUMN = {"type": "text", "free": True, "filled": False}
+BEFORE: upgrades.Shape = {
+    "paper": {
+        "columns": {"id": {**COLUMN, "type": "uuid", "free": False}, "note": COLUMN, "day": {**COLUMN, "filled": True}},
+        "rules": {"pk_paper": "PRIMARY KEY (id)"},
+    }
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_the_last_release_uses_is_there(name: str) -> None:
+    service = find(name)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    url = os.environ[testing_postgres.VARIABLE]
+    database = await testing_postgres.prepare_service(url, service, f"upgrade_{worker}")
+    owner = migrate.owner_engine(testing_postgres.at(url, database, f"{name}_owner"))
+    async with owner.connect() as connection:
+        now = await connection.run_sync(upgrades.shape_of)
+    await owner.dispose()
+
+    assert len(now) > 10, "its own tables and those of every service"
+    assert list(upgrades.breaks(upgrades.kept(migrate.folder_of(service)), now)) == []
+
+
+# a statement of a script, and what the old code would stumble over
+SCRIPTS = [
+    ("ALTER TABLE supplier DROP COLUMN short_name", "supplier.short_name: the column is gone"),
+    ("ALTER TABLE supplier RENAME COLUMN short_name TO called", "supplier.short_name: the column is gone"),
+    ("DROP TABLE supplier_bank_account", "supplier_bank_account: the table is gone"),
+    ("ALTER TABLE supplier ALTER COLUMN name TYPE varchar(20)", "supplier.name: text became character varying(20)"),
+    ("ALTER TABLE supplier ADD COLUMN grade text NOT NULL", "supplier.grade: a new column that must be said"),
+    ("ALTER TABLE supplier ALTER COLUMN created_at DROP DEFAULT", "created_at: the database does not fill it in"),
+    ("ALTER TABLE supplier ADD CONSTRAINT short CHECK (length(name) < 9)", "does not know the rule short"),
+    ("CREATE UNIQUE INDEX one_name ON supplier (name)", "does not know the rule one_name"),
+    ("ALTER TABLE supplier ADD COLUMN grade text NOT NULL DEFAULT 'B'", ""),
+    ("ALTER TABLE supplier ADD COLUMN grade text", ""),
+    ("CREATE TABLE grade (id int PRIMARY KEY)", ""),
+    ("CREATE INDEX by_name ON supplier (name)", ""),
+]
+
+
+async def test_a_script_that_takes_away_is_found_and_one_that_adds_is_not() -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    url = os.environ[testing_postgres.VARIABLE]
+    database = await testing_postgres.prepare_service(url, find("procurement"), f"upgrade_{worker}")
+    owner = migrate.owner_engine(testing_postgres.at(url, database, "procurement_owner"))
+    for statement, said in SCRIPTS:
+        async with owner.connect() as connection:
+            before = await connection.run_sync(upgrades.shape_of)
+            await connection.execute(sa.text(statement))
+            found = list(upgrades.breaks(before, await connection.run_sync(upgrades.shape_of)))
+        assert bool(found) is bool(said), (statement, found)
+        assert not said or any(said in line for line in found), (statement, found)
+    await owner.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("note", "free"), False, "paper.note: it may not be empty any more"),
+        (("day", "filled"), False, "paper.day: the database does not fill it in any more"),
+        (("id", "free"), True, ""),
+    ],
+)
+def test_a_column_that_asks_for_more_is_found(path: tuple[str, str], value: Any, said: str) -> None:
+    now = copy.deepcopy(BEFORE)
+    now["paper"]["columns"][path[0]][path[1]] = value
+    assert list(upgrades.breaks(BEFORE, now)) == ([said] if said else [])
+    assert list(upgrades.breaks(BEFORE, BEFORE)) == []
