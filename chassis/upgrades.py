@@ -21,7 +21,8 @@ Shape = dict[str, dict[str, dict[str, Any]]]
 _NOT_READ = frozenset({"alembic_version"})
 _COLUMNS = sa.text(
     "SELECT c.relname AS of, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, "
-    "NOT a.attnotnull AS free, a.atthasdef OR a.attidentity <> '' AS filled FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+    "NOT a.attnotnull AS free, a.atthasdef OR a.attidentity <> '' AS filled "
+    "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
     "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
     "AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2"
 )
