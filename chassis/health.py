@@ -41,7 +41,7 @@ class Health:
     def __init__(self, package: str, database_url: str, snapshot: Snapshot) -> None:
         self._package, self._url, self._needed = package, database_url, newest_script(package)
         self._connection: Any = None
-        self._lacking = "first answer"
+        self._lacking = ["first answer"]
         self._authorized = self._leaving = False
         self._changed = asyncio.Event()
         snapshot.listeners.append(self._loaded)
@@ -49,8 +49,7 @@ class Health:
     @property
     def waits_for(self) -> list[str]:
         """Why calls should go elsewhere; empty where they are welcome."""
-        authorization = "" if self._authorized else "authorization"
-        return [word for word in (self._lacking, authorization, "stop" if self._leaving else "") if word]
+        return [*self._lacking, "stop"] if self._leaving else self._lacking
 
     def leave(self) -> None:
         """The process is about to stop: not ready any more, whatever the database says."""
@@ -66,8 +65,8 @@ class Health:
         try:
             while True:
                 self._changed.clear()
-                found = await self._ask()
-                if found != self._lacking:
+                words = (await self._ask(), "" if self._authorized else "authorization")
+                if (found := [word for word in words if word]) != self._lacking:
                     log.info("health", service=self._package, lacking=found)
                     self._lacking = found
                 if tell is not None:
@@ -89,7 +88,7 @@ class Health:
             version = None
         except Exception:
             # whatever it was: nobody should be sent here
-            if self._lacking != "database":
+            if "database" not in self._lacking:
                 log.warning("database_silent", service=self._package, exc_info=True)
             self._hang_up()
             return "database"

@@ -267,10 +267,9 @@ class Host:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        if self.nats is not None:
-            await self.nats.close()
-        await self.runtime.clients.close()
-        await self.engine.dispose()
+        goodbyes = [self.runtime.clients.close(), self.engine.dispose(), *([self.nats.close()] if self.nats else [])]
+        # a server that is away cannot be told: nats-py raises then, and the others are still to be left
+        await asyncio.gather(*goodbyes, return_exceptions=True)
 
 
 def generic_handlers(runtime: Runtime) -> list[grpc.GenericRpcHandler]:
