@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -295,8 +296,12 @@ async def test_calls_are_served_until_nobody_is_sent_here_any_more(world: World,
 
 
 async def test_neither_start_nor_stop_waits_for_the_stream(world: World) -> None:
-    """It was never ready and could not be stopped: it waited for the stream before it listened to signals."""
-    async with world.running("inventory", "procurement") as process:
+    """It was never ready and could not be stopped: it waited for the stream before it listened to signals.
+
+    What it cannot publish meanwhile is measured all the same, so that it alarms.
+    """
+    numbers = world.folder / "telemetry.sqlite"
+    async with world.running("inventory", "procurement", HEYI_TELEMETRY_FILE=str(numbers)) as process:
         await process.becomes("/live", 200)
         assert await process.says("/ready") == (503, "waiting")
         async with world.identity():
@@ -304,6 +309,9 @@ async def test_neither_start_nor_stop_waits_for_the_stream(world: World) -> None
             assert list((await process.call("Units/ListUnits")).units)  # type: ignore[attr-defined]
         process.process.send_signal(signal.SIGTERM)
         assert await process.ended() == 0, process.log.read_text()
+    with contextlib.closing(sqlite3.connect(numbers)) as found:
+        services = found.execute("SELECT DISTINCT service FROM point WHERE name = 'heyi.outbox.oldest'").fetchall()
+    assert sorted(services) == [("inventory",), ("procurement",)]
 
 
 async def test_a_stream_that_went_away_holds_up_no_stop(world: World, stream: StreamServer) -> None:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -62,7 +64,9 @@ async def test_streams_end_at_once_with_a_moment_to_come_back_at(bench: Bench) -
         assert time.monotonic() - began < 8
 
 
-async def test_a_call_under_way_is_answered_and_not_ready_said_before(bench: Bench) -> None:
+async def test_a_call_under_way_is_answered_and_not_ready_said_before(bench: Bench, tmp_path: Path) -> None:
+    """The process' last numbers are written too: the signal once ended it before."""
+    numbers = tmp_path / "telemetry.sqlite"
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(*_: Any) -> Any:
@@ -71,7 +75,7 @@ async def test_a_call_under_way_is_answered_and_not_ready_said_before(bench: Ben
         return bench.gateway.router.find("GET", ORDERS)[0].method.reply()  # type: ignore[index]
 
     bench.services.answers["ListPurchaseOrders"] = slow
-    async with process(bench) as (running, http, probe):
+    async with process(bench, HEYI_TELEMETRY_FILE=str(numbers)) as (running, http, probe):
         call = asyncio.create_task(http.get(ORDERS, headers=bench.bearer()))
         await asyncio.wait_for(asked.wait(), 10)
         running.send_signal(signal.SIGTERM)
@@ -81,6 +85,8 @@ async def test_a_call_under_way_is_answered_and_not_ready_said_before(bench: Ben
         answered.set()
         assert (await call).status_code == 200
         assert await asyncio.wait_for(running.wait(), 15) == 0
+    with contextlib.closing(sqlite3.connect(numbers)) as found:
+        assert found.execute("SELECT 1 FROM point WHERE name = 'heyi.gateway.duration'").fetchone()
 
 
 async def test_requests_are_served_until_nobody_is_sent_here_any_more(bench: Bench) -> None:
