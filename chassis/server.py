@@ -91,8 +91,8 @@ async def _run(names: Sequence[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     verify = verification(settings[services[0].name].tls)
     verifier = authn.Verifier(shared.issuer, shared.audience, authn.service_clients(shared.targets), verify=verify)
-    # identity asks itself: an orchestrator sends nobody to it, itself neither, before it is ready
-    itself = {"identity": f"localhost:{settings['identity'].listen.rpartition(':')[2]}"} if "identity" in names else {}
+    # identity asks where it listens: an orchestrator sends nobody to it, itself neither, before it is ready
+    itself = {"identity": settings["identity"].listen} if "identity" in settings else {}
     first = _clients(settings[services[0].name], {**shared.targets, **itself})
 
     async def fetch(known_epoch: int) -> directory_pb2.Authorization:

@@ -148,7 +148,6 @@ class World:
             "HEYI_TARGETS": f"identity=127.0.0.1:{self.identity_port},procurement=127.0.0.1:1,inventory=127.0.0.1:1",
             "HEYI_PROBE_PORT": str(probe),
             "HEYI_IDENTITY_KEYCLOAK_URL": "http://127.0.0.1:1",
-            **more,
         }
         for name, port in ports.items():
             own = {"DATABASE_URL": self.url(name), "LISTEN": f"127.0.0.1:{port}", "NATS_URL": self.stream.url}
@@ -158,7 +157,7 @@ class World:
         with log.open("w") as words:
             command = [sys.executable, "-m", "chassis", *names]
             process = await asyncio.create_subprocess_exec(
-                *command, env={**os.environ, **variables}, stdout=words, stderr=subprocess.STDOUT
+                *command, env={**os.environ, **variables, **more}, stdout=words, stderr=subprocess.STDOUT
             )
         found = Running(self, process, ports, probe, log)
         try:
@@ -325,7 +324,7 @@ async def test_a_stream_that_went_away_holds_up_no_stop(world: World, stream: St
 
 async def test_identity_is_ready_before_anybody_is_sent_to_it(world: World) -> None:
     """An orchestrator's name for it leads nowhere until then: it asks itself who may do what."""
-    async with world.running("identity") as process:
+    async with world.running("identity", HEYI_IDENTITY_LISTEN=f"0.0.0.0:{free_port()}") as process:
         await process.becomes("/ready", 200)
 
 
