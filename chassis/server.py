@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health as standard_health
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from nats.aio.client import Client
 
@@ -39,6 +40,7 @@ from chassis import stream as wire
 from chassis.clients import Clients, ServiceTokens
 from chassis.db import engine_for
 from chassis.errors import Refused
+from chassis.health import Health, probes
 from chassis.outbox import Relay
 from chassis.runtime import Envelope, Reply, Runtime
 from chassis.service import Service, find
@@ -89,7 +91,9 @@ async def _run(names: Sequence[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     verify = verification(settings[services[0].name].tls)
     verifier = authn.Verifier(shared.issuer, shared.audience, authn.service_clients(shared.targets), verify=verify)
-    first = _clients(settings[services[0].name])
+    # identity asks where it listens: an orchestrator sends nobody to it, itself neither, before it is ready
+    itself = {"identity": settings["identity"].listen} if "identity" in settings else {}
+    first = _clients(settings[services[0].name], {**shared.targets, **itself})
 
     async def fetch(known_epoch: int) -> directory_pb2.Authorization:
         request = directory_pb2.GetAuthorizationRequest(known_epoch=known_epoch)
@@ -97,19 +101,33 @@ async def _run(names: Sequence[str]) -> None:
 
     snapshot = policy.Snapshot(fetch)
     hosts = [Host(service, settings[service.name], snapshot, verifier) for service in services]
-    for host in hosts:
-        await host.listen()
-    await snapshot.start()
-    for host in hosts:
-        await host.work()
-    await _wake_on_identity(hosts[0], snapshot)
-    log.info("ready", services=[service.name for service in services])
-    await stopping.wait()
-    log.info("stopping")
-    await asyncio.gather(*(host.stop() for host in hosts))
-    await snapshot.stop()
-    await first.close()
+    async with probes(shared.probe_port, [host.health for host in hosts]):
+        for host in hosts:
+            await host.listen()
+        # identity or the stream may be away: neither calls, nor probes, nor the stop wait for them
+        beginning = asyncio.create_task(_begin(hosts, snapshot))
+        signalled = asyncio.create_task(stopping.wait())
+        await asyncio.wait({beginning, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():
+            await beginning
+            await signalled
+        log.info("stopping")
+        await asyncio.gather(*(host.leave() for host in hosts))
+        await asyncio.sleep(shared.drain_seconds)
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
+        await asyncio.gather(*(host.stop() for host in hosts))
+        await snapshot.stop()
+        await first.close()
     telemetry.shut_down()
+
+
+async def _begin(hosts: Sequence[Host], snapshot: policy.Snapshot) -> None:
+    """Learn who may do what, then start what goes on beside the calls."""
+    await snapshot.start()
+    await asyncio.gather(*(host.work() for host in hosts))
+    await _wake_on_identity(hosts[0], snapshot)
+    log.info("ready", services=[host.service.name for host in hosts])
 
 
 async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
@@ -122,10 +140,10 @@ async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
     await host.nats.subscribe("evt.identity.>", cb=woken)
 
 
-def _clients(settings: ServiceSettings) -> Clients:
+def _clients(settings: ServiceSettings, targets: Mapping[str, str]) -> Clients:
     client, verify = f"heyi-{settings.name}", verification(settings.tls)
     tokens = ServiceTokens(settings.shared.issuer, client, settings.client_secret, verify)
-    return Clients(settings.shared.targets, tokens, settings.tls)
+    return Clients(targets, tokens, settings.tls)
 
 
 @dataclass
@@ -146,10 +164,12 @@ class Host:
             engine=self.engine,
             rights=lambda: self.snapshot.rights,
             verify=self.verifier.verify,
-            clients=_clients(self.settings),
+            clients=_clients(self.settings, self.settings.shared.targets),
             settings=self.settings,
         )
+        self.health = Health(self.service.name, self.settings.database_url, self.snapshot)
         self.tasks: list[asyncio.Task[Any]] = []
+        self.fetching: list[asyncio.Task[Any]] = []
         self.nats: Client | None = None
         self.relay: Relay | None = None
 
@@ -157,10 +177,11 @@ class Host:
         """Open the gRPC port; calls are refused until the rights are known."""
         self.server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=256)
         self.server.add_generic_rpc_handlers(tuple(generic_handlers(self.runtime)))
-        self.health = health.aio.HealthServicer()
-        # it begins with SERVING, and what follows the first answer of identity would be refused until then
-        await self.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
+        self.told = standard_health.aio.HealthServicer()
+        await self.told.set("live", health_pb2.HealthCheckResponse.SERVING)
+        # it begins with SERVING, and calls before the first answer of identity would be refused
+        await self._tell_health()
+        health_pb2_grpc.add_HealthServicer_to_server(self.told, self.server)
         listen, tls = self.settings.listen, self.settings.tls
         if tls is None:
             port = self.server.add_insecure_port(listen)
@@ -169,9 +190,19 @@ class Host:
         if port == 0:
             raise SystemExit(f"{self.service.name} cannot listen at {listen}: the port is taken")
         await self.server.start()
+        self._go(self.health.watch(self._tell_health))
 
     async def work(self) -> None:
-        """Publish, consume, and run what goes on in the background."""
+        """Start what goes on beside the calls: first what needs the database alone, then what needs the stream."""
+        self._go(self._forever(lambda: housekeeping.run(self.runtime)))
+        self._go(self._forever(lambda: audit_seals.run(self.runtime)))
+        self._go(self._forever(lambda: import_work.run(self.runtime)))
+        if self.service.timers:
+            self._go(self._forever(lambda: timers.run(self.runtime)))
+        for background in self.service.background:
+            self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
+        # an outbox that waits for a stream which was never there alarms too
+        alone = self._go(self._forever(lambda: vitals.watch(self.runtime, None)))
         self.nats = await wire.connect(
             self.settings.nats_url,
             self.service.name,
@@ -180,30 +211,24 @@ class Host:
             max_outstanding_pings=2,
             error_cb=self._nats_error,
         )
+        alone.cancel()
+        self._go(self._forever(lambda: vitals.watch(self.runtime, self.nats)))
         self.relay = Relay(self.service, self.engine, self.nats.jetstream())
         self.runtime.hand_over = self.relay.hand
         self._go(self.relay.run())
         if self.service.reactions:
             consumer = inbox.Consumer(self.runtime, self.nats)
-            self._go(self._forever(consumer.run))
+            self.fetching.append(self._go(self._forever(consumer.run)))
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
-        self._go(self._forever(lambda: housekeeping.run(self.runtime)))
-        self._go(self._forever(lambda: audit_seals.run(self.runtime)))
-        self._go(self._forever(lambda: import_work.run(self.runtime)))
-        if self.service.timers:
-            self._go(self._forever(lambda: timers.run(self.runtime)))
-        for background in self.service.background:
-            self._go(self._forever(lambda work=background: work(self.runtime)))  # type: ignore[misc]
-        self._go(self._tell_health())
-        self._go(self._forever(lambda: vitals.watch(self.runtime, self.nats)))
 
-    def _go(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _go(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         async def inside() -> None:
             with telemetry.acting_as(self.service.name):
                 await work
 
-        self.tasks.append(asyncio.create_task(inside()))
+        self.tasks.append(task := asyncio.create_task(inside()))
+        return task
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         """Background work that failed starts again: it is level-triggered and loses nothing."""
@@ -216,27 +241,35 @@ class Host:
                 await asyncio.sleep(1)
 
     async def _tell_health(self) -> None:
-        while True:
-            serving = self.snapshot.known
-            status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-            await self.health.set("", status)
-            await asyncio.sleep(0.2 if not serving else 1)
+        answers = health_pb2.HealthCheckResponse
+        for name in ("", "ready"):
+            await self.told.set(name, answers.NOT_SERVING if self.health.waits_for else answers.SERVING)
 
     async def _nats_error(self, error: Exception) -> None:
         log.warning("stream connection", service=self.service.name, error=str(error)[:200])
 
+    async def leave(self) -> None:
+        """Say that calls should go elsewhere; those that come all the same are served."""
+        self.health.leave()
+        await self._tell_health()
+
     async def stop(self) -> None:
-        """Refuse new calls, finish those under way, then let go."""
-        await self.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self.server.stop(STOP_SECONDS)
-        await self.runtime.settle()
+        """Fetch no more events, refuse new calls, finish what is under way, then let go."""
+        for task in self.fetching:
+            task.cancel()
+        try:
+            # the server ends its calls by itself when its grace is over
+            async with asyncio.timeout(STOP_SECONDS + 1):
+                await asyncio.gather(self.server.stop(STOP_SECONDS), *self.fetching, return_exceptions=True)
+                await self.runtime.settle()
+        except TimeoutError:
+            log.warning("left unfinished", service=self.service.name, calls=len(self.runtime.under_way))
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        if self.nats is not None:
-            await self.nats.close()
-        await self.runtime.clients.close()
-        await self.engine.dispose()
+        goodbyes = [self.runtime.clients.close(), self.engine.dispose(), *([self.nats.close()] if self.nats else [])]
+        # a server that is away cannot be told: nats-py raises then, and the others are still to be left
+        await asyncio.gather(*goodbyes, return_exceptions=True)
 
 
 def generic_handlers(runtime: Runtime) -> list[grpc.GenericRpcHandler]:

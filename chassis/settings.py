@@ -48,6 +48,14 @@ class Environment:
             self.problems.append(f"{name} (seconds)")
             return default
 
+    def port(self, name: str) -> int:
+        """A port that may be left out: 0 then."""
+        text = self.get(name, "0")
+        if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+            self.problems.append(f"{name} (a port)")
+            return 0
+        return int(text)
+
     def share(self, name: str, default: float) -> float:
         """A number from 0 to 1."""
         try:
@@ -130,6 +138,10 @@ class SharedSettings:
     telemetry_file: str = ""
     trace_ratio: float = 1.0
     audit_days: Mapping[str, int] = field(default_factory=lambda: audit_retention.DEFAULT_DAYS)
+    # where an orchestrator asks for the process' health in clear (0: nowhere), and for how long a process that is to
+    # stop serves on while calls are being sent elsewhere
+    probe_port: int = 0
+    drain_seconds: float = 0.0
 
     @classmethod
     def of(cls, environment: Environment) -> SharedSettings:
@@ -149,6 +161,8 @@ class SharedSettings:
             telemetry_file=environment.get("HEYI_TELEMETRY_FILE"),
             trace_ratio=environment.share("HEYI_TRACE_RATIO", 1.0),
             audit_days=environment.retention("HEYI_AUDIT_DAYS"),
+            probe_port=environment.port("HEYI_PROBE_PORT"),
+            drain_seconds=environment.seconds("HEYI_DRAIN_SECONDS", 0.0),
         )
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import sys
 from types import FrameType
 
@@ -10,6 +12,7 @@ import orjson
 import uvicorn
 
 from chassis import contract, labels, telemetry
+from chassis.health import probes
 from chassis.settings import Environment
 from gateway import meta, routes
 from gateway.app import Gateway, create
@@ -22,14 +25,21 @@ STOP_SECONDS = 25
 
 
 class Server(uvicorn.Server):
-    """Ends streams with the signal: waiting for them would take the whole grace."""
+    """Stops in the order that loses nobody: not ready first, then for a while as ever, then no more."""
 
     gateway: Gateway
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM or SIGINT."""
+        """SIGTERM or SIGINT. Not raised again afterwards, as usual: that would end it before telemetry is written."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End streams when nobody is sent here any more: waiting for them would take the whole grace."""
+        self.gateway.health.leave()
+        await asyncio.sleep(self.gateway.settings.shared.drain_seconds)
         self.gateway.hub.end_streams()
-        super().handle_exit(sig, frame)
+        await super().shutdown(sockets)
 
 
 def run() -> None:
@@ -69,7 +79,8 @@ def run() -> None:
         )
         server = Server(config)
         server.gateway = gateway
-        await server.serve()
+        async with probes(shared.probe_port, [gateway.health]):
+            await server.serve()
 
     import uvloop
 

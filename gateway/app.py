@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 import httpx2
 import orjson
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -25,6 +24,7 @@ from chassis.clock import Clock
 from chassis.contract import Message
 from chassis.db import engine_for
 from chassis.errors import Refused
+from chassis.health import Health
 from chassis.organisation import GROUP_TIME_ZONE
 from chassis.policy import Snapshot
 from chassis.tls import verification
@@ -81,6 +81,7 @@ class Gateway:
         verify = verification(settings.tls)
         self._tokens = ServiceTokens(shared.issuer, SERVICE_CLIENT_ID, settings.service_client_secret, verify)
         self.snapshot = Snapshot(self._authorization, clock=self.clock)
+        self.health = Health("gateway", settings.database_url, self.snapshot)
         self.verifier = authn.Verifier(
             shared.issuer, shared.audience, authn.service_clients(shared.targets), verify=verify, clock=self.clock
         )
@@ -111,6 +112,7 @@ class Gateway:
         await self.snapshot.start()
         self.hub.start()
         beside = [
+            asyncio.create_task(self.health.watch()),
             asyncio.create_task(self._forever(self._watch_streams, _WATCH_SECONDS)),
             asyncio.create_task(self._forever(self._sweep, _SWEEP_SECONDS)),
             asyncio.create_task(self._forever(self._tell_uses, _USES_SECONDS)),
@@ -340,14 +342,8 @@ class Gateway:
         return Response(b'{"status":"live"}', media_type="application/json")
 
     async def ready(self, _: Request) -> Response:
-        """Requests can be served: sessions can be read, and who may do what is known."""
-        try:
-            await self.sessions.probe()
-            problems = []
-        except (SQLAlchemyError, OSError, TimeoutError) as problem:
-            log.warning("not_ready", problem=repr(problem)[:200])
-            problems = ["database"]
-        problems += [] if self.snapshot.known else ["authorization"]
+        """Requests can be served: sessions can be read, and who may do what was learnt once."""
+        problems = self.health.waits_for
         body = orjson.dumps({"status": "waiting" if problems else "ready", "waits_for": problems})
         return Response(body, 503 if problems else 200, media_type="application/json")
 

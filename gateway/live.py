@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import random
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -147,9 +148,10 @@ class Hub:
         self._task = asyncio.create_task(self._run(), name="gateway-live")
 
     def end_streams(self) -> None:
-        """End every stream at once, from the signal handler: a stop must not wait for them."""
+        """End every stream at once: a stop must not wait for them. They come back spread over some seconds."""
         self._stopping = True
         for reader in self._readers:
+            reader.put(b"retry: %d\n\n" % random.randint(_RETRY_MS // 2, 2 * _RETRY_MS))  # noqa: S311
             reader.put(None)
 
     async def close(self) -> None:

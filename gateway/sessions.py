@@ -204,11 +204,6 @@ class Sessions:
         idle = now - datetime.timedelta(seconds=self._limits.session_idle)
         return len(await self.end(sa.or_(SESSION.c.ends_at <= now, SESSION.c.seen_at <= idle)))
 
-    async def probe(self) -> None:
-        """Read the table; raises where that cannot be done."""
-        async with self._engine.connect() as connection:
-            await connection.execute(sa.select(SESSION.c.id_hash).limit(1))
-
     def _remembered(self, id_hash: bytes) -> Session | None:
         found = self._known.get(id_hash)
         if found is None or time.monotonic() - found[0] > self._limits.session_cache:

@@ -53,6 +53,18 @@ def test_targets_are_names_with_addresses(targets):
         SharedSettings.read(SHARED | {"HEYI_TARGETS": targets})
 
 
+def test_a_probe_has_a_port_and_a_drain_its_seconds():
+    assert (SharedSettings.read(SHARED).probe_port, SharedSettings.read(SHARED).drain_seconds) == (0, 0)
+    told = SharedSettings.read(SHARED | {"HEYI_PROBE_PORT": "8081", "HEYI_DRAIN_SECONDS": "7.5"})
+    assert (told.probe_port, told.drain_seconds) == (8081, 7.5)
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x", "٣"])
+def test_a_port_is_a_number(port):
+    with pytest.raises(SettingsMissing, match="HEYI_PROBE_PORT"):
+        SharedSettings.read(SHARED | {"HEYI_PROBE_PORT": port})
+
+
 def test_no_secret_shows_in_a_repr():
     assert "hush" not in repr(ServiceSettings.read("procurement", ["KEYS"], variables=SERVICE))
 

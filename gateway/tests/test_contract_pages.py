@@ -157,11 +157,6 @@ async def test_assets(bench: Bench) -> None:
         assert (missing.status_code, reason_of(missing)) == (404, "NO_SUCH_ADDRESS"), path
 
 
-async def test_health(bench: Bench) -> None:
-    assert (await bench.http.get("/health/live")).json() == {"status": "live"}
-    assert (await bench.http.get("/health/ready")).json() == {"status": "ready", "waits_for": []}
-
-
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
     [("", "zh-CN"), ("en", "en"), ("zh-TW", "zh-CN"), ("fr", "zh-CN"), ("fr, en;q=0.5", "en"), ("en;q=x, zh", "zh-CN"),

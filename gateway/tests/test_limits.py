@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 import time
 from typing import Any
 
-import httpx2
 import pytest
 
 from chassis.errors import Refused
 from chassis.settings import SettingsMissing
 from gateway.limits import BodyLimit, Buckets, Concurrency
 from gateway.settings import GatewaySettings, Limits
-from gateway.tests.bench import SECRET, Bench, eventually, free_port
+from gateway.tests.bench import SECRET, Bench
 from gateway.upstream import Gate
 
 
@@ -157,50 +153,6 @@ def test_secrets_do_not_show(bench: Bench) -> None:
 
 def test_limits_are_settings() -> None:
     assert Limits().body_bytes == 1024 * 1024
-
-
-async def test_the_process_stops_at_once_although_a_stream_is_open(bench: Bench) -> None:
-    """A process of its own, as it runs in production: ready, serving a stream, SIGTERM, gone."""
-    settings, port = bench.gateway.settings, free_port()
-    environment = {
-        **os.environ,
-        "HEYI_INSTANCE": "p",
-        "HEYI_ISSUER": settings.shared.issuer,
-        "HEYI_AUDIENCE": settings.shared.audience,
-        "HEYI_TARGETS": ",".join(f"{name}={target}" for name, target in settings.shared.targets.items()),
-        "HEYI_GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        "HEYI_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "HEYI_GATEWAY_DATABASE_URL": settings.database_url,
-        "HEYI_GATEWAY_NATS_URL": settings.nats_url,
-        "HEYI_GATEWAY_CLIENT_SECRET": SECRET,
-        "HEYI_GATEWAY_SERVICE_CLIENT_SECRET": "another",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
-
-            async def ready() -> bool:
-                try:
-                    return (await http.get("/health/ready")).status_code == 200
-                except httpx2.HTTPError:
-                    return False
-
-            await eventually(ready, 30)
-            async with http.stream("GET", "/v1/events", headers=bench.bearer()) as reply:
-                lines = reply.aiter_lines()
-                await anext(lines)
-                began = time.monotonic()
-                process.send_signal(signal.SIGTERM)
-                async for _ in lines:
-                    pass
-            assert await asyncio.wait_for(process.wait(), 15) in (0, -signal.SIGTERM)
-            assert time.monotonic() - began < 8
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def test_where_answers_take_too_long_only_some_are_let_in() -> None:
