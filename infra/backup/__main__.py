@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.backup import drill, making, restoring
-from infra.backup.folder import MANIFEST, backups_in, cover_of
+from infra.backup.folder import backups_in, cover_of, read_manifest
 from infra.backup.resending import Resent, resend
 from infra.local import machine
 from infra.local.instance import SERVICES, Instance
@@ -40,11 +40,11 @@ def main(verb: str, said: Mapping[str, str]) -> int:
 
 
 def _from(said: Mapping[str, str], to: Path) -> Path:
-    """The backup that is named; a folder of backups means its newest."""
-    place = Path(said["FROM"]).resolve() if said.get("FROM") else to
-    if not (place / MANIFEST).exists() and (found := backups_in(place)):
-        return found[-1]
-    return place
+    """The backup that is named; a folder of backups means its newest, or the newest from before AT."""
+    place, at = Path(said["FROM"]).resolve() if said.get("FROM") else to, _instant(said.get("AT", ""))
+    found = backups_in(place)
+    early = [one for one in found if not at or datetime.datetime.fromisoformat(read_manifest(one)["at"]) <= at]
+    return ([place, *(early or found)])[-1]
 
 
 def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
@@ -88,7 +88,7 @@ def _instant(text: str) -> datetime.datetime | None:
 
 def _say(owed: list[Resent]) -> None:
     for one in owed:
-        print(f"  {one.events} events of {one.source} had not reached {one.consumer}: sent again")
+        print(f"  {one.events} {one.subject} had not reached {one.consumer}: sent again")
     if not owed:
         print("  every event that was sent had reached all who listen: none is sent again")
 

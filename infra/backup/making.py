@@ -31,6 +31,7 @@ KEPT = 7
 SMALL = ("instance.json", "tls/*", "keycloak/sealed", "keycloak/joined", "demo.json")
 # files that never change once they have their name, and those that come in
 FIXED, GROWING = ("blobs/*/*", "previews/*/*"), ("uploads/*",)
+TOOLS = ("pg_basebackup", "pg_archivecleanup")
 ARCHIVING_SECONDS = 60
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 
@@ -40,6 +41,10 @@ def make(instance: Instance, to: Path, cover: Cover, *, keep: int = KEPT) -> Pat
     if not (instance.folder / "instance.json").exists() or instance.pid("postgres") is None:
         raise CannotContinueError(
             f"PostgreSQL of the instance {instance.name!r} does not run: a backup is made of a running instance."
+        )
+    if lacking := [tool for tool in TOOLS if not (instance.postgres.bin / tool).exists()]:
+        raise CannotContinueError(
+            f"{instance.postgres.bin} lacks {', '.join(lacking)}. HEYI_PG_BIN names another folder."
         )
     archive = archiving(instance)
     began = value(instance, "SELECT clock_timestamp()")
@@ -104,8 +109,10 @@ def archiving(instance: Instance) -> Path:
             (archive / f"{history.name}.gz").write_bytes(gzip.compress(history.read_bytes(), mtime=0))
     ask(instance, "SELECT pg_logical_emit_message(true, 'heyi', 'backup')")
     segment = value(instance, "SELECT pg_walfile_name(pg_switch_wal())")
+    # a file of that name may be another server's: what PostgreSQL says counts
+    said = "SELECT coalesce(substr(last_archived_wal, 1, 24) >= $1, false) FROM pg_stat_archiver"
     until(
-        lambda: (archive / f"{segment}.gz").exists(),
+        lambda: value(instance, said, segment),
         seconds=ARCHIVING_SECONDS,
         otherwise=lambda: (
             f"PostgreSQL cannot put its log into {archive} (is the disk mounted, full, or another server's?). "

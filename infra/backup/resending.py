@@ -8,6 +8,7 @@ brings it to all, those who know it drop it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,9 +21,9 @@ KEPT_DAYS = 29
 
 
 class Resent(NamedTuple):
-    """How many events of one service another one had not worked on."""
+    """How many events of a kind a service that listens had not worked on."""
 
-    source: str
+    subject: str
     consumer: str
     events: int
 
@@ -44,22 +45,21 @@ async def _resend(environment: Mapping[str, str], services: tuple[str, ...]) -> 
         unsent: dict[str, set[Any]] = {name: set() for name in services}
         for consumer in services:
             subjects = sorted(find(consumer).reactions)
-            known = await books[consumer].fetch(
-                "SELECT event_id FROM inbox WHERE consumer = $1 "
-                "UNION SELECT event_id FROM parked_event WHERE consumer = $1",
-                consumer,
-            )
+            known = "SELECT event_id FROM {} WHERE consumer = $1"
+            rows = [await books[consumer].fetch(known.format(table), consumer) for table in ("inbox", "parked_event")]
+            heard = {row["event_id"] for some in rows for row in some}
             for source in sorted({subject.split(".")[1] for subject in subjects} & books.keys()):
                 published = await books[source].fetch(
-                    "SELECT event_id FROM outbox WHERE published_at IS NOT NULL AND subject = ANY($1) "
+                    "SELECT event_id, subject FROM outbox WHERE published_at IS NOT NULL AND subject = ANY($1) "
                     "AND created_at > $2::timestamptz - make_interval(days => $3)",
                     subjects,
                     end,
                     KEPT_DAYS,
                 )
-                if missing := {row[0] for row in published} - {row[0] for row in known}:
-                    owed.append(Resent(source, consumer, len(missing)))
-                    unsent[source] |= missing
+                missing = [row for row in published if row["event_id"] not in heard]
+                counts = Counter(row["subject"] for row in missing)
+                owed += [Resent(subject, consumer, count) for subject, count in sorted(counts.items())]
+                unsent[source].update(row["event_id"] for row in missing)
         for source, events in unsent.items():
             await books[source].execute("UPDATE outbox SET published_at = NULL WHERE event_id = ANY($1)", list(events))
         return owed

@@ -129,20 +129,18 @@ def _settings(folder: Path) -> Path | None:
 @contextlib.contextmanager
 def _given_up(instance: Instance, sure: Callable[[Path], bool]) -> Iterator[list[Path]]:
     """What is there goes aside, and comes back if the restore fails."""
-    moved: list[tuple[Path, Path]] = []
-    if instance.folder.exists() and any(instance.folder.iterdir()):
-        if not sure(instance.folder):
-            raise CannotContinueError(
-                f"The instance {instance.name!r} is there already ({instance.folder}). YES=1 moves it aside; "
-                "INSTANCE=name restores beside it."
-            )
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-        file = _settings(instance.folder)
-        data = Path(json.loads(file.read_text())["data"]) if file else instance.folder
-        for place in dict.fromkeys((data, instance.folder)):
-            if place.exists():
-                moved.append((place, place.with_name(f"{place.name}.before-{stamp}")))
-                place.rename(moved[-1][1])
+    file, moved = _settings(instance.folder), list[tuple[Path, Path]]()
+    data = Path(json.loads(file.read_text())["data"]) if file else instance._data_folder()
+    there = [place for place in dict.fromkeys((data, instance.folder)) if place.exists() and any(place.iterdir())]
+    if there and not sure(there[-1]):
+        raise CannotContinueError(
+            f"The instance {instance.name!r} is there already ({there[-1]}). YES=1 moves it aside; "
+            "INSTANCE=name restores beside it."
+        )
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    for place in there:
+        moved.append((place, place.with_name(f"{place.name}.before-{stamp}")))
+        place.rename(moved[-1][1])
     try:
         yield [place for _, place in moved]
     except BaseException:
@@ -156,6 +154,8 @@ def _given_up(instance: Instance, sure: Callable[[Path], bool]) -> Iterator[list
 
 def _small(instance: Instance, backup: Backup, *, own_ports: bool) -> Instance:
     """Secrets, certificates and marks; where its ports are taken it gets others."""
+    # as an instance makes it: PostgreSQL's account comes through
+    instance.folder.mkdir(parents=True, exist_ok=True)
     for name in backup.names:
         if name.startswith("instance/"):
             backup.take(name, instance.folder / name.removeprefix("instance/"))

@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import shutil
+import subprocess
 import tempfile
 import threading
 import uuid
@@ -16,7 +17,7 @@ import pytest
 
 from chassis import testing_postgres
 from chassis.service import find
-from infra.backup import making, resending, restoring
+from infra.backup import making, resending, restoring, wal
 from infra.backup.folder import MANIFEST, Backup, Writing, cover_of
 from infra.backup.sealing import PIECE_BYTES, PLAIN, Sealed
 from infra.backup.sql import ask, connect, value
@@ -231,26 +232,43 @@ def test_a_second_backup_shares_the_files_and_old_ones_go_with_their_log(disaste
 
 
 def test_a_server_that_cannot_archive_gets_no_backup(running, home, monkeypatch):
-    """Its archive is another server's: the same segment with other contents is never written over."""
+    """In its archive lies another server's segment of the same name."""
     running.start("postgres")
     archive = making.archiving(running)
-    following = value(running, "SELECT pg_walfile_name(pg_current_wal_lsn())")
-    (archive / f"{following}.gz").write_bytes(b"")
-    monkeypatch.setattr(making, "ARCHIVING_SECONDS", 1)
-
-    # the strange file is there, so it is PostgreSQL's own count that tells
     ask(running, "SELECT pg_logical_emit_message(true, 'heyi', 'more')")
-    ask(running, "SELECT pg_switch_wal()")
-    until(
-        lambda: value(running, "SELECT failed_count > 0 FROM pg_stat_archiver"),
-        seconds=30,
-        otherwise=lambda: "another server's segment was taken for its own",
-    )
+    strange = archive / f"{value(running, 'SELECT pg_walfile_name(pg_current_wal_lsn())')}.gz"
+    strange.write_bytes(b"")
+    monkeypatch.setattr(making, "ARCHIVING_SECONDS", 2)
+
     with pytest.raises(CannotContinueError, match="cannot put its log into"):
         making.make(running, home / "other", KEY)
 
-    assert (archive / f"{following}.gz").read_bytes() == b""
-    (archive / f"{following}.gz").unlink()
+    assert strange.read_bytes() == b""
+    assert not (home / "other").exists()
+    strange.unlink()
+
+
+@pytest.mark.parametrize("place", ["plain", "it's 100% other's"])
+def test_a_segment_is_archived_once_and_comes_back(tmp_path, place):
+    archive, segment, back = tmp_path / place, tmp_path / "segment", tmp_path / "back"
+    segment.write_bytes(b"committed" * 1000)
+
+    def run(command, path):
+        # as PostgreSQL does: in its data folder, %p and %f filled in, %% a percent sign
+        text = command.replace("%%", "\0").replace("%p", str(path)).replace("%f", "0001").replace("\0", "%")
+        return subprocess.run(["sh", "-c", text], cwd=tmp_path).returncode
+
+    assert run(wal.archive_command(archive), segment) == 0  # nobody made a backup: nothing is kept, nothing fails
+    (tmp_path / wal.MARK).touch()
+    assert run(wal.archive_command(archive), segment) != 0  # the disk is not there
+    archive.mkdir()
+    assert run(wal.restore_command(archive), back) != 0
+    assert [run(wal.archive_command(archive), segment) for _ in range(2)] == [0, 0]
+    assert run(wal.restore_command(archive), back) == 0
+    assert back.read_bytes() == segment.read_bytes()
+    segment.write_bytes(b"another server's")
+    assert run(wal.archive_command(archive), segment) != 0
+    assert [file.name for file in archive.iterdir()] == ["0001.gz"]
 
 
 def test_without_a_key_there_is_no_backup_unless_it_is_said(tmp_path):
@@ -325,7 +343,7 @@ async def test_what_had_not_reached_a_consumer_is_sent_again_and_nothing_else():
 
         owed = await resending._resend(environment, ("approval", "procurement"))
 
-        assert owed == [resending.Resent("procurement", "approval", 1)]
+        assert owed == [resending.Resent(submitted, "approval", 1)]
         unsent = await books["procurement"].fetch("SELECT event_id FROM outbox WHERE published_at IS NULL")
         assert [row[0] for row in unsent] == [unheard]
         for book in books.values():
