@@ -23,7 +23,7 @@ from infra.local.report import CannotContinueError
 def main(verb: str, said: Mapping[str, str]) -> int:
     """Do it; a missing thing ends with its plain words and 1."""
     instance = Instance(said.get("INSTANCE", "up"))
-    to = Path(said.get("TO") or machine.HOME / "backups" / instance.name).resolve()
+    to = _folder(said, "TO") or machine.HOME / "backups" / instance.name
     match verb:
         case "backup":
             making.make(instance, to, cover_of(said, inside=to), keep=int(said.get("KEEP") or making.KEPT))
@@ -39,9 +39,13 @@ def main(verb: str, said: Mapping[str, str]) -> int:
     return 0
 
 
+def _folder(said: Mapping[str, str], name: str) -> Path | None:
+    return Path(said[name]).expanduser().resolve() if said.get(name) else None
+
+
 def _from(said: Mapping[str, str], to: Path) -> Path:
     """The backup that is named; a folder of backups means its newest, or the newest from before AT."""
-    place, at = Path(said["FROM"]).resolve() if said.get("FROM") else to, _instant(said.get("AT", ""))
+    place, at = _folder(said, "FROM") or to, _instant(said.get("AT", ""))
     found = backups_in(place)
     early = [one for one in found if not at or datetime.datetime.fromisoformat(read_manifest(one)["at"]) <= at]
     return ([place, *(early or found)])[-1]
@@ -59,12 +63,12 @@ def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
         chosen,
         cover_of(said, inside=chosen.parent),
         at=_instant(said.get("AT", "")),
-        log=Path(said["LOG"]).resolve() if said.get("LOG") else None,
-        files=Path(said["FILES"]).resolve() if said.get("FILES") else None,
+        log=_folder(said, "LOG"),
+        files=_folder(said, "FILES"),
         sure=sure,
     )
     line = done.instance.report.line
-    line(f"{done.checked} files compared; the last change that came back was committed at {done.until}")
+    line(f"{done.checked} files compared; the last change that came back was committed at {done.until or 'the end of the backup'}")
     _say(done.resent)
     for place in done.aside:
         line(f"What was there before: {place}")

@@ -178,7 +178,7 @@ def cover_of(environment: Mapping[str, str], *, inside: Path) -> Cover:
             "Make one and keep it elsewhere, without it nothing can be restored:  openssl rand -base64 32 > FILE\n"
             "UNENCRYPTED=yes leaves everything readable to whoever has the folder."
         )
-    file = Path(named).resolve()
+    file = Path(named).expanduser().resolve()
     if inside.resolve() in file.parents:
         raise CannotContinueError(f"The key {file} lies in the backup's own folder. Keep it elsewhere.")
     return Sealed.read(file)

@@ -73,7 +73,8 @@ def restore(
     the instance that is given up. `own_ports`: not those of the backup, although they may be free.
     """
     backup = Backup(folder, cover)
-    _refuse(instance, backup, at)
+    _refuse_running(instance)
+    _refuse_unfit(backup, at)
     with instance.report.step(f"Comparing {len(backup.names)} files with the manifest"):
         checked = backup.verify()
     with instance.lock(), _given_up(instance, sure) as aside:
@@ -99,7 +100,7 @@ def _facts(backup: Backup) -> dict[str, Any]:
     return dict(backup.facts["postgres"])
 
 
-def _refuse(instance: Instance, backup: Backup, at: datetime.datetime | None) -> None:
+def _refuse_running(instance: Instance) -> None:
     running = [file.stem for file in instance.processes.run.glob("*.json") if instance.pid(file.stem) is not None]
     if not running and (file := _settings(instance.folder)):
         left = Path(json.loads(file.read_text())["data"]) / "postgres"
@@ -109,6 +110,9 @@ def _refuse(instance: Instance, backup: Backup, at: datetime.datetime | None) ->
             f"The instance {instance.name!r} runs ({', '.join(running)}): nothing is restored over it. "
             "`make down` stops it; INSTANCE=name restores beside it."
         )
+
+
+def _refuse_unfit(backup: Backup, at: datetime.datetime | None) -> None:
     if at is not None and at < datetime.datetime.fromisoformat(backup.facts["began_at"]):
         raise CannotContinueError(f"The backup was begun at {backup.facts['began_at']}: for {at} take an older one.")
     theirs = backup.facts["versions"]["postgres"] // 10_000
@@ -129,6 +133,7 @@ def _settings(folder: Path) -> Path | None:
 @contextlib.contextmanager
 def _given_up(instance: Instance, sure: Callable[[Path], bool]) -> Iterator[list[Path]]:
     """What is there goes aside, and comes back if the restore fails."""
+    _refuse_running(instance)  # somebody may have started it while the backup was read
     file, moved = _settings(instance.folder), list[tuple[Path, Path]]()
     data = Path(json.loads(file.read_text())["data"]) if file else instance._data_folder()
     there = [place for place in dict.fromkeys((data, instance.folder)) if place.exists() and any(place.iterdir())]
