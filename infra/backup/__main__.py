@@ -68,7 +68,10 @@ def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
         sure=sure,
     )
     line = done.instance.report.line
-    line(f"{done.checked} files compared; the last change that came back was committed at {done.until or 'the end of the backup'}")
+    line(
+        f"{done.checked} files compared; the last change that came back is of "
+        f"{done.until or 'before the end of the backup'}"
+    )
     _say(done.resent)
     for place in done.aside:
         line(f"What was there before: {place}")
@@ -100,6 +103,6 @@ def _say(owed: list[Resent]) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(*(sys.argv[1:] or [""])[:1], os.environ))
-    except CannotContinueError as trouble:
+    except (CannotContinueError, OSError) as trouble:
         print(f"\n{trouble}", file=sys.stderr)
         sys.exit(1)

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +22,7 @@ from infra.local.report import CannotContinueError
 FORMAT = 1
 MANIFEST = "manifest.json"
 READ_BYTES = 1024 * 1024
+ABANDONED_SECONDS = 7 * 24 * 3600
 
 
 class Writing:
@@ -34,6 +36,9 @@ class Writing:
         self.before, self.at = (before, at) if before and before["key"] == cover.id else (None, None)
 
     def __enter__(self) -> Writing:
+        for left in self.place.parent.glob(".*.new"):  # a machine that went down in the middle left it
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left)
         self.draft.mkdir(mode=0o700, parents=True)
         return self
 
@@ -45,7 +50,8 @@ class Writing:
         """Bring in what `stream` gives."""
         path = self.draft / (name + self.cover.ending)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        path.unlink(missing_ok=True)  # it may be the backup before's too, and that one stays as it is
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             counting = _Counting(file)
             with self.cover.writer(counting, name) as writer:
                 shutil.copyfileobj(stream, writer, READ_BYTES)

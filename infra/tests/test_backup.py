@@ -85,7 +85,6 @@ class Writer(threading.Thread):
 @pytest.fixture(scope="module")
 def disaster(running, home):
     """A backup is taken while writes go on, a segment is archived later, more is written, the server is killed."""
-    ask(running, "TRUNCATE said")
     writer = Writer(running)
     writer.start()
     writer.reaches(50)
@@ -113,10 +112,20 @@ def restored(name, *arguments, **more):
         done.instance.down()
 
 
-def test_every_commit_from_before_the_last_archived_segment_comes_back(disaster):
+@pytest.fixture
+def given_up(home):
+    """An instance that is there already, and stopped."""
+    folder = home / "there"
+    (folder / "logs").mkdir(parents=True)
+    yield folder
+    for place in home.glob("there*"):
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+def test_every_commit_from_before_the_last_archived_segment_comes_back(disaster, given_up):
     backup, writer, _, safe = disaster
 
-    done, there = restored("whole", backup, KEY)
+    done, there = restored("there", backup, KEY, sure=lambda folder: folder == given_up)
 
     assert safe <= there
     assert there == set(range(1, max(there) + 1))
@@ -124,6 +133,7 @@ def test_every_commit_from_before_the_last_archived_segment_comes_back(disaster)
     assert done.checked == len(Backup(backup, KEY).names)
     assert (done.instance.store / "blobs" / "ab" / "abcdef").read_bytes() == b"a contract" * 200_000
     assert done.instance.facts["secrets"] == Instance("original").facts["secrets"]
+    assert [(place / "logs").exists() for place in done.aside] == [True]
     done.instance.reset()
 
 
@@ -138,13 +148,14 @@ def test_it_comes_back_as_it_was_at_a_moment(disaster):
     done.instance.reset()
 
 
-def test_a_moment_that_the_log_does_not_reach_is_refused_and_nothing_stays(disaster, home):
+def test_a_moment_that_the_log_does_not_reach_is_refused_and_what_was_there_is_back(disaster, given_up):
     late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
 
     with pytest.raises(CannotContinueError, match="does not reach to that moment"):
-        restored("late", disaster[0], KEY, at=late)
+        restored("there", disaster[0], KEY, at=late, sure=lambda folder: True)
 
-    assert not (home / "late").exists()
+    assert [path.name for path in given_up.iterdir()] == ["logs"]
+    assert [path.name for path in given_up.parent.glob("there.*")] == ["there.lock"]
 
 
 def test_a_moment_before_the_backup_is_refused(disaster):
@@ -154,17 +165,11 @@ def test_a_moment_before_the_backup_is_refused(disaster):
         restored("early", disaster[0], KEY, at=early)
 
 
-def test_what_is_there_goes_aside_only_when_somebody_is_sure(disaster, home):
-    there = home / "there" / "logs"
-    there.mkdir(parents=True)
-
+def test_what_is_there_is_not_touched_unless_somebody_is_sure(disaster, given_up):
     with pytest.raises(CannotContinueError, match="is there already"):
         restored("there", disaster[0], KEY)
-    assert there.exists()
-    done, _ = restored("there", disaster[0], KEY, sure=lambda folder: folder == there.parent)
 
-    assert [(place / "logs").exists() for place in done.aside] == [True]
-    done.instance.reset()
+    assert [path.name for path in given_up.iterdir()] == ["logs"]
 
 
 @pytest.fixture
@@ -348,6 +353,26 @@ async def test_what_had_not_reached_a_consumer_is_sent_again_and_nothing_else():
         assert [row[0] for row in unsent] == [unheard]
         for book in books.values():
             await book.close()
+
+
+def test_a_file_that_changes_while_it_is_shared_leaves_the_backup_before_as_it_was(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"first")
+    with Writing(tmp_path / "one", KEY) as backup:
+        backup.put_file("file", file, fixed=True)
+        backup.finish({})
+    with Writing(tmp_path / "two", KEY, Backup(tmp_path / "one", KEY).facts, tmp_path / "one") as backup:
+        backup.put_file("file", file, fixed=True)
+        file.write_bytes(b"second")
+        backup.put_file("file", file, fixed=True)
+        backup.finish({})
+
+    contents = []
+    for name in ("one", "two"):
+        (made := Backup(tmp_path / name, KEY)).verify()
+        with made.open("file") as stream:
+            contents.append(stream.read())
+    assert contents == [b"first", b"second"]
 
 
 def test_the_manifest_names_no_file_outside(tmp_path):
