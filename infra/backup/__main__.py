@@ -102,7 +102,7 @@ def _say(owed: list[Resent]) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(*(sys.argv[1:] or [""])[:1], os.environ))
+        sys.exit(main("".join(sys.argv[1:]), os.environ))
     except (CannotContinueError, OSError) as trouble:
         print(f"\n{trouble}", file=sys.stderr)
         sys.exit(1)

@@ -26,7 +26,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -148,7 +148,7 @@ def run(chosen: Path, cover: Cover) -> int:
         rto = time.monotonic() - killed
 
         newest = max(back, default=0)
-        rpo = marker.marks[-1].at - next((mark.at for mark in marker.marks if mark.number == newest), float("-inf"))
+        rpo = marker.marks[-1].at - max((one.at for one in marker.marks if one.number in back), default=float("-inf"))
         check(back == set(range(1, newest + 1)), "databases are of one moment", f"marks 1 to {newest} without a hole")
         safe = [mark.number for mark in marker.marks if mark.segment <= max(s for s in segments if len(s) == 24)]
         lost = [number for number in safe if number not in back]
@@ -166,7 +166,9 @@ def run(chosen: Path, cover: Cover) -> int:
         sent = sum(one.events for one in done.resent)
         check(_all_sent(after), "what was owed is sent", f"{sent} events")
         if owed:
-            check(_is_heard(after, owed), "what was on its way arrives", f"{owed} had not reached {CONSUMER}")
+            heard = "SELECT FROM inbox WHERE event_id = $1"
+            came = _comes_true(lambda: bool(ask(after, heard, owed, database=CONSUMER)))
+            check(came, "what was on its way arrives", f"{owed} had not reached {CONSUMER}")
         more = _new_findings(after, books)
         check(not more, "the reconciler finds nothing new", ", ".join(more) or f"{len(books)} rules")
         check(rpo <= RPO_SECONDS, f"lost is at most {RPO_SECONDS} s", f"{rpo:.1f} s of {len(marker.marks)} marks")
@@ -218,10 +220,6 @@ def _event_on_its_way(instance: Instance) -> uuid.UUID | None:
     return None
 
 
-def _is_heard(instance: Instance, event: uuid.UUID) -> bool:
-    return bool(ask(instance, "SELECT FROM inbox WHERE event_id = $1", event, database=CONSUMER))
-
-
 def _pause_what_leaves(instance: Instance) -> None:
     """This is a copy: nobody outside hears of it."""
     for table, state in (("webhook", "PAUSED"), ("notice_robot", "INACTIVE")):
@@ -240,15 +238,17 @@ def _token(instance: Instance) -> bool:
         return False
 
 
+def _comes_true(holds: Callable[[], bool]) -> bool:
+    """Whether it does, once what was sent again had time to be worked on."""
+    with contextlib.suppress(CannotContinueError):
+        until(holds, seconds=SETTLING_SECONDS, every=2, otherwise=lambda: "")
+        return True
+    return False
+
+
 def _all_sent(instance: Instance) -> bool:
     left = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
-
-    def sent() -> bool:
-        return not any(value(instance, left, database=name) for name in SERVICES)
-
-    with contextlib.suppress(CannotContinueError):
-        until(sent, seconds=SETTLING_SECONDS, every=1, otherwise=lambda: "events wait")
-    return sent()
+    return _comes_true(lambda: not any(value(instance, left, database=name) for name in SERVICES))
 
 
 def _findings(instance: Instance) -> Counter[str]:
@@ -260,15 +260,14 @@ def _findings(instance: Instance) -> Counter[str]:
 
 
 def _new_findings(instance: Instance, known: Counter[str]) -> list[str]:
-    """Rules with more findings than before, once what was sent again had time to be worked on."""
+    """Rules with more findings than before."""
     found: list[str] = []
 
     def clean() -> bool:
         found[:] = [f"{rule} {count}" for rule, count in (_findings(instance) - known).items()]
         return not found
 
-    with contextlib.suppress(CannotContinueError):
-        until(clean, seconds=SETTLING_SECONDS, every=5, otherwise=lambda: "findings stay")
+    _comes_true(clean)
     return found
 
 

@@ -33,7 +33,8 @@ class Writing:
         self.place, self.cover = place, cover
         self.draft = place.with_name(f".{place.name}.new")
         self.files: dict[str, dict[str, Any]] = {}
-        self.before, self.at = (before, at) if before and before["key"] == cover.id else (None, None)
+        self.before = before if before and before["key"] == cover.id else None
+        self.at = at
 
     def __enter__(self) -> Writing:
         for left in self.place.parent.glob(".*.new"):  # a machine that went down in the middle left it

@@ -13,7 +13,7 @@ import hmac
 import io
 import os
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,7 +33,7 @@ class Cover(Protocol):
     id: str
     ending: str
 
-    def writer(self, file: IO[bytes], name: str) -> IO[bytes]: ...
+    def writer(self, file: Any, name: str) -> io.RawIOBase: ...
 
     def reader(self, file: IO[bytes], name: str) -> IO[bytes]: ...
 
@@ -45,7 +45,7 @@ class Plain:
 
     id, ending = "", ""
 
-    def writer(self, file: IO[bytes], name: str) -> IO[bytes]:
+    def writer(self, file: Any, name: str) -> io.RawIOBase:
         return _Passing(file)
 
     def reader(self, file: IO[bytes], name: str) -> IO[bytes]:
@@ -77,7 +77,7 @@ class Sealed:
             )
         return cls(key)
 
-    def writer(self, file: IO[bytes], name: str) -> IO[bytes]:
+    def writer(self, file: Any, name: str) -> io.RawIOBase:
         salt = os.urandom(SALT_BYTES)
         file.write(MAGIC + salt)
         return _Sealing(file, AESGCM(_derive(self._key, salt, f"file {name}")))
@@ -107,27 +107,27 @@ def _nonce(number: int, *, last: bool) -> bytes:
 class _Passing(io.RawIOBase):
     """Writes through; closing it does not close what is below, as with the sealing one."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Any) -> None:
         self.file = file
 
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        return self.file.write(data)  # type: ignore[arg-type]
+    def write(self, data: Any) -> int:
+        return int(self.file.write(data))
 
 
 class _Sealing(io.RawIOBase):
-    def __init__(self, file: IO[bytes], key: AESGCM) -> None:
+    def __init__(self, file: Any, key: AESGCM) -> None:
         self.file, self.key = file, key
         self.held, self.number = bytearray(), 0
 
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
+    def write(self, data: Any) -> int:
         """The last piece is marked, so one stays in hand until it is known whether more follows."""
-        view = memoryview(data)  # type: ignore[arg-type]
+        view = memoryview(data)
         self.held += view
         while len(self.held) > PIECE_BYTES:
             self._put(bytes(self.held[:PIECE_BYTES]), last=False)
@@ -155,7 +155,7 @@ class _Opening(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: Any) -> int:
         while not self.clear and self.next:
             piece, self.next = self.next, self.file.read(PIECE_BYTES + TAG_BYTES)
             try:
@@ -163,7 +163,7 @@ class _Opening(io.RawIOBase):
             except InvalidTag:
                 raise CannotContinueError(f"{self.name} was changed, or was sealed with another key.") from None
             self.clear, self.number = memoryview(opened), self.number + 1
-        target = memoryview(buffer)  # type: ignore[arg-type]
+        target = memoryview(buffer)
         count = min(len(target), len(self.clear))
         target[:count] = self.clear[:count]
         self.clear = self.clear[count:]

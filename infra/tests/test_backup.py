@@ -253,6 +253,16 @@ def test_a_server_that_cannot_archive_gets_no_backup(running, home, monkeypatch)
     strange.unlink()
 
 
+def test_the_archive_lies_where_the_environment_says(tmp_path, monkeypatch):
+    data = tmp_path / "mine" / "postgres"
+    assert f"heyi.wal_archive={tmp_path}/mine/wal-archive" in wal.archive_settings(data, durable=True)
+
+    monkeypatch.setenv("HEYI_WAL_ARCHIVE", str(tmp_path / "disk"))
+
+    assert f"heyi.wal_archive={tmp_path}/disk/mine" in wal.archive_settings(data, durable=True)
+    assert wal.archive_settings(data, durable=False) == ["archive_mode=off"]
+
+
 @pytest.mark.parametrize("place", ["plain", "it's 100% other's"])
 def test_a_segment_is_archived_once_and_comes_back(tmp_path, place):
     archive, segment, back = tmp_path / place, tmp_path / "segment", tmp_path / "back"
