@@ -6,10 +6,10 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= $(if $(filter empty,$(COMPANY)),empty,up)
 
-.PHONY: break-glass help up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
+.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
 
 help: ## show the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## start everything on this machine, print the address and the demo logins (COMPANY=empty: without the demo, an instance of its own)
 	@$(LOCAL) up $(if $(COMPANY),--company $(COMPANY))
@@ -68,6 +68,18 @@ mutants: ## take away each guard in a copy and show the test that notices
 
 reconcile: ## do the books of all services agree? (reads only)
 	@set -a; eval "$$($(LOCAL) env)"; .venv/bin/python -m reconciler $(ARGS)
+
+backup: ## everything of a running instance as of one moment: BACKUP_KEY=file TO=folder (runbook: Backup and restore)
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m infra.backup backup
+
+restore: ## an instance as it was: FROM=backup BACKUP_KEY=file, AT=2026-11-27T18:30+08:00 for an earlier moment; never over a running one
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m infra.backup restore
+
+restore-drill: ## restore a backup into a scratch folder, kill it, restore that; ends with what was lost and how long it took
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m infra.backup drill
 
 break-glass: ## open the sealed administrator's account for an hour, seen and alarmed: REASON="why the usual ones cannot do it"
 	@set -a; eval "$$($(LOCAL) env)"; .venv/bin/python -m identity.emergency "$(REASON)" $(ARGS)

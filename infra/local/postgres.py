@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.backup.wal import archive_settings
 from infra.local import machine
 from infra.local.processes import Account, Processes, account, living_in
 from infra.local.report import CannotContinueError, until
@@ -85,6 +86,7 @@ class Postgres:
             "unix_socket_directories=",
             *([f"hba_file={self.data / 'hba-tls.conf'}"] if self.tls else []),
             *(line for line in lines if line and not line.startswith("#")),
+            *archive_settings(self.data, durable=self.durable),
         ]
 
     def _lay_out_tls(self) -> None:
@@ -181,23 +183,18 @@ class Postgres:
             raise CannotContinueError(f"PostgreSQL refused a preparing statement:\n{done.stderr}")
 
     def _run_psql(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        command = [
-            str(self.bin / "psql"),
-            "-X",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            SUPERUSER,
-            "-d",
-            "postgres",
-            *arguments,
-        ]
+        command = self.client("psql", "-X", "-d", "postgres", *arguments)
+        return subprocess.run(command, input=text, capture_output=True, text=True, env=self.client_env())
+
+    def client(self, program: str, *arguments: str) -> list[str]:
+        """The command of one of PostgreSQL's own programs, as the superuser; it goes with `client_env`."""
+        return [str(self.bin / program), "-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, *arguments]
+
+    def client_env(self) -> dict[str, str]:
         env = {**self._env(), "PGPASSWORD": self.password, "PGCONNECT_TIMEOUT": "3"}
         if self.tls is not None:
             env |= {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.tls.authority)}
-        return subprocess.run(command, input=text, capture_output=True, text=True, env=env)
+        return env
 
     def _env(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}

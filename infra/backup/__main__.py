@@ -1,0 +1,108 @@
+"""`python -m infra.backup backup | restore | resend | drill`, INSTANCE in the environment; what else is said there too:
+
+backup    TO=folder  KEEP=number                  restore   FROM=backup  AT=time  LOG=archive  FILES=store  YES=1
+drill     FROM=backup                             each      BACKUP_KEY=file, or UNENCRYPTED=yes
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.backup import drill, making, restoring
+from infra.backup.folder import backups_in, cover_of, read_manifest
+from infra.backup.resending import Resent, resend
+from infra.local import machine
+from infra.local.instance import SERVICES, Instance
+from infra.local.report import CannotContinueError
+
+
+def main(verb: str, said: Mapping[str, str]) -> int:
+    """Do it; a missing thing ends with its plain words and 1."""
+    instance = Instance(said.get("INSTANCE", "up"))
+    to = _folder(said, "TO") or machine.HOME / "backups" / instance.name
+    match verb:
+        case "backup":
+            making.make(instance, to, cover_of(said, inside=to), keep=int(said.get("KEEP") or making.KEPT))
+        case "restore":
+            _restore(instance, _from(said, to), said)
+        case "resend":
+            _say(resend(instance.env(), SERVICES))
+        case "drill":
+            chosen = _from(said, to)
+            return drill.begin(chosen, said)
+        case _:
+            raise CannotContinueError(__doc__ or "")
+    return 0
+
+
+def _folder(said: Mapping[str, str], name: str) -> Path | None:
+    return Path(said[name]).expanduser().resolve() if said.get(name) else None
+
+
+def _from(said: Mapping[str, str], to: Path) -> Path:
+    """The backup that is named; a folder of backups means its newest, or the newest from before AT."""
+    place, at = _folder(said, "FROM") or to, _instant(said.get("AT", ""))
+    found = backups_in(place)
+    early = [one for one in found if not at or datetime.datetime.fromisoformat(read_manifest(one)["at"]) <= at]
+    return ([place, *(early or found)])[-1]
+
+
+def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
+    def sure(there: Path) -> bool:
+        if said.get("YES") == "1" or not sys.stdin.isatty():
+            return said.get("YES") == "1"
+        print(f"The instance {instance.name!r} is there already ({there}). It is moved aside, nothing of it is lost.")
+        return input("Type its name to go on: ").strip() == instance.name
+
+    done = restoring.restore(
+        instance,
+        chosen,
+        cover_of(said, inside=chosen.parent),
+        at=_instant(said.get("AT", "")),
+        log=_folder(said, "LOG"),
+        files=_folder(said, "FILES"),
+        sure=sure,
+    )
+    line = done.instance.report.line
+    line(
+        f"{done.checked} files compared; the last change that came back is of "
+        f"{done.until or 'before the end of the backup'}"
+    )
+    _say(done.resent)
+    for place in done.aside:
+        line(f"What was there before: {place}")
+    line(
+        f"Start it: INSTANCE={instance.name} make up; does all of it agree: make reconcile. "
+        "Its log is kept from its next `make backup` on: make one now."
+    )
+
+
+def _instant(text: str) -> datetime.datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CannotContinueError(f"AT={text} is no moment with its zone, as in 2026-11-27T18:30:00+08:00.")
+    return at
+
+
+def _say(owed: list[Resent]) -> None:
+    for one in owed:
+        print(f"  {one.events} {one.subject} had not reached {one.consumer}: sent again")
+    if not owed:
+        print("  every event that was sent had reached all who listen: none is sent again")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main("".join(sys.argv[1:]), os.environ))
+    except (CannotContinueError, OSError) as trouble:
+        print(f"\n{trouble}", file=sys.stderr)
+        sys.exit(1)
