@@ -42,7 +42,7 @@ from infra.local.report import CannotContinueError, until
 DATABASES = (*OWNERS, "keycloak")
 RPO_SECONDS, RTO_SECONDS = 60, 15 * 60
 # killed so long after a segment was archived: the next one is due after archive_timeout
-LOST_SECONDS = 50
+LOST_SECONDS = 40
 SETTLING_SECONDS = 180
 # events of which the consumer keeps a copy by version: worked on once more, nothing changes
 SOURCE, CONSUMER, COPIED = "inventory", "procurement", r"^evt\.inventory\.item\.(created|updated)$"
