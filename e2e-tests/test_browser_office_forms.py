@@ -71,10 +71,11 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await count_clicks(page)
     drawing = Drawing(office)
     await drawing.begin(code.upper(), f"{chinese}审批", screen.title(REQUEST), "姚")
-    await drawing.only_where(screen.label(screen.meta["documents"][REQUEST]["facts"], "form"), chinese)
+    named = chinese if locale == "zh-CN" else english
+    await drawing.only_where(screen.label(screen.meta["documents"][REQUEST]["facts"], "form"), named)
     await drawing.card(screen.t("flow.departmentHead")).click()
     drawer = page.get_by_role("dialog", name=screen.t("flow.node"))
-    await drawing.right(drawer, f"{chinese} · {'会计科目' if locale == 'zh-CN' else 'Account'}", "flow.rightRequired")
+    await drawing.right(drawer, f"{named} · {'会计科目' if locale == 'zh-CN' else 'Account'}", "flow.rightRequired")
     await office.picture("form-flow-rights")
     assert await violations(page) == []
     await drawing.close(drawer)

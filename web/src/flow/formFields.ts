@@ -21,6 +21,8 @@ export interface FormFieldOfFlow {
   field: TypedField;
 }
 
+const nameIn = (form: Row, language: string) => String((language === "en" && form.nameEn) || form.name);
+
 /** The forms of the company, where the flow is for requests. */
 function useForms(documentType: string): Row[] {
   const meta = useMeta();
@@ -38,7 +40,7 @@ export function useFormFields(documentType: string): FormFieldOfFlow[] {
     for (const form of forms) {
       if (asked && !asked.includes(String(form.code))) continue;
       for (const field of (form.fields ?? []) as TypedField[]) {
-        const label = `${String(form.name)} · ${wordsIn(field.label, i18n.language)}`;
+        const label = `${nameIn(form, i18n.language)} · ${wordsIn(field.label, i18n.language)}`;
         if (!found.has(field.key)) found.set(field.key, { key: field.key, path: `values.${field.key}`, label, field });
       }
     }
@@ -65,6 +67,7 @@ export function useFormFacts(documentType: string): ConditionField[] {
 
 /** Codes of the forms, for the condition that says which form a flow is for. */
 export function useFormCodes(documentType: string): { value: string; label: string }[] {
+  const { i18n } = useTranslation();
   const forms = useForms(documentType);
-  return useMemo(() => forms.map((form) => ({ value: String(form.code), label: String(form.name) })), [forms]);
+  return useMemo(() => forms.map((form) => ({ value: String(form.code), label: nameIn(form, i18n.language) })), [forms, i18n.language]);
 }

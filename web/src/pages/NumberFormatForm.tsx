@@ -29,7 +29,7 @@ function Numbered({ document, editing }: { document: DocumentMeta; editing: Edit
         <Select id={id} showSearch={{ optionFilterProp: "label" }} value={editing.values.documentType as string | undefined} disabled={Boolean(editing.values.etag)} options={types} onChange={choose} className="wide-input" />
       </Form.Item>
       <Form.Item label={fieldOf(document, "sample")?.label} extra={t("numbers.parts")}>
-        <Typography.Text code>{firstNumber(String(editing.values.pattern ?? ""), today)}</Typography.Text>
+        {Boolean(editing.values.pattern) && <Typography.Text code>{firstNumber(String(editing.values.pattern), today)}</Typography.Text>}
       </Form.Item>
     </>
   );
