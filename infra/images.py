@@ -142,9 +142,10 @@ def commit() -> str:
 
 def build(program: str, name: str, image: str, base: str) -> None:
     """Build one image; its words are shown only where it fails."""
-    version = image.rpartition(":")[2]
-    arguments = {"SERVICE": name, "BASE": base, "VERSION": version, "REVISION": version.removesuffix("-dirty")}
-    told = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    labels = {"title": f"heyi {name}", "description": f"Heyi (合一): {name}", "version": image.rpartition(":")[2]}
+    labels |= {"revision": machine.run(["git", "rev-parse", "HEAD"], saying="The commit is not known").strip()}
+    told = ["--build-arg", f"SERVICE={name}", "--build-arg", f"BASE={base}"]
+    told += [word for key, value in labels.items() for word in ("--label", f"org.opencontainers.image.{key}={value}")]
     ours = [] if program == "docker" else ["--layers", "--ignorefile", f"{DOCKERFILE}.dockerignore"]
     machine.run(
         [program, "build", *ours, *told, "-t", image, "-f", str(DOCKERFILE), str(machine.ROOT)],
@@ -157,7 +158,8 @@ def size(program: str, image: str) -> float:
     """Megabytes of all its layers, unpacked."""
     ask = {"buildah": ["images", "--format", "{{.Size}}", image]}
     words = ask.get(program, ["image", "inspect", "--format", "{{.Size}} B", image])
-    number, unit = machine.run([program, *words], saying=f"There is no image {image}").split()
+    # one line for each name that the same image has
+    number, unit = machine.run([program, *words], saying=f"There is no image {image}").splitlines()[0].split()
     return float(number) * {"B": 1e-6, "KB": 1e-3, "MB": 1.0, "GB": 1e3}[unit.upper()]
 
 
