@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -140,15 +141,15 @@ def commit() -> str:
     return f"{head}-dirty" if more else head
 
 
-def build(program: str, name: str, image: str, base: str) -> None:
-    """Build one image; its words are shown only where it fails."""
-    labels = {"title": f"heyi {name}", "description": f"Heyi (合一): {name}", "version": image.rpartition(":")[2]}
+def build(program: str, image: str, *options: str) -> None:
+    """Build one image; the builder's words are shown only where it fails."""
+    name, _, version = image.rpartition("/")[2].partition(":")
+    labels = {"title": f"heyi {name}", "description": f"Heyi (合一): {name}", "version": version}
     labels |= {"revision": machine.run(["git", "rev-parse", "HEAD"], saying="The commit is not known").strip()}
-    told = ["--build-arg", f"SERVICE={name}", "--build-arg", f"BASE={base}"]
-    told += [word for key, value in labels.items() for word in ("--label", f"org.opencontainers.image.{key}={value}")]
+    told = [word for key, value in labels.items() for word in ("--label", f"org.opencontainers.image.{key}={value}")]
     ours = [] if program == "docker" else ["--layers", "--ignorefile", f"{DOCKERFILE}.dockerignore"]
     machine.run(
-        [program, "build", *ours, *told, "-t", image, "-f", str(DOCKERFILE), str(machine.ROOT)],
+        [program, "build", *ours, *told, *options, "-t", image, "-f", str(DOCKERFILE), str(machine.ROOT)],
         env=os.environ | {"DOCKER_BUILDKIT": "1"},
         saying=f"The image {image} could not be built",
     )
@@ -188,17 +189,26 @@ def images(arguments: list[str]) -> Iterator[str]:
     report, setting = Report(), os.environ.get
     if strange := set(arguments) - set(NAMES):
         raise CannotContinueError(f"There is no image {', '.join(sorted(strange))}; there are {', '.join(NAMES)}.")
-    program, tag = builder(), setting("TAG") or commit()
+    program, prefix, tag = builder(), setting("IMAGES") or "localhost/heyi", setting("TAG") or commit()
     base = base_of(program, setting("BASE"))
     prepare(report, setting("WHEELS") or None)
-    for name in arguments or NAMES:
-        began = time.monotonic()
-        image = f"{setting('IMAGES') or 'localhost/heyi'}/{name}:{tag}"
-        build(program, name, image, base)
+    shared = ["--build-arg", f"BASE={base}"]
+    if program != "docker":
+        # docker keeps what stages share by itself; the others would go through all of it for each image
+        with report.step("What all images share"):
+            build(program, f"{prefix}/common:{tag}", *shared, "--target", "common")
+        shared += ["--build-arg", f"COMMON={prefix}/common:{tag}"]
+
+    def one(name: str) -> str:
+        began, image = time.monotonic(), f"{prefix}/{name}:{tag}"
+        build(program, image, *shared, "--build-arg", f"SERVICE={name}")
         if command := setting("LOAD"):
             load(program, image, command)
         above = size(program, image) - size(program, base)
-        yield f"{image:<48} {above:6.0f} MB above the base {time.monotonic() - began:7.1f} s"
+        return f"{image:<48} {above:6.0f} MB above the base {time.monotonic() - began:7.1f} s"
+
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(one, arguments or NAMES)
 
 
 def main() -> int:
