@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= $(if $(filter empty,$(COMPANY)),empty,up)
 
-.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
+.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock images
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,3 +110,7 @@ attack: ## attack a fresh instance "attack" in every way known; ends with how ma
 sbom: ## list every package of ours in CycloneDX with its licence (.heyi/sbom/); no GPL or AGPL among them
 	@$(PYTHON) -m infra.local.check prepare
 	@.venv/bin/python -m infra.sbom
+
+images: ## build the images by docker, podman or buildah; ends with `images: N built` (ARGS="identity", BASE=name, WHEELS=dir, LOAD=command)
+	@$(PYTHON) -m infra.local.check prepare
+	@BASE="$(BASE)" WHEELS="$(WHEELS)" LOAD="$(LOAD)" .venv/bin/python -m infra.images $(ARGS)
