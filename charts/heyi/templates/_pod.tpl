@@ -1,0 +1,44 @@
+{{/* What every pod of a service mounts: /tmp, the database's authority, the scripts of files/. */}}
+{{- define "heyi.mountsOfPod" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if .root.Values.postgresql.caSecret }}
+- {name: postgresql-ca, mountPath: /etc/heyi/postgresql, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "heyi.volumesOfPod" -}}
+- {name: tmp, emptyDir: {sizeLimit: {{ .svc.tmp }}}}
+{{- with .root.Values.postgresql.caSecret }}
+- {name: postgresql-ca, secret: {secretName: {{ . }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- if and .svc.database (include "heyi.together" .root) }}
+- {name: setup, configMap: {name: {{ include "heyi.full" (dict "root" .root "name" "setup") }}}}
+{{- end }}
+{{- end }}
+
+{{/* What a service is told in secret: dict "root" "name" "svc" "services". */}}
+{{- define "heyi.serviceEnv" -}}
+{{- if .svc.database }}
+{{ include "heyi.databaseEnv" (merge (dict "role" "app" "env" "DATABASE_URL") .) }}
+{{- end }}
+{{- if ne .svc.nats "none" }}
+{{ include "heyi.natsEnv" . }}
+{{- end }}
+{{ include "heyi.secretEnv" (dict "env" (printf "HEYI_%s_CLIENT_SECRET" .svc.upper) "secret" .svc.secret "key" "client-secret") }}
+{{- if eq .name "gateway" }}
+{{ include "heyi.secretEnv" (dict "env" "HEYI_GATEWAY_SERVICE_CLIENT_SECRET" "secret" .svc.secret "key" "service-client-secret") }}
+{{- end }}
+{{- if .svc.keys }}
+{{ include "heyi.secretEnv" (dict "env" (printf "HEYI_%s_KEYS" .svc.upper) "secret" .svc.secret "key" "keys") }}
+{{- end }}
+{{- if .svc.books }}
+{{- range $name, $read := .services }}
+{{- if and $read.database (eq $read.protocol "grpc") }}
+{{ include "heyi.databaseEnv" (dict "root" $.root "name" $name "svc" $read "role" "ro" "env" "RO_DATABASE_URL") }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $env, $from := .svc.secretSettings }}
+{{ include "heyi.secretEnv" (dict "env" $env "secret" $from.secret "key" $from.key) }}
+{{- end }}
+{{- end }}
