@@ -179,8 +179,13 @@ resources: {requests: {storage: {{ .size }}}}
 
 {{- define "heyi.keycloakSecret" -}}{{ .Values.keycloak.secret | default (include "heyi.full" (dict "root" . "name" "keycloak")) }}{{- end }}
 
+{{/* The sign-in server's one address, for browsers and pods; where none is given, its Service's full name. */}}
+{{- define "heyi.signInUrl" -}}
+{{ .Values.keycloak.publicUrl | default (printf "http://%s.%s.svc:8081" (include "heyi.full" (dict "root" . "name" "keycloak")) .Release.Namespace) }}
+{{- end }}
+
 {{- define "heyi.keycloakUrl" -}}
-{{- $own := printf "http://%s:8080" (include "heyi.full" (dict "root" . "name" "keycloak")) -}}
+{{- $own := printf "http://%s:8081" (include "heyi.full" (dict "root" . "name" "keycloak")) -}}
 {{ .Values.keycloak.internalUrl | default (ternary $own .Values.keycloak.publicUrl .Values.keycloak.enabled) }}
 {{- end }}
 

@@ -1,0 +1,416 @@
+"""The chart: every check of `make chart` passes, each of its rules notices what it is for, and what it tells the
+programs is what the programs read.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.db import engine_for
+from chassis.service import find
+from chassis.settings import Environment, MigrationSettings, ServiceSettings
+from gateway.settings import GatewaySettings
+from infra import chart, chart_rules
+from infra.local import machine
+from infra.local.instance import KEYED, OWNERS, SERVICES
+from infra.local.nats import READER, TEMPLATES, Nats
+from infra.local.postgres import SETTINGS
+
+Objects = list[dict[str, Any]]
+VARIANTS = {variant.name: variant for variant in chart.VARIANTS}
+
+
+@pytest.fixture(scope="session")
+def rendered() -> dict[str, Objects]:
+    """Every variant's objects; tests take copies."""
+    return {name: chart.objects(chart.template(*chart.arguments_of(one))) for name, one in VARIANTS.items()}
+
+
+def one_of(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+    """The object of this kind and name."""
+    (found,) = (one for one in objects if chart_rules.title(one) == f"{kind}/heyi-{name}")
+    return found
+
+
+def container(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+    """The one container of an object."""
+    (found,) = one_of(objects, kind, name)["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def environment(objects: Objects, kind: str, name: str) -> dict[str, str]:
+    """What a container is told, each secret as a word of its own, with names in values filled in as Kubernetes does."""
+    inside = container(objects, kind, name)
+    told: dict[str, str] = {}
+    for source in inside.get("envFrom", []):
+        told |= one_of(objects, "ConfigMap", source["configMapRef"]["name"].removeprefix("heyi-"))["data"]
+    for variable in inside["env"]:
+        value = variable.get("value", "k1:" + "A" * 43 + "=" if variable["name"].endswith("_KEYS") else "word")
+        told[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda found: told[found[1]], value)
+    return told
+
+
+@pytest.mark.timeout(900)
+def test_every_check_of_make_chart_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = chart.check()
+
+    assert checks.ran > 100
+    assert checks.failed == 0, capsys.readouterr().out
+
+
+def test_a_failed_check_is_told_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = chart.Checks()
+    checks("holds", [])
+    checks("does not", ["one reason"])
+
+    assert (checks.ran, checks.failed) == (2, 1)
+    assert capsys.readouterr().out == "FAIL  does not\n        one reason\n"
+
+
+def pod(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+    """The specification of an object's pods."""
+    return dict(one_of(objects, kind, name)["spec"]["template"]["spec"])
+
+
+BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
+    ("names", "Service/heyi-gateway", lambda o: o.append(one_of(o, "Service", "gateway"))),
+    ("restricted", "root", lambda o: pod(o, "Deployment", "identity")["securityContext"].update(runAsUser=0)),
+    ("restricted", "token", lambda o: one_of(o, "Deployment", "identity")["spec"]["template"]["spec"].update(automountServiceAccountToken=True)),
+    ("restricted", "hostPath", lambda o: pod(o, "Deployment", "identity")["volumes"].append({"name": "x", "hostPath": {"path": "/"}})),
+    ("fenced", "identity", lambda o: container(o, "Deployment", "identity")["securityContext"].update(privileged=True)),
+    ("fenced", "migrate", lambda o: container(o, "Job", "first-migrate-identity")["securityContext"].update(readOnlyRootFilesystem=False)),
+    ("bounded", "limits", lambda o: container(o, "StatefulSet", "nats")["resources"]["limits"].pop("memory")),
+    ("bounded", "no size", lambda o: pod(o, "Deployment", "gateway")["volumes"].append({"name": "x", "emptyDir": {}})),
+    ("bounded", "for ever", lambda o: one_of(o, "Job", "first-databases")["spec"].pop("activeDeadlineSeconds")),
+    ("probed", "no startupProbe", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"]["containers"][0].pop("startupProbe")),
+    ("probed", "liveness asks", lambda o: container(o, "Deployment", "gateway")["livenessProbe"]["httpGet"].update(path="/health/ready")),
+    ("images", "no fixed tag", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"]["containers"][0].update(image="heyi:latest")),
+    ("images", "not both", lambda o: one_of(o, "ConfigMap", "images")["data"].update({"images.txt": "heyi/gateway:0.1.0"})),
+    ("secrets", "Secret/", lambda o: o.append({"kind": "Secret", "metadata": {"name": "heyi-x"}})),
+    ("secrets", "stands in clear", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "DB_PASSWORD", "value": "hunter2"})),
+    ("secrets", "stands in clear", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "URL", "value": "nats://me:hunter2@host"})),
+    ("secrets", "nats.conf: password", lambda o: one_of(o, "ConfigMap", "nats")["data"].update({"nats.conf": 'password: "hunter2"'})),
+    ("secrets", "belongs in", lambda o: one_of(o, "ConfigMap", "gateway")["data"].update({"HEYI_GATEWAY_CLIENT_SECRET": "x"})),
+    ("references", "no ConfigMap/heyi-nats", lambda o: o.remove(one_of(o, "ConfigMap", "nats"))),
+    ("references", "nobody makes heyi-gateway.x", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "heyi-gateway", "key": "x"}}})),
+    ("hooks", "comes after it", lambda o: one_of(o, "ConfigMap", "setup-hook")["metadata"].pop("annotations")),
+    ("budgets", "0 budgets", lambda o: o.remove(one_of(o, "PodDisruptionBudget", "keycloak"))),
+    ("budgets", "shares", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"].update(serviceAccountName="heyi-identity")),
+    ("scaled", "replicas and autoscaler", lambda o: one_of(o, "Deployment", "identity")["spec"].pop("replicas")),
+    ("doors", "nobody opens", lambda o: one_of(o, "Service", "nats")["spec"]["ports"][0].update(targetPort="x")),
+    ("doors", "behind it", lambda o: one_of(o, "Service", "identity")["spec"]["selector"].pop("app.kubernetes.io/component")),
+    ("fence", "no default", lambda o: o.remove(one_of(o, "NetworkPolicy", "default-deny"))),
+    ("fence", "no policy of its own", lambda o: o.remove(one_of(o, "NetworkPolicy", "postgresql"))),
+    ("fence", "169.254.169.254", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"]["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 80}]})),
+    ("fence", "anybody", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"]["egress"].append({"ports": [{"port": 80}]})),
+    ("ways", "gateway cannot reach identity", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"].pop("ingress")),
+    ("ways", "inventory cannot reach nats", lambda o: one_of(o, "NetworkPolicy", "inventory")["spec"].pop("egress")),
+    ("ways", "test can reach postgresql", lambda o: [one_of(o, "NetworkPolicy", "postgresql")["spec"].update(ingress=[{"from": [{"podSelector": {}}], "ports": [{"port": 5432}]}]), one_of(o, "NetworkPolicy", "test")["spec"]["egress"].append({"to": [{"podSelector": {}}], "ports": [{"port": 5432}]})]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "word", "change"), BROKEN, ids=[f"{rule}: {word}" for rule, word, _ in BROKEN])
+def test_a_rule_notices_what_it_is_for(
+    rendered: dict[str, Objects], rule: str, word: str, change: Callable[[Objects], Any]
+) -> None:
+    objects = copy.deepcopy(rendered["demo"])
+    noticed = getattr(chart_rules, rule)
+    assert noticed(objects) == []
+
+    change(objects)
+
+    assert any(word in problem for problem in noticed(objects)), noticed(objects)
+
+
+def test_every_rule_is_broken_once() -> None:
+    assert {rule for rule, _, _ in BROKEN} == {rule.__name__ for rule in chart_rules.RULES}
+
+
+def test_kubernetes_own_schema_notices_a_word_it_does_not_know(rendered: dict[str, Objects]) -> None:
+    objects = copy.deepcopy(rendered["production"])
+    one_of(objects, "Deployment", "identity")["spec"]["replica"] = 3
+    one_of(objects, "PodMonitor", "collector")["spec"].pop("selector")
+    objects.append({"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "old"}})
+
+    problems = chart.schema_problems(objects, chart.KUBERNETES[0])
+
+    assert [problem.split(":")[0] for problem in problems] == [
+        "Deployment/heyi-identity", "PodMonitor/heyi-collector", "Ingress/old",
+    ]  # fmt: skip
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(Exception, match="stands twice"):
+        chart.objects("a: 1\na: 2\n")
+
+
+def test_a_schema_that_lets_unknown_keys_through_is_noticed() -> None:
+    assert chart_rules.open_schemas(
+        {"type": "object", "properties": {"a": {"type": "object"}}, "additionalProperties": False}
+    ) == ["values.a"]
+
+
+def test_a_copy_that_differs_from_its_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(chart.CHART, tmp_path / "heyi")
+    monkeypatch.setattr(chart, "CHART", tmp_path / "heyi")
+    assert chart.differing() == []
+
+    with (tmp_path / "heyi" / "files" / "alerts.yaml").open("a") as file:
+        file.write("# by hand\n")
+    (tmp_path / "heyi" / "files" / "old.conf").touch()
+    values = tmp_path / "heyi" / "values.yaml"
+    values.write_text(values.read_text().replace("Address that people open", "Where people go"))
+
+    assert [problem.split(":")[0] for problem in chart.differing()] == [
+        "files/old.conf",
+        "files/alerts.yaml",
+        "README.md",
+    ]
+    chart.sync()
+    assert chart.differing() == []
+
+
+# ---- what the programs read
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_service_finds_its_settings(rendered: dict[str, Objects], variant: str) -> None:
+    objects = rendered[variant]
+    for name in SERVICES:
+        told, service = Environment(environment(objects, "Deployment", name)), find(name)
+        settings = ServiceSettings.of(name, told, service.need, service.own_settings, service.may)
+        assert told.problems == []
+        assert settings.listen == "0.0.0.0:50051"
+        assert set(settings.shared.targets) >= set(SERVICES)
+    GatewaySettings.read(environment(objects, "Deployment", "gateway"))
+
+
+@pytest.mark.parametrize("variant", ["demo", "demo, upgraded", "everything else"])
+def test_migrations_find_their_settings_and_no_process_knows_the_owner(
+    rendered: dict[str, Objects], variant: str
+) -> None:
+    objects = rendered[variant]
+    # beside a database that comes up with the release the first migration is no hook; all later ones are
+    word = "first-migrate" if variant == "demo" else "migrate"
+    for name in SERVICES:
+        settings = MigrationSettings.read(name, variables=environment(objects, "Job", f"{word}-{name}"))
+        assert f"{name}_owner:word@" in settings.owner_database_url
+        assert not [key for key in environment(objects, "Deployment", name) if "OWNER" in key]
+        annotations = one_of(objects, "Job", f"{word}-{name}")["metadata"].get("annotations", {})
+        assert annotations.get("helm.sh/hook") == {
+            "demo": None, "demo, upgraded": "pre-upgrade", "everything else": "pre-install,pre-upgrade",
+        }[variant]  # fmt: skip
+    assert container(objects, "Job", f"{word}-gateway")["command"] == ["python", "-m", "gateway", "migrate"]
+
+
+def test_the_reconciler_reads_the_books_of_every_service_and_nothing_else(rendered: dict[str, Objects]) -> None:
+    told = environment(rendered["demo"], "Deployment", "reconciler")
+
+    assert {key for key in told if key.endswith("DATABASE_URL")} == {
+        f"HEYI_{name.upper()}_RO_DATABASE_URL" for name in SERVICES
+    }
+    assert {
+        "HEYI_INSTANCE",
+        "HEYI_ISSUER",
+        "HEYI_TARGETS",
+        "HEYI_DOCUMENTS_STORE",
+        "HEYI_RECONCILER_CLIENT_SECRET",
+    } <= told.keys()
+    assert not [key for key in told if "NATS" in key]
+
+
+def test_the_chart_runs_what_one_machine_runs(rendered: dict[str, Objects]) -> None:
+    objects = rendered["demo"]
+    names = {one["metadata"]["name"].removeprefix("heyi-") for one in chart_rules.of_kind(objects, "Deployment")}
+
+    assert names == {*OWNERS, "reconciler"}
+    assert {name for name in OWNERS if f"HEYI_{name.upper()}_KEYS" in environment(objects, "Deployment", name)} == set(
+        KEYED
+    )
+
+
+def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> None:
+    of_it = {
+        chart_rules.title(one) for one in rendered["CloudNativePG"] if one["metadata"]["name"].endswith("expenses")
+    }
+
+    assert of_it == {
+        *(f"{kind}/heyi-expenses" for kind in (
+            "Deployment", "Service", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget",
+            "NetworkPolicy", "ConfigMap",
+        )),
+        "Job/heyi-first-migrate-expenses", "Cluster/heyi-pg-expenses", "NetworkPolicy/heyi-pg-expenses",
+    }  # fmt: skip
+
+
+def test_the_arithmetic_counts_the_pool_that_a_process_has() -> None:
+    size = inspect.signature(engine_for).parameters["pool_size"].default
+    overflow = re.search(r"max_overflow=(\d+)", inspect.getsource(engine_for))
+    assert overflow
+    counted = re.search(r"mul (\d+) \(add 1 \$replicas\)", (chart.CHART / "templates" / "_helpers.tpl").read_text())
+    assert counted
+
+    assert int(counted[1]) == size + int(overflow[1])
+
+
+def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Objects]) -> None:
+    ours = dict(
+        line.split("=", 1) for line in (SETTINGS / "server.conf").read_text().splitlines() if line and line[0] != "#"
+    )
+    arguments = container(rendered["demo"], "StatefulSet", "postgresql")["args"]
+
+    said = dict(word.split("=", 1) for word in arguments if "=" in word)
+
+    assert said == ours | {"max_connections": "240", "shared_buffers": "128MB"}
+
+
+def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:
+    for variant in ("demo", "production"):
+        text = one_of(rendered[variant], "ConfigMap", "keycloak")["data"]["heyi-realm.json"]
+        places = set(re.findall(r"\$\{(HEYI_REALM_\w+)\}", text))
+
+        assert len(places) >= 11
+        assert places <= environment(rendered[variant], "StatefulSet", "keycloak").keys()
+        assert json.loads(text)["attributes"]["heyi.profile"] == {"demo": "local"}.get(variant, variant)
+
+
+@pytest.mark.parametrize("variant", ["defaults", "demo"])
+def test_the_event_server_takes_its_configuration_and_gives_each_account_what_one_machine_does(
+    rendered: dict[str, Objects], variant: str, tmp_path: Path
+) -> None:
+    text = one_of(rendered[variant], "ConfigMap", "nats")["data"]["nats.conf"]
+    told = environment(rendered[variant], "StatefulSet", "nats") | {"POD": "heyi-nats-0"}
+    # a word that would be a number without its quotes
+    told = {key: value.replace("word", f"12e{len(key)}") for key, value in told.items()}
+    file = tmp_path / "nats.conf"
+    file.write_text(text.replace("/data/streams", str(tmp_path)).replace("/run/nats", str(tmp_path)))
+
+    command = [str(machine.PYTHON.parent / "nats-server"), "-t", "-c", str(file)]
+    done = subprocess.run(command, env=told | {"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    there = Nats(None, Path(), port=0, name="", passwords=dict.fromkeys(OWNERS, "{{password}}"))  # type: ignore[arg-type]
+    for owner in OWNERS:
+        same = there._user(owner, "{{password}}").replace('"{{password}}"', f"${owner.upper()}_PASSWORD")
+        assert sorted(re.findall(r'"[^"]+"', same)) == sorted(re.findall(r'"[^"]+"', block_of(text, owner)))
+    assert READER == "gateway"
+    assert (TEMPLATES / "reader.conf").exists()
+
+
+def block_of(conf: str, user: str) -> str:
+    """The part of a configuration about one user."""
+    return f'user: "{user}"' + conf.split(f'user: "{user}"', 1)[1].split('user: "')[0]
+
+
+# ---- the Job that makes Secrets
+
+
+class Cluster(BaseHTTPRequestHandler):
+    """As much of the cluster's API as the Job asks."""
+
+    kept: dict[str, dict[str, str]]
+    refuse = False
+
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[1]
+        self._say(200, {"data": self.kept[name]}) if name in self.kept else self._say(404, {})
+
+    def do_POST(self) -> None:
+        body = self._body()
+        self.kept[body["metadata"]["name"]] = dict(body["stringData"])
+        self._say(403 if self.refuse else 201, {})
+
+    def do_PATCH(self) -> None:
+        self.kept[self.path.rsplit("/", 1)[1]] |= self._body()["stringData"]
+        self._say(200, {})
+
+    def _body(self) -> dict[str, Any]:
+        return dict(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _say(self, status: int, body: Any) -> None:
+        assert self.headers["Authorization"] == "Bearer word"
+        assert self.path.startswith("/api/v1/namespaces/heyi/secrets")
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def cluster() -> Iterator[type[Cluster]]:
+    kind = type("One", (Cluster,), {"kept": {}})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    kind.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    yield kind
+    server.shutdown()
+    server.server_close()
+
+
+def make_secrets(cluster: Any, objects: Objects, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The Job's own script, as the chart carries it."""
+    data = one_of(objects, "ConfigMap", "setup-hook")["data"]
+    for name in ("make_secrets.py", "secrets.json"):
+        (folder / name).write_text(data[name])
+    (folder / "token").write_text("word")
+    env = {"API": cluster.url, "NAMESPACE": "heyi", "SERVICE_ACCOUNT": str(folder)}
+    command = [sys.executable, str(folder / "make_secrets.py"), str(folder / "secrets.json")]
+    return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+def test_missing_secrets_are_made_and_none_is_changed(
+    rendered: dict[str, Objects], cluster: type[Cluster], tmp_path: Path
+) -> None:
+    cluster.kept["heyi-identity"] = {"client-secret": "mine"}
+
+    first = make_secrets(cluster, rendered["demo"], tmp_path)
+
+    assert first.returncode == 0, first.stderr
+    kept = copy.deepcopy(cluster.kept)
+    assert kept["heyi-identity"]["client-secret"] == "mine"
+    assert re.fullmatch(r"k1:[A-Za-z0-9+/]{43}=", kept["heyi-identity"]["keys"])
+    assert kept["heyi-postgresql"]["username"] == "heyi"
+    made = [value for one in kept.values() for value in one.values()]
+    assert len(set(made)) == len(made)
+    assert not [value for value in made if value in first.stdout + first.stderr and value not in ("heyi", "mine")]
+
+    second = make_secrets(cluster, rendered["demo"], tmp_path)
+
+    assert second.returncode == 0, second.stderr
+    assert cluster.kept == kept
+
+
+def test_a_refusal_of_the_cluster_fails_the_job(
+    rendered: dict[str, Objects], cluster: type[Cluster], tmp_path: Path
+) -> None:
+    cluster.refuse = True
+
+    done = make_secrets(cluster, rendered["demo"], tmp_path)
+
+    assert done.returncode == 1
+    assert "403" in done.stderr
+
+
+def test_what_the_job_may_is_what_it_needs(rendered: dict[str, Objects]) -> None:
+    wanted = json.loads(one_of(rendered["demo"], "ConfigMap", "setup-hook")["data"]["secrets.json"])["secrets"]
+
+    assert one_of(rendered["demo"], "Role", "secrets")["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"], "resourceNames": sorted(wanted)},
+    ]
