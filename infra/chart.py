@@ -237,6 +237,8 @@ def check_variant(checks: Checks, variant: Variant) -> None:
     if variant.name in ("defaults", "demo"):
         helm(*lint, *values)
         checks(f"{variant.name}: helm lint", [])
+        _, _, notes = helm("install", "heyi", CHART, "--dry-run=client", *values).partition("\nNOTES:\n")
+        checks(f"{variant.name}: notes", [] if "Open      http" in notes and "<no value>" not in notes else [notes])
     for kubernetes in KUBERNETES:
         found = objects(template(*words, kubernetes=kubernetes))
         checks(f"{variant.name}: schema of Kubernetes {kubernetes}", schema_problems(found, kubernetes))

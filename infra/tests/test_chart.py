@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -25,9 +24,7 @@ from chassis.service import find
 from chassis.settings import Environment, MigrationSettings, ServiceSettings
 from gateway.settings import GatewaySettings
 from infra import chart, chart_rules
-from infra.local import machine
 from infra.local.instance import KEYED, OWNERS, SERVICES
-from infra.local.nats import READER, TEMPLATES, Nats
 from infra.local.postgres import SETTINGS
 
 Objects = list[dict[str, Any]]
@@ -40,26 +37,46 @@ def rendered() -> dict[str, Objects]:
     return {name: chart.objects(chart.template(*chart.arguments_of(one))) for name, one in VARIANTS.items()}
 
 
-def one_of(objects: Objects, kind: str, name: str) -> dict[str, Any]:
-    """The object of this kind and name."""
+def at(objects: Objects, kind_and_name: str) -> dict[str, Any]:
+    """The object `Kind/name`, its name without the release's."""
+    kind, _, name = kind_and_name.partition("/")
     (found,) = (one for one in objects if chart_rules.title(one) == f"{kind}/heyi-{name}")
     return found
 
 
-def container(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+def pod(objects: Objects, kind_and_name: str) -> Any:
+    """The specification of an object's pods."""
+    return at(objects, kind_and_name)["spec"]["template"]["spec"]
+
+
+def inside(objects: Objects, kind_and_name: str) -> Any:
     """The one container of an object."""
-    (found,) = one_of(objects, kind, name)["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+    (found,) = pod(objects, kind_and_name)["containers"]
+    return found
 
 
-def environment(objects: Objects, kind: str, name: str) -> dict[str, str]:
-    """What a container is told, each secret as a word of its own, with names in values filled in as Kubernetes does."""
-    inside = container(objects, kind, name)
-    told: dict[str, str] = {}
-    for source in inside.get("envFrom", []):
-        told |= one_of(objects, "ConfigMap", source["configMapRef"]["name"].removeprefix("heyi-"))["data"]
-    for variable in inside["env"]:
+def secret_of(objects: Objects, kind_and_name: str) -> Any:
+    """The first reference to a Secret in its environment."""
+    return next(one for one in inside(objects, kind_and_name)["env"] if "valueFrom" in one)["valueFrom"]["secretKeyRef"]
+
+
+def allow(objects: Objects, policy: str, way: str, peer: Any, port: int) -> None:
+    """One rule more."""
+    rule = {{"ingress": "from", "egress": "to"}[way]: [peer], "ports": [{"port": port}]}
+    at(objects, f"NetworkPolicy/{policy}")["spec"].setdefault(way, []).append(rule)
+
+
+def environment(objects: Objects, kind_and_name: str, **fields: str) -> dict[str, str]:
+    """What a container is told, each secret as a word, names in values filled in as Kubernetes does; `fields`: of the
+    pod itself.
+    """
+    container = inside(objects, kind_and_name)
+    told = dict(fields)
+    for source in container.get("envFrom", []):
+        told |= at(objects, "ConfigMap/" + source["configMapRef"]["name"].removeprefix("heyi-"))["data"]
+    for variable in container["env"]:
         value = variable.get("value", "k1:" + "A" * 43 + "=" if variable["name"].endswith("_KEYS") else "word")
+        value = fields.get(variable["name"], value)
         told[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda found: told[found[1]], value)
     return told
 
@@ -81,45 +98,50 @@ def test_a_failed_check_is_told_and_counted(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "FAIL  does not\n        one reason\n"
 
 
-def pod(objects: Objects, kind: str, name: str) -> dict[str, Any]:
-    """The specification of an object's pods."""
-    return dict(one_of(objects, kind, name)["spec"]["template"]["spec"])
+def open_way(objects: Objects, caller: str, asked: str, port: int) -> None:
+    """On both sides, for anybody."""
+    allow(objects, caller, "egress", {"podSelector": {}}, port)
+    allow(objects, asked, "ingress", {"podSelector": {}}, port)
 
 
+SPREAD, APP = "topologySpreadConstraints", "app.kubernetes.io"
+DOOR, BOOK = "Deployment/gateway", "Deployment/identity"
 BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
-    ("names", "Service/heyi-gateway", lambda o: o.append(one_of(o, "Service", "gateway"))),
-    ("restricted", "root", lambda o: pod(o, "Deployment", "identity")["securityContext"].update(runAsUser=0)),
-    ("restricted", "token", lambda o: one_of(o, "Deployment", "identity")["spec"]["template"]["spec"].update(automountServiceAccountToken=True)),
-    ("restricted", "hostPath", lambda o: pod(o, "Deployment", "identity")["volumes"].append({"name": "x", "hostPath": {"path": "/"}})),
-    ("fenced", "identity", lambda o: container(o, "Deployment", "identity")["securityContext"].update(privileged=True)),
-    ("fenced", "migrate", lambda o: container(o, "Job", "first-migrate-identity")["securityContext"].update(readOnlyRootFilesystem=False)),
-    ("bounded", "limits", lambda o: container(o, "StatefulSet", "nats")["resources"]["limits"].pop("memory")),
-    ("bounded", "no size", lambda o: pod(o, "Deployment", "gateway")["volumes"].append({"name": "x", "emptyDir": {}})),
-    ("bounded", "for ever", lambda o: one_of(o, "Job", "first-databases")["spec"].pop("activeDeadlineSeconds")),
-    ("probed", "no startupProbe", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"]["containers"][0].pop("startupProbe")),
-    ("probed", "liveness asks", lambda o: container(o, "Deployment", "gateway")["livenessProbe"]["httpGet"].update(path="/health/ready")),
-    ("images", "no fixed tag", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"]["containers"][0].update(image="heyi:latest")),
-    ("images", "not both", lambda o: one_of(o, "ConfigMap", "images")["data"].update({"images.txt": "heyi/gateway:0.1.0"})),
+    ("names", "Service/heyi-gateway", lambda o: o.append(at(o, "Service/gateway"))),
+    ("restricted", "root", lambda o: pod(o, BOOK)["securityContext"].update(runAsUser=0)),
+    ("restricted", "token", lambda o: pod(o, BOOK).update(automountServiceAccountToken=True)),
+    ("restricted", "hostPath", lambda o: pod(o, BOOK)["volumes"].append({"name": "x", "hostPath": {"path": "/"}})),
+    ("fenced", "identity", lambda o: inside(o, BOOK)["securityContext"].update(privileged=True)),
+    ("fenced", "migrate", lambda o: inside(o, "Job/first-migrate-identity")["securityContext"].clear()),
+    ("bounded", "limits", lambda o: inside(o, "StatefulSet/nats")["resources"]["limits"].pop("memory")),
+    ("bounded", "no size", lambda o: pod(o, DOOR)["volumes"].append({"name": "x", "emptyDir": {}})),
+    ("bounded", "for ever", lambda o: at(o, "Job/first-databases")["spec"].pop("activeDeadlineSeconds")),
+    ("probed", "no startupProbe", lambda o: inside(o, DOOR).pop("startupProbe")),
+    ("probed", "liveness asks", lambda o: inside(o, DOOR)["livenessProbe"]["httpGet"].update(path="/health/ready")),
+    ("images", "no fixed tag", lambda o: inside(o, DOOR).update(image="heyi:latest")),
+    ("images", "not both", lambda o: at(o, "ConfigMap/images")["data"].update({"images.txt": "heyi/gateway:0.1.0"})),
     ("secrets", "Secret/", lambda o: o.append({"kind": "Secret", "metadata": {"name": "heyi-x"}})),
-    ("secrets", "stands in clear", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "DB_PASSWORD", "value": "hunter2"})),
-    ("secrets", "stands in clear", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "URL", "value": "nats://me:hunter2@host"})),
-    ("secrets", "nats.conf: password", lambda o: one_of(o, "ConfigMap", "nats")["data"].update({"nats.conf": 'password: "hunter2"'})),
-    ("secrets", "belongs in", lambda o: one_of(o, "ConfigMap", "gateway")["data"].update({"HEYI_GATEWAY_CLIENT_SECRET": "x"})),
-    ("references", "no ConfigMap/heyi-nats", lambda o: o.remove(one_of(o, "ConfigMap", "nats"))),
-    ("references", "nobody makes heyi-gateway.x", lambda o: container(o, "Deployment", "gateway")["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "heyi-gateway", "key": "x"}}})),
-    ("hooks", "comes after it", lambda o: one_of(o, "ConfigMap", "setup-hook")["metadata"].pop("annotations")),
-    ("budgets", "0 budgets", lambda o: o.remove(one_of(o, "PodDisruptionBudget", "keycloak"))),
-    ("budgets", "shares", lambda o: one_of(o, "Deployment", "gateway")["spec"]["template"]["spec"].update(serviceAccountName="heyi-identity")),
-    ("scaled", "replicas and autoscaler", lambda o: one_of(o, "Deployment", "identity")["spec"].pop("replicas")),
-    ("doors", "nobody opens", lambda o: one_of(o, "Service", "nats")["spec"]["ports"][0].update(targetPort="x")),
-    ("doors", "behind it", lambda o: one_of(o, "Service", "identity")["spec"]["selector"].pop("app.kubernetes.io/component")),
-    ("fence", "no default", lambda o: o.remove(one_of(o, "NetworkPolicy", "default-deny"))),
-    ("fence", "no policy of its own", lambda o: o.remove(one_of(o, "NetworkPolicy", "postgresql"))),
-    ("fence", "169.254.169.254", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"]["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 80}]})),
-    ("fence", "anybody", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"]["egress"].append({"ports": [{"port": 80}]})),
-    ("ways", "gateway cannot reach identity", lambda o: one_of(o, "NetworkPolicy", "identity")["spec"].pop("ingress")),
-    ("ways", "inventory cannot reach nats", lambda o: one_of(o, "NetworkPolicy", "inventory")["spec"].pop("egress")),
-    ("ways", "test can reach postgresql", lambda o: [one_of(o, "NetworkPolicy", "postgresql")["spec"].update(ingress=[{"from": [{"podSelector": {}}], "ports": [{"port": 5432}]}]), one_of(o, "NetworkPolicy", "test")["spec"]["egress"].append({"to": [{"podSelector": {}}], "ports": [{"port": 5432}]})]),
+    ("secrets", "PASSWORD stands", lambda o: inside(o, DOOR)["env"].append({"name": "A_PASSWORD", "value": "x"})),
+    ("secrets", "URL stands", lambda o: inside(o, DOOR)["env"].append({"name": "URL", "value": "nats://me:x@host"})),
+    ("secrets", "password", lambda o: at(o, "ConfigMap/nats")["data"].update({"nats.conf": 'password: "x"'})),
+    ("secrets", "belongs in", lambda o: at(o, "ConfigMap/gateway")["data"].update({"CLIENT_SECRET": "x"})),
+    ("references", "no ConfigMap/heyi-nats", lambda o: o.remove(at(o, "ConfigMap/nats"))),
+    ("references", "nobody makes heyi-gateway.x", lambda o: secret_of(o, DOOR).update(key="x")),
+    ("hooks", "comes after it", lambda o: at(o, "ConfigMap/setup-hook")["metadata"].pop("annotations")),
+    ("budgets", "0 budgets", lambda o: o.remove(at(o, "PodDisruptionBudget/keycloak"))),
+    ("budgets", "shares", lambda o: pod(o, DOOR).update(serviceAccountName="heyi-identity")),
+    ("scaled", "replicas and autoscaler", lambda o: at(o, BOOK)["spec"].pop("replicas")),
+    ("scaled", "not spread", lambda o: at(o, BOOK)["spec"].update(replicas=2) or pod(o, BOOK).pop(SPREAD)),
+    ("doors", "nobody opens", lambda o: at(o, "Service/nats")["spec"]["ports"][0].update(targetPort="x")),
+    ("doors", "behind it", lambda o: at(o, "Service/identity")["spec"]["selector"].pop(f"{APP}/component")),
+    ("fence", "no default", lambda o: o.remove(at(o, "NetworkPolicy/default-deny"))),
+    ("fence", "no policy of its own", lambda o: o.remove(at(o, "NetworkPolicy/postgresql"))),
+    ("fence", "169.254.169.254", lambda o: allow(o, "identity", "egress", {"ipBlock": {"cidr": "0.0.0.0/0"}}, 80)),
+    ("fence", "anybody", lambda o: at(o, "NetworkPolicy/identity")["spec"]["egress"].append({"ports": []})),
+    ("ways", "gateway cannot reach identity", lambda o: at(o, "NetworkPolicy/identity")["spec"].pop("ingress")),
+    ("ways", "inventory cannot reach nats", lambda o: at(o, "NetworkPolicy/inventory")["spec"].pop("egress")),
+    ("ways", "test can reach nats", lambda o: open_way(o, "test", "nats", 4222)),
+    ("ways", "a stranger can", lambda o: open_way(o, "default-deny", "nats", 4222)),
 ]  # fmt: skip
 
 
@@ -142,8 +164,8 @@ def test_every_rule_is_broken_once() -> None:
 
 def test_kubernetes_own_schema_notices_a_word_it_does_not_know(rendered: dict[str, Objects]) -> None:
     objects = copy.deepcopy(rendered["production"])
-    one_of(objects, "Deployment", "identity")["spec"]["replica"] = 3
-    one_of(objects, "PodMonitor", "collector")["spec"].pop("selector")
+    at(objects, "Deployment/identity")["spec"]["replica"] = 3
+    at(objects, "PodMonitor/collector")["spec"].pop("selector")
     objects.append({"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "old"}})
 
     problems = chart.schema_problems(objects, chart.KUBERNETES[0])
@@ -191,12 +213,12 @@ def test_a_copy_that_differs_from_its_source_is_noticed(tmp_path: Path, monkeypa
 def test_every_service_finds_its_settings(rendered: dict[str, Objects], variant: str) -> None:
     objects = rendered[variant]
     for name in SERVICES:
-        told, service = Environment(environment(objects, "Deployment", name)), find(name)
+        told, service = Environment(environment(objects, f"Deployment/{name}")), find(name)
         settings = ServiceSettings.of(name, told, service.need, service.own_settings, service.may)
         assert told.problems == []
         assert settings.listen == "0.0.0.0:50051"
         assert set(settings.shared.targets) >= set(SERVICES)
-    GatewaySettings.read(environment(objects, "Deployment", "gateway"))
+    GatewaySettings.read(environment(objects, "Deployment/gateway"))
 
 
 @pytest.mark.parametrize("variant", ["demo", "demo, upgraded", "everything else"])
@@ -207,18 +229,18 @@ def test_migrations_find_their_settings_and_no_process_knows_the_owner(
     # beside a database that comes up with the release the first migration is no hook; all later ones are
     word = "first-migrate" if variant == "demo" else "migrate"
     for name in SERVICES:
-        settings = MigrationSettings.read(name, variables=environment(objects, "Job", f"{word}-{name}"))
+        settings = MigrationSettings.read(name, variables=environment(objects, f"Job/{word}-{name}"))
         assert f"{name}_owner:word@" in settings.owner_database_url
-        assert not [key for key in environment(objects, "Deployment", name) if "OWNER" in key]
-        annotations = one_of(objects, "Job", f"{word}-{name}")["metadata"].get("annotations", {})
+        assert not [key for key in environment(objects, f"Deployment/{name}") if "OWNER" in key]
+        annotations = at(objects, f"Job/{word}-{name}")["metadata"].get("annotations", {})
         assert annotations.get("helm.sh/hook") == {
             "demo": None, "demo, upgraded": "pre-upgrade", "everything else": "pre-install,pre-upgrade",
         }[variant]  # fmt: skip
-    assert container(objects, "Job", f"{word}-gateway")["command"] == ["python", "-m", "gateway", "migrate"]
+    assert inside(objects, f"Job/{word}-gateway")["command"] == ["python", "-m", "gateway", "migrate"]
 
 
 def test_the_reconciler_reads_the_books_of_every_service_and_nothing_else(rendered: dict[str, Objects]) -> None:
-    told = environment(rendered["demo"], "Deployment", "reconciler")
+    told = environment(rendered["demo"], "Deployment/reconciler")
 
     assert {key for key in told if key.endswith("DATABASE_URL")} == {
         f"HEYI_{name.upper()}_RO_DATABASE_URL" for name in SERVICES
@@ -238,9 +260,9 @@ def test_the_chart_runs_what_one_machine_runs(rendered: dict[str, Objects]) -> N
     names = {one["metadata"]["name"].removeprefix("heyi-") for one in chart_rules.of_kind(objects, "Deployment")}
 
     assert names == {*OWNERS, "reconciler"}
-    assert {name for name in OWNERS if f"HEYI_{name.upper()}_KEYS" in environment(objects, "Deployment", name)} == set(
-        KEYED
-    )
+    assert {
+        name for name in OWNERS if f"HEYI_{name.upper()}_KEYS" in environment(objects, f"Deployment/{name}")
+    } == set(KEYED)
 
 
 def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> None:
@@ -271,7 +293,7 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     ours = dict(
         line.split("=", 1) for line in (SETTINGS / "server.conf").read_text().splitlines() if line and line[0] != "#"
     )
-    arguments = container(rendered["demo"], "StatefulSet", "postgresql")["args"]
+    arguments = inside(rendered["demo"], "StatefulSet/postgresql")["args"]
 
     said = dict(word.split("=", 1) for word in arguments if "=" in word)
 
@@ -280,40 +302,12 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
 
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:
     for variant in ("demo", "production"):
-        text = one_of(rendered[variant], "ConfigMap", "keycloak")["data"]["heyi-realm.json"]
+        text = at(rendered[variant], "ConfigMap/keycloak")["data"]["heyi-realm.json"]
         places = set(re.findall(r"\$\{(HEYI_REALM_\w+)\}", text))
 
         assert len(places) >= 11
-        assert places <= environment(rendered[variant], "StatefulSet", "keycloak").keys()
+        assert places <= environment(rendered[variant], "StatefulSet/keycloak").keys()
         assert json.loads(text)["attributes"]["heyi.profile"] == {"demo": "local"}.get(variant, variant)
-
-
-@pytest.mark.parametrize("variant", ["defaults", "demo"])
-def test_the_event_server_takes_its_configuration_and_gives_each_account_what_one_machine_does(
-    rendered: dict[str, Objects], variant: str, tmp_path: Path
-) -> None:
-    text = one_of(rendered[variant], "ConfigMap", "nats")["data"]["nats.conf"]
-    told = environment(rendered[variant], "StatefulSet", "nats") | {"POD": "heyi-nats-0"}
-    # a word that would be a number without its quotes
-    told = {key: value.replace("word", f"12e{len(key)}") for key, value in told.items()}
-    file = tmp_path / "nats.conf"
-    file.write_text(text.replace("/data/streams", str(tmp_path)).replace("/run/nats", str(tmp_path)))
-
-    command = [str(machine.PYTHON.parent / "nats-server"), "-t", "-c", str(file)]
-    done = subprocess.run(command, env=told | {"PATH": os.environ["PATH"]}, capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr
-    there = Nats(None, Path(), port=0, name="", passwords=dict.fromkeys(OWNERS, "{{password}}"))  # type: ignore[arg-type]
-    for owner in OWNERS:
-        same = there._user(owner, "{{password}}").replace('"{{password}}"', f"${owner.upper()}_PASSWORD")
-        assert sorted(re.findall(r'"[^"]+"', same)) == sorted(re.findall(r'"[^"]+"', block_of(text, owner)))
-    assert READER == "gateway"
-    assert (TEMPLATES / "reader.conf").exists()
-
-
-def block_of(conf: str, user: str) -> str:
-    """The part of a configuration about one user."""
-    return f'user: "{user}"' + conf.split(f'user: "{user}"', 1)[1].split('user: "')[0]
 
 
 # ---- the Job that makes Secrets
@@ -365,7 +359,7 @@ def cluster() -> Iterator[type[Cluster]]:
 
 def make_secrets(cluster: Any, objects: Objects, folder: Path) -> subprocess.CompletedProcess[str]:
     """The Job's own script, as the chart carries it."""
-    data = one_of(objects, "ConfigMap", "setup-hook")["data"]
+    data = at(objects, "ConfigMap/setup-hook")["data"]
     for name in ("make_secrets.py", "secrets.json"):
         (folder / name).write_text(data[name])
     (folder / "token").write_text("word")
@@ -408,9 +402,9 @@ def test_a_refusal_of_the_cluster_fails_the_job(
 
 
 def test_what_the_job_may_is_what_it_needs(rendered: dict[str, Objects]) -> None:
-    wanted = json.loads(one_of(rendered["demo"], "ConfigMap", "setup-hook")["data"]["secrets.json"])["secrets"]
+    wanted = json.loads(at(rendered["demo"], "ConfigMap/setup-hook")["data"]["secrets.json"])["secrets"]
 
-    assert one_of(rendered["demo"], "Role", "secrets")["rules"] == [
+    assert at(rendered["demo"], "Role/secrets")["rules"] == [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"], "resourceNames": sorted(wanted)},
     ]
