@@ -199,7 +199,8 @@ resources: {requests: {storage: {{ .size }}}}
 {{- if not (.root.Capabilities.APIVersions.Has .api) }}{{ fail (printf "%s needs the API %s, which this cluster does not have (helm template: --api-versions %s)" .for .api .api) }}{{ end }}
 {{- end }}
 
-{{/* All replicas at their most, one more of each while it is rolled over, must fit the server; by host. */}}
+{{/* All replicas at their most, one more of each while it is rolled over, must fit the server; by host. Each has a pool of 12
+     and one that asks whether the database answers; a migration and the reconciler have one for each database. */}}
 {{- define "heyi.connections" -}}
 {{- $pg := .Values.postgresql }}
 {{- $sums := dict }}
@@ -207,7 +208,7 @@ resources: {requests: {storage: {{ .size }}}}
 {{- if $svc.database }}
 {{- $host := include "heyi.databaseHost" (dict "root" $ "name" $name) }}
 {{- $replicas := ternary $svc.hpa.max $svc.replicas $svc.hpa.enabled | int }}
-{{- $_ := set $sums $host (add (index $sums $host | default 0) (mul 12 (add 1 $replicas)) 2) }}
+{{- $_ := set $sums $host (add (index $sums $host | default 0) (mul 13 (add 1 $replicas)) 2) }}
 {{- end }}
 {{- end }}
 {{- if .Values.keycloak.enabled }}
