@@ -9,6 +9,7 @@ holds copies, and `sync` makes them. What must be so of objects stands in infra/
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -47,6 +48,8 @@ FOREIGN = {
     "monitoring.coreos.com/v1/PrometheusRule": {"groups"},
     "monitoring.coreos.com/v1alpha1/AlertmanagerConfig": {"route", "receivers"},
 }
+# it reads the definitions anew for each object, which is two thirds of all the time
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 HEADINGS = ("# Heyi in Kubernetes", "## Values")
 
 
