@@ -75,7 +75,12 @@ VARIANTS = (
 def helm(*arguments: str | Path, fails: bool = False) -> str:
     """What Helm prints; what it complains of where it must fail. Raises CannotContinueError where it does otherwise."""
     command = [str(machine.helm(Report())), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={"HOME": tempfile.gettempdir(), "PATH": ""})
+    # with nobody's configuration, plugins or cluster
+    own = {"HOME": tempfile.gettempdir(), "PATH": ""}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=own)
+    except OSError as trouble:
+        raise CannotContinueError(f"not run: no helm ({trouble})") from None
     if (done.returncode != 0) != fails:
         ended = "succeeded" if fails else f"failed: {done.stderr.strip()[-2000:]}"
         raise CannotContinueError(f"helm {' '.join(map(str, arguments[:1]))} {ended}")
@@ -158,7 +163,7 @@ def differing() -> list[str]:
     """Copies that are not as their sources are, and files that have none any more."""
     wanted = copies()
     kept = {str(file.relative_to(CHART)) for file in (CHART / "files").rglob("*") if file.is_file()}
-    own = {"files/wait.py", "files/make_secrets.py", "files/databases.sh"}
+    own = {"files/first.py", "files/wait.py", "files/make_secrets.py", "files/databases.sh"}
     stale = [f"{path}: has no source" for path in sorted(kept - wanted.keys() - own)]
     texts = {path: (CHART / path).read_text("utf-8") if (CHART / path).exists() else "" for path in wanted}
     return stale + [f"{path}: run `python -m infra.chart sync`" for path in wanted if texts[path] != wanted[path]]
@@ -290,9 +295,8 @@ def check_refusals(checks: Checks) -> None:
         checks(f"refused without {name}", [] if "needs the API" in said else [said.strip()[-300:]])
 
 
-def check() -> Checks:
+def check(checks: Checks) -> None:
     """All of it."""
-    checks = Checks()
     checks("copies of infra/ and the README are current", differing())
     schema = json.loads((CHART / "values.schema.json").read_text())
     checks("the schema of values lets nothing through unnamed", chart_rules.open_schemas(schema))
@@ -300,7 +304,6 @@ def check() -> Checks:
         check_variant(checks, variant)
     check_package(checks)
     check_refusals(checks)
-    return checks
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -311,11 +314,11 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         print(__doc__)
         return 2
+    checks = Checks()
     try:
-        checks = check()
+        check(checks)
     except CannotContinueError as trouble:
-        print(f"FAIL  {trouble}\nchart: broken off, 1 failed")
-        return 1
+        checks("the rest was not run", [str(trouble)])
     print(f"chart: {checks.ran} checks, {checks.failed} failed")
     return 1 if checks.failed else 0
 
