@@ -305,7 +305,7 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
 
     said = dict(word.split("=", 1) for word in arguments if "=" in word)
 
-    assert said == ours | {"max_connections": "250", "shared_buffers": "128MB"}
+    assert said == ours | {"max_connections": "300", "shared_buffers": "128MB"}
 
 
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:
@@ -330,3 +330,24 @@ def test_an_alert_bears_the_namespace_by_which_it_finds_the_webhook(rendered: di
     assert at(rendered["production"], "AlertmanagerConfig/alerts")["spec"]["receivers"][0]["webhookConfigs"] == [
         {"sendResolved": True, "urlSecret": {"name": "alerts-webhook", "key": "url"}}
     ]
+
+
+def test_a_pod_is_made_anew_only_where_something_changed_for_it(rendered: dict[str, Objects], tmp_path: Path) -> None:
+    demo = chart.arguments_of(VARIANTS["demo"])
+
+    def made(objects: Objects, *kinds: str) -> dict[str, Any]:
+        return {chart_rules.title(one): one["spec"]["template"] for one in chart_rules.of_kind(objects, *kinds)}
+
+    shutil.copytree(chart.CHART, tmp_path / "heyi")
+    about = tmp_path / "heyi" / "Chart.yaml"
+    about.write_text(re.sub(r"(?m)^(version|appVersion): .*", r'\1: "9.9.9"', about.read_text()))
+    newer = chart.objects(chart.template(*demo, chart=tmp_path / "heyi"))
+    assert made(newer, "StatefulSet") == made(rendered["demo"], "StatefulSet")
+    assert made(newer, "Deployment") != made(rendered["demo"], "Deployment")
+
+    more = chart.objects(chart.template(*demo, "--set", "services.inventory.replicas=3"))
+    assert made(more, *chart_rules.LASTING) == made(rendered["demo"], *chart_rules.LASTING)
+
+    told = made(chart.objects(chart.template(*demo, "--set", "services.inventory.settings.X=1")), *chart_rules.LASTING)
+    before = made(rendered["demo"], *chart_rules.LASTING)
+    assert [name for name in told if told[name] != before[name]] == ["Deployment/heyi-inventory"]

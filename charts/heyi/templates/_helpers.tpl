@@ -6,10 +6,15 @@ app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{- define "heyi.labels" -}}
+{{/* No version: a pod that stays as it is is not made anew for one. */}}
+{{- define "heyi.podLabels" -}}
 {{ include "heyi.match" . }}
 app.kubernetes.io/component: {{ .component | default "server" }}
 app.kubernetes.io/part-of: heyi
+{{- end }}
+
+{{- define "heyi.labels" -}}
+{{ include "heyi.podLabels" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}

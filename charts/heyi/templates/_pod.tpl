@@ -42,3 +42,34 @@
 {{ include "heyi.secretEnv" (dict "env" $env "secret" $from.secret "key" $from.key) }}
 {{- end }}
 {{- end }}
+
+{{/* What a service is told in the open: dict "root" "name" "svc" "targets". */}}
+{{- define "heyi.serviceConfig" -}}
+HEYI_INSTANCE: {{ $.root.Release.Name | quote }}
+HEYI_ISSUER: {{ include "heyi.signInUrl" .root }}/realms/heyi
+HEYI_AUDIENCE: heyi-services
+HEYI_TARGETS: {{ join "," .targets | quote }}
+HEYI_GATEWAY_PUBLIC_URL: {{ $.root.Values.publicUrl | quote }}
+HEYI_LOG_LEVEL: {{ $.root.Values.settings.logLevel }}
+HEYI_TRACE_RATIO: {{ $.root.Values.telemetry.traceRatio | quote }}
+{{- with include "heyi.otlp" .root }}
+HEYI_OTLP_ENDPOINT: {{ . }}
+{{- end }}
+{{- with $.root.Values.settings.auditDays }}
+HEYI_AUDIT_DAYS: {{ . | quote }}
+{{- end }}
+{{- if eq .svc.nats "service" }}
+HEYI_STREAM_REPLICAS: {{ $.root.Values.nats.replicas | quote }}
+{{- end }}
+{{- if ne .svc.protocol "none" }}
+HEYI_{{ .svc.upper }}_LISTEN: "0.0.0.0:{{ .svc.port }}"
+{{- end }}
+{{- if eq .name "gateway" }}
+HEYI_GATEWAY_TRUSTED_PROXIES: {{ $.root.Values.settings.trustedProxies | quote }}
+{{- else if eq .name "identity" }}
+HEYI_IDENTITY_KEYCLOAK_URL: {{ include "heyi.keycloakUrl" .root }}
+{{- end }}
+{{- range $key, $value := .svc.settings }}
+{{ $key }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
