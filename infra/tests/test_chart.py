@@ -351,3 +351,18 @@ def test_a_pod_is_made_anew_only_where_something_changed_for_it(rendered: dict[s
     told = made(chart.objects(chart.template(*demo, "--set", "services.inventory.settings.X=1")), *chart_rules.LASTING)
     before = made(rendered["demo"], *chart_rules.LASTING)
     assert [name for name in told if told[name] != before[name]] == ["Deployment/heyi-inventory"]
+
+
+def test_a_pod_is_asked_by_grpc_or_at_a_port_of_its_own(rendered: dict[str, Objects]) -> None:
+    def asked(variant: str, name: str) -> list[Any]:
+        container = inside(rendered[variant], f"Deployment/{name}")
+        probes = [container[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+        return [probe.get("grpc") or probe["httpGet"] for probe in probes]
+
+    assert [one["service"] for one in asked("demo", "identity")] == ["live", "ready", "live"]
+    assert [one["path"] for one in asked("demo", "gateway")] == ["/health/live", "/health/ready", "/health/live"]
+    for name in ("identity", "gateway"):
+        assert asked("everything else", name) == [
+            {"path": f"/{word}", "port": "probes"} for word in ("live", "ready", "live")
+        ]
+        assert environment(rendered["everything else"], f"Deployment/{name}")["HEYI_PROBE_PORT"] == "8086"
