@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= $(if $(filter empty,$(COMPANY)),empty,up)
 
-.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock
+.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock images chart
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,7 +96,7 @@ gen: ## write gen/ anew from the contract
 	@.venv/bin/python proto/generate.py
 
 lock: ## write requirements/all.txt anew from requirements/*.in (needs uv: pip install uv)
-	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q uv.in -c all.txt -o uv.txt
+	@cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q all.in -o all.txt && uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q uv.in -c all.txt -o uv.txt && uv pip compile --no-deps --python-version 3.11 --generate-hashes --no-header -q helm.in -o helm.txt
 
 uploads: ## send a file of 2 GiB while sender and services are killed; ends with how many bytes are wrong (ARGS=BYTES)
 	@$(PYTHON) -m infra.local.check uploads $(ARGS)
@@ -110,3 +110,11 @@ attack: ## attack a fresh instance "attack" in every way known; ends with how ma
 sbom: ## list every package of ours in CycloneDX with its licence (.heyi/sbom/); no GPL or AGPL among them
 	@$(PYTHON) -m infra.local.check prepare
 	@.venv/bin/python -m infra.sbom
+
+images: ## build the images by docker, podman or buildah; ends with `images: N built` (ARGS="identity", BASE=name, WHEELS=dir, LOAD=command)
+	@$(PYTHON) -m infra.local.check prepare
+	@BASE="$(BASE)" WHEELS="$(WHEELS)" LOAD="$(LOAD)" .venv/bin/python -m infra.images $(ARGS)
+
+chart: ## render charts/heyi with every values file and check all of it; ends with `chart: N checks, 0 failed`
+	@$(PYTHON) -m infra.local.check prepare
+	@.venv/bin/python -m infra.chart $(ARGS)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 3.0
 AT_ONCE = 128
 CHANNEL_OPTIONS = [
+    # a name with several addresses: calls go to each in turn
+    ("grpc.lb_policy_name", "round_robin"),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # the snapshot of a large group is the largest answer: about 750 bytes for each person

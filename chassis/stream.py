@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import nats
@@ -27,7 +28,9 @@ async def connect(url: str, name: str, tls: Tls | None = None, **options: Any) -
 
 
 async def ensure_stream(stream: Any) -> None:
-    """Make the stream where it is not there. Full, it refuses rather than forgets."""
+    """Make the stream where it is not there, on as many servers as HEYI_STREAM_REPLICAS says. Full, it refuses rather
+    than forgets.
+    """
     config = nats.js.api.StreamConfig(
         name=STREAM,
         subjects=["evt.>"],
@@ -40,6 +43,7 @@ async def ensure_stream(stream: Any) -> None:
         duplicate_window=600,
         deny_delete=True,
         deny_purge=True,
+        num_replicas=int(os.environ.get("HEYI_STREAM_REPLICAS") or 1),
     )
     try:
         await stream.stream_info(STREAM)

