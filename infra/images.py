@@ -192,7 +192,7 @@ def images(arguments: list[str]) -> Iterator[str]:
     program, prefix, tag = builder(), setting("IMAGES") or "localhost/heyi", setting("TAG") or commit()
     base = base_of(program, setting("BASE"))
     prepare(report, setting("WHEELS") or None)
-    shared = ["--build-arg", f"BASE={base}"]
+    shared, below = ["--build-arg", f"BASE={base}"], size(program, base)
     if program != "docker":
         # docker keeps what stages share by itself; the others would go through all of it for each image
         with report.step("What all images share"):
@@ -204,7 +204,7 @@ def images(arguments: list[str]) -> Iterator[str]:
         build(program, image, *shared, "--build-arg", f"SERVICE={name}")
         if command := setting("LOAD"):
             load(program, image, command)
-        above = size(program, image) - size(program, base)
+        above = size(program, image) - below
         return f"{image:<48} {above:6.0f} MB above the base {time.monotonic() - began:7.1f} s"
 
     with ThreadPoolExecutor(2) as pool:
