@@ -6,7 +6,7 @@ PYTHON ?= python3
 LOCAL := $(PYTHON) -m infra.local
 export INSTANCE ?= $(if $(filter empty,$(COMPANY)),empty,up)
 
-.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock images chart
+.PHONY: break-glass help backup restore restore-drill up down status logs reset demo test e2e pictures bench voters notices imports chaos soak mutants matrix uploads reconcile attack sbom lint format gen lock images chart cluster-test
 
 help: ## show the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,3 +118,7 @@ images: ## build the images by docker, podman or buildah; ends with `images: N b
 chart: ## render charts/heyi with every values file and check all of it; ends with `chart: N checks, 0 failed`
 	@$(PYTHON) -m infra.local.check prepare
 	@.venv/bin/python -m infra.chart $(ARGS)
+
+cluster-test: ## the chart on the cluster that KUBECONFIG names: installed, used, upgraded, broken; ends with `cluster: N checks, 0 failed` (LOAD=command, BASE=name, NAMESPACE=name, KEEP=1)
+	@$(PYTHON) -m infra.local.check prepare
+	@BASE="$(BASE)" LOAD="$(LOAD)" .venv/bin/python -m infra.cluster

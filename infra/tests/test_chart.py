@@ -305,7 +305,9 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
 
     said = dict(word.split("=", 1) for word in arguments if "=" in word)
 
-    assert said == ours | {"max_connections": "300", "shared_buffers": "128MB"}
+    # a log that nobody takes away would fill the volume
+    kept = {name: value for name, value in ours.items() if not name.startswith("archive_")}
+    assert said == kept | {"max_connections": "300", "shared_buffers": "128MB"}
 
 
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:

@@ -1,0 +1,1 @@
+"""The chart proven on a real cluster: `make cluster-test`."""
