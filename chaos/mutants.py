@@ -357,6 +357,22 @@ MUTANTS = (
         "services/documents/tests/test_uploading.py::test_pieces_in_any_order_and_twice_make_the_same_file",
     ),
     Mutant(
+        "numbers of another format",
+        "chassis/numbering.py",
+        "if (company, document) in formats or (None, document) in formats:",
+        "if False:",
+        "services/procurement/tests/test_purchase_requisition_rpc.py"
+        "::test_numbers_follow_the_companys_format_and_none_comes_twice",
+    ),
+    Mutant(
+        "whose opinions are printed",
+        "services/approval/opinion/rpc.py",
+        "            visible(reader),\n",
+        "",
+        "services/approval/tests/test_case_rpc.py"
+        "::test_a_case_is_seen_by_whoever_asked_or_was_asked_and_administrators",
+    ),
+    Mutant(
         "people's tokens pass on for reads alone",
         "chassis/runtime.py",
         "passed_on = method.read_only and service is None",
