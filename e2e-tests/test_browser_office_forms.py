@@ -109,6 +109,7 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await expect(desk.page.get_by_role("main")).to_contain_text("trade fair")
     await decide(desk.screen, "approve").click()
     await desk.screen.dialog().get_by_label("会计科目").fill("6601.02")
+    await expect(desk.screen.dialog().locator("input[type=file]").first).to_be_hidden()
     await desk.picture("form-approved")
     agree = desk.screen.dialog().get_by_role("button", name=spaced(desk.screen.action(TASK, "approve")))
     changed = desk.screen.dialog().get_by_role("button", name=spaced(desk.screen.t("approval.agreeWithChanges")))
