@@ -41,7 +41,7 @@ async def named_above(
     texts = {row.text(position) for row in rows for position in _own(reading, document)}
     wanted = {text for text in texts if text and not is_id(text) and known.get((document, text)) is None}
     title = contract.load().documents[document].title
-    naming = [name for name in ("code", "number", *title, "name") if name]
+    naming = ["code", "number", *title, "name"]
     positions = sorted(
         (naming.index(column.path), position) for position, column in reading.columns.items() if column.path in naming
     )

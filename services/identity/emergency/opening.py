@@ -55,6 +55,8 @@ async def work(runtime: Runtime) -> int:
         async with runtime.read_sessions() as session, session.begin():
             found = (await session.execute(live)).all()
         telemetry.gauge("heyi.identity.emergency.open", sum(one.state == "OPEN" for one in found))
+        # first those that are to end: one that cannot be opened keeps none of them open
+        found = sorted(found, key=lambda one: one.state != "OPEN")
         changed = [await _act(runtime, one.id) for one in found]
     return sum(changed)
 
