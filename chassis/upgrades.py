@@ -81,8 +81,8 @@ def file_of(package_folder: Path) -> Path:
 
 def keep(package_folder: Path, shape: Shape) -> None:
     """What is released now: later scripts are held against it."""
-    text = json.dumps(shape, indent=1, sort_keys=True, ensure_ascii=False)
-    file_of(package_folder).write_text(text + "\n", "utf-8")
+    lines = (f"{json.dumps(table)}: {json.dumps(shape[table], sort_keys=True)}" for table in sorted(shape))
+    file_of(package_folder).write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 def kept(package_folder: Path) -> Shape:
