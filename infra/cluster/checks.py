@@ -104,6 +104,9 @@ class Run:
         self.cluster.kubectl("create", "namespace", self.cluster.namespace)
         label = "pod-security.kubernetes.io/enforce=restricted"
         self.cluster.kubectl("label", "namespace", self.cluster.namespace, label)
+        # the demo's administrator signs in with the demo's password; the other keys are made by the release
+        first = f"--from-literal=admin-first-password={PASSWORD}"
+        self.cluster.kubectl("create", "secret", "generic", f"{RELEASE}-keycloak", first)
 
     def root_refused(self) -> str:
         try:
