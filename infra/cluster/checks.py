@@ -29,8 +29,10 @@ KNOCK = """
 import socket, sys
 for place in sys.argv[1:]:
     host, port = place.rsplit(":", 1)
+    # a name that is not known would look like a door that is closed: it ends this
+    address = socket.gethostbyname(host)
     try:
-        socket.create_connection((host, int(port)), 3).close()
+        socket.create_connection((address, int(port)), 3).close()
         print(place, "open")
     except OSError as error:
         print(place, "closed", type(error).__name__)
