@@ -98,7 +98,8 @@ def test_no_secret_is_told_to_a_build_or_can_be_copied() -> None:
     assert not [line for line in IGNORED if line.startswith("!") and re.search(r"heyi|venv|git|env", line)]
     copied = {r.split()[0] for w, r in INSTRUCTIONS if w == "COPY" and not r.startswith("--from")}
     assert copied == {"build/chassis.txt", "build/${SERVICE}.txt", "build/${SERVICE}.cdx.json", "infra/docker/slim.sh",
-                      "gen", "proto/labels", "chassis", "web/dist", "infra", "reconciler", "gateway", "services"}  # fmt: skip
+                      "gen", "proto/labels", "chassis", "web/dist", "infra", "reconciler", "gateway",
+                      "services"}  # fmt: skip
 
 
 def ignored(path: str) -> bool:
