@@ -329,7 +329,8 @@ class Run:
         seconds = []
         for pod in sorted(pod["metadata"]["name"] for pod in self.cluster.pods()):
             began = time.monotonic()
-            self.cluster.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+            # killed after a second, and really gone: `--force` would let two servers at one volume for a moment
+            self.cluster.kubectl("delete", "pod", pod, "--grace-period=1", seconds=120)
             self.cluster.all_ready()
             seconds.append(f"{pod.removeprefix(RELEASE + '-').split('-')[0]} {time.monotonic() - began:.0f} s")
         return f"back after: {', '.join(seconds)}"
