@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -105,12 +106,19 @@ class Cluster:
         until(lambda: self.ready(), seconds=seconds, otherwise=lambda: f"not ready:\n{self.troubles()}", every=1.0)
 
     def ready(self) -> bool:
-        """Whether every Deployment and StatefulSet has the pods that it wants, and no other."""
+        """Whether every Deployment and StatefulSet has the pods that it wants, and no other. Pods are counted:
+        a set learns a moment later that one is gone.
+        """
         sets = self.get("deployments,statefulsets", "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
+        serving = Counter(
+            pod["metadata"]["labels"]["app.kubernetes.io/name"]
+            for pod in self.pods()
+            if any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", []))
+        )
         return bool(sets) and all(
             one["status"].get("observedGeneration") == one["metadata"]["generation"]
-            and one["status"].get("readyReplicas", 0) == one["status"].get("replicas", 0) == one["spec"]["replicas"]
-            and one["status"].get("updatedReplicas", 0) == one["spec"]["replicas"]
+            and serving[one["metadata"]["labels"]["app.kubernetes.io/name"]] == one["spec"]["replicas"]
+            and one["status"].get("replicas", 0) == one["status"].get("updatedReplicas", 0) == one["spec"]["replicas"]
             for one in sets
         )
 
