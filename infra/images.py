@@ -3,6 +3,7 @@
     make images                            # docker, podman or buildah
     make images ARGS="identity gateway"    # only these
     make images WHEELS=dir BASE=name       # without a network: wheels of this folder (build/wheels of another machine)
+    make images ARGS=prepare               # only what is copied into them, for Tilt, which builds them itself
     make images LOAD="ctr -n k8s.io images import -"    # hand each archive to a command as its standard input
 
 What goes into them is prepared here, by this machine's own pip and npm; the build itself asks no package index.
@@ -215,6 +216,9 @@ def main() -> int:
     """Build the images named, or every one."""
     built = 0
     try:
+        if sys.argv[1:] == ["prepare"]:
+            prepare(Report(), os.environ.get("WHEELS") or None)
+            return 0
         for line in images(sys.argv[1:]):
             print(line, flush=True)
             built += 1

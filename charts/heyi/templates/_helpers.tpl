@@ -79,10 +79,11 @@ tolerations: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* A service's own container may say `writable`; no other is asked. */}}
 {{- define "heyi.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
+  readOnlyRootFilesystem: {{ not .writable }}
   capabilities: {drop: [ALL]}
 {{- end }}
 
