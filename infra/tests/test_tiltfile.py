@@ -269,12 +269,13 @@ def test_a_pod_begins_its_service_anew_at_hup_and_ends_with_it(tilt: Tilt) -> No
 
 
 def tilt_itself_reads_it(tmp_path: Path) -> None:
-    context = {"name": "kind-none", "context": {"cluster": "none", "user": "none"}}
+    # names that Tilt takes for a cluster of this machine; nobody is asked
+    context = {"name": "kind-none", "context": {"cluster": "kind-none", "user": "none"}}
     (tmp_path / "config").write_text(
         yaml.safe_dump(
             {
                 "apiVersion": "v1", "kind": "Config", "current-context": "kind-none", "contexts": [context],
-                "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+                "clusters": [{"name": "kind-none", "cluster": {"server": "https://127.0.0.1:1"}}],
                 "users": [{"name": "none", "user": {}}],
             }
         )
