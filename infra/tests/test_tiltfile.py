@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -247,12 +248,14 @@ def test_a_new_entry_of_the_values_is_all_it_takes(tmp_path: Path) -> None:
 
 def test_a_pod_begins_its_service_anew_at_hup_and_ends_with_it(tilt: Tilt) -> None:
     command = next(pod["containers"][0]["command"] for _, name, pod in tilt.pods() if name == "heyi-identity")
-    script = 'echo "pid $$"; trap "exit 7" TERM; while :; do read -r _; done'
+    service = (
+        "import os, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); "
+        "print(os.getpid(), flush=True); [signal.pause() for _ in iter(int, 1)]"
+    )
     # in a session of its own, so that nothing is left behind
     started = subprocess.Popen(
-        [*command[:4], "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-        start_new_session=True,
-    )  # fmt: skip
+        [*command[:4], sys.executable, "-c", service], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         assert started.stdout
         pids = []
@@ -269,12 +272,13 @@ def test_a_pod_begins_its_service_anew_at_hup_and_ends_with_it(tilt: Tilt) -> No
 
 
 def tilt_itself_reads_it(tmp_path: Path) -> None:
-    context = {"name": "kind-none", "context": {"cluster": "none", "user": "none"}}
+    # names that Tilt takes for a cluster of this machine; nobody is asked
+    context = {"name": "kind-none", "context": {"cluster": "kind-none", "user": "none"}}
     (tmp_path / "config").write_text(
         yaml.safe_dump(
             {
                 "apiVersion": "v1", "kind": "Config", "current-context": "kind-none", "contexts": [context],
-                "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+                "clusters": [{"name": "kind-none", "cluster": {"server": "https://127.0.0.1:1"}}],
                 "users": [{"name": "none", "user": {}}],
             }
         )
