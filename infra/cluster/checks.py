@@ -273,7 +273,7 @@ class Run:
         self.seen.run(f"  the reconciler is content after: {name}", self.reconciled)
 
     def settled(self) -> None:
-        """Pods that were replaced are gone, and clients have had the time to notice: they may ask for a name anew late."""
+        """Pods that were replaced are gone, and clients have had the time to notice it."""
 
         def leaving() -> list[str]:
             found = self.cluster.get("pods", "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
