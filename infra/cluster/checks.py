@@ -257,6 +257,7 @@ class Run:
             # it goes on while the check fails, and is ended in any case
             try:
                 seen = work()
+                self.settled()
             finally:
                 self.cluster.kubectl("exec", "load", "--", "python", "-c", f"open('{inside.STOP}', 'w')")
                 lines = self.cluster.ended("load", 2 * inside.PATIENCE_SECONDS).splitlines()
@@ -270,6 +271,20 @@ class Run:
 
         self.seen.run(name, check)
         self.seen.run(f"  the reconciler is content after: {name}", self.reconciled)
+
+    def settled(self) -> None:
+        """Pods that were replaced are gone, and clients have had the time to notice it."""
+
+        def leaving() -> list[str]:
+            found = self.cluster.get("pods", "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
+            return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" in pod["metadata"]]
+
+        def flows() -> int:
+            return self.cluster.kubectl("logs", "load").count(inside.BEGUN)
+
+        until(lambda: not leaving(), seconds=90, otherwise=lambda: f"not gone: {leaving()}", every=1.0)
+        enough = flows() + 15
+        until(lambda: flows() >= enough, seconds=120, otherwise=lambda: "the load stands still", every=1.0)
 
     def reconciled(self) -> str:
         """The books agree, as soon as what is on its way has come."""

@@ -29,6 +29,7 @@ REQUISITIONS, TASKS = "/v1/procurement/purchase-requisitions", "/v1/approval/tas
 REQUESTER, FIRST, SECOND = "shenjiayi", "majianguo", "suhuimin"
 LINE = {"item": "2002-0004", "quantity": "1000"}
 EVERY_SECONDS = 3.0
+BEGUN = "load: a flow"
 # a flow that stands still for longer is lost: Keycloak and PostgreSQL come back sooner
 PATIENCE_SECONDS = 240.0
 # its being there ends the load
@@ -144,6 +145,7 @@ async def load(address: str) -> dict[str, Any]:
     flows: list[asyncio.Task[None]] = []
     while not await asyncio.to_thread(STOP.exists):
         flows.append(asyncio.create_task(flow(doors, acknowledged)))
+        print(BEGUN, flush=True)
         await asyncio.sleep(EVERY_SECONDS)
     ends = await asyncio.gather(*flows, return_exceptions=True)
     broken = [f"{type(end).__name__} {end}" for end in ends if end is not None]
