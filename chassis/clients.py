@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 3.0
 AT_ONCE = 128
+# whoever is called may be replaced by another at another address: it is looked for at once, not after 30 s, the usual,
+# and tried again soon
+FOLLOWING = [("grpc.dns_min_time_between_resolutions_ms", 1_000), ("grpc.max_reconnect_backoff_ms", 2_000)]
 CHANNEL_OPTIONS = [
     # a name with several addresses: calls go to each in turn
     ("grpc.lb_policy_name", "round_robin"),
+    *FOLLOWING,
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # the snapshot of a large group is the largest answer: about 750 bytes for each person
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
 

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from chassis import contract, errors, telemetry
+from chassis.clients import FOLLOWING
 from chassis.contract import Message, Method
 from chassis.errors import Refused
 from chassis.tls import Tls, channel
@@ -195,6 +196,7 @@ def _options(methods: Iterable[Method]) -> list[tuple[str, Any]]:
     return [
         ("grpc.service_config", orjson.dumps(config).decode()),
         ("grpc.enable_retries", 1),
+        *FOLLOWING,
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
