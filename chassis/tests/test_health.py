@@ -213,7 +213,8 @@ class Running:
             return await ask(build(method.request, fields), metadata=metadata, timeout=30)
 
     async def ended(self) -> int:
-        return await asyncio.wait_for(self.process.wait(), 20)
+        # as long as an orchestrator is told to wait: what is under way has 25 s
+        return await asyncio.wait_for(self.process.wait(), 35)
 
 
 async def asked(port: int, words: str) -> tuple[int, str]:

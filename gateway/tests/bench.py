@@ -61,7 +61,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+async def eventually(check: Callable[[], Any], seconds: float = 20) -> Any:
     """Ask again until the answer is true."""
     deadline = time.monotonic() + seconds
     while True:
