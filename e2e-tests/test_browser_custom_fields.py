@@ -112,6 +112,7 @@ async def test_browser_custom_fields(window: Any, door: Any, locale: str, size: 
     table = mine.page.get_by_role("main")
     await expect(table).to_contain_text(draft["title"])
     await expect(table).to_contain_text(high)
+    await expect(table.locator("tr.ant-table-row")).to_have_count(1)
     await expect(mine.page).to_have_url(re.compile(f"f.customFields.{key}=high"))
     taken.append(await clicks(mine.page))
     await mine.page.keyboard.press("Escape")
