@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from infra.backup.wal import MARK, restore_command
 from infra.local import machine
 from infra.local.instance import SERVICES, Instance, _free_ports, _is_free
 from infra.local.processes import Account, living_in
-from infra.local.report import CannotContinueError
+from infra.local.report import CannotContinueError, until
 
 RECOVERY_SECONDS = 4 * 3600
 # where Keycloak keeps addresses of the gateway, which are others if the instance comes back at other ports
@@ -230,18 +229,22 @@ def _recover(instance: Instance, at: datetime.datetime | None) -> datetime.datet
     signal.touch(mode=0o600)
     _give(signal, server.account)
     instance._renew_certificates()
-    deadline = time.monotonic() + RECOVERY_SECONDS
-    while True:
+
+    def words() -> str:
+        said = instance.processes.last_words("postgres", 30)
+        why = "The log does not reach to that moment." if "before configured recovery target" in said else ""
+        return f"The databases did not come back. {why}\n{said}"
+
+    def open_for_writing() -> bool:
         try:
             server.start()
-            if not value(instance, "SELECT pg_is_in_recovery()"):
-                break
+            return not value(instance, "SELECT pg_is_in_recovery()")
         except (CannotContinueError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-            if instance.pid("postgres") is None or time.monotonic() > deadline:
-                words = instance.processes.last_words("postgres", 30)
-                why = "The log does not reach to that moment." if "before configured recovery target" in words else ""
-                raise CannotContinueError(f"The databases did not come back. {why}\n{words}") from problem
-        time.sleep(0.1)
+            if instance.pid("postgres") is None:
+                raise CannotContinueError(words()) from problem
+            return False
+
+    until(open_for_writing, seconds=RECOVERY_SECONDS, otherwise=words)
     own.write_text(kept)
     reached = value(instance, "SELECT pg_last_xact_replay_timestamp()")
     shutil.rmtree(log)
