@@ -9,10 +9,11 @@ from playwright.async_api import Page
 
 GUIDE = Path(__file__).parents[1] / "docs" / "user-guide"
 CLICKS = {"zh-CN": r"点击 (\d+) 次", "en": r"(\d+) clicks?"}
+# On the document: a press that Playwright holds back at the window, since its target was just replaced, is none.
 COUNT = """() => {
   if (window.pressed) return window.pressed.splice(0);
   window.pressed = [];
-  addEventListener("pointerdown", ({ target }) => window.pressed.push(target.textContent.slice(0, 40)), true);
+  document.addEventListener("pointerdown", ({ target }) => window.pressed.push(target.textContent.slice(0, 40)), true);
 }"""
 
 

@@ -223,7 +223,8 @@ async def opened(browser: Browser, house: Instance, locale: str = "zh-CN", size:
     context.set_default_timeout(30_000)
     await context.add_init_script(
         f"if (origin !== 'null') {{ localStorage['heyi.locale'] ??= '{locale}';"
-        "addEventListener('pointerdown', () => { localStorage.clicks = 1 + Number(localStorage.clicks ?? 0) }, true) }"
+        "document.addEventListener('pointerdown',"
+        " () => { localStorage.clicks = 1 + Number(localStorage.clicks ?? 0) }, true) }"
     )
     return Window(await context.new_page(), context, house.url, locale)
 
