@@ -20,12 +20,12 @@ from pathlib import Path
 from chassis.health import newest_script
 from infra import images
 from infra.cluster import checks
+from infra.cluster.checks import MIGRATED
 from infra.cluster.hands import Checks, Cluster, FailedError
 from infra.local import machine
 from infra.local.report import CannotContinueError
 
 # what the next version has more than this one: a column that the code before it does not know
-MIGRATED = "procurement"
 MIGRATION = """\"\"\"a column of a later version\"\"\"
 
 import sqlalchemy as sa

@@ -1,4 +1,5 @@
-"""`python -m infra.cluster.inside demo|load`: what runs in a pod beside the suite, for `make cluster-test`.
+"""`python -m infra.cluster.inside flagship|load|pace`: what runs in a pod beside the suite, for `make cluster-test`
+and `helm test`.
 
 The suite's address is one of the machine that tests (`http://localhost:PORT`): here too, a small relay leads from it to
 the gateway's Service, so that each connection goes to whichever pod the Service takes.
@@ -32,6 +33,7 @@ EVERY_SECONDS = 3.0
 BEGUN = "load: a flow"
 # a flow that stands still for longer is lost: Keycloak and PostgreSQL come back sooner
 PATIENCE_SECONDS = 240.0
+AT_ONCE, PACE_SECONDS = 8, 20
 # its being there ends the load
 STOP = Path("/tmp/stop")  # noqa: S108  # the one folder that a pod may write to
 
@@ -162,15 +164,66 @@ async def load(address: str) -> dict[str, Any]:
     }
 
 
+async def flagship(address: str) -> str:
+    """Once from the wish to the order, by three people of the demo company; the order's requisition."""
+    doors: dict[str, Door] = {}
+    acknowledged: dict[str, str] = {}
+    try:
+        for person in (REQUESTER, FIRST, SECOND):
+            doors[person] = Door(address)
+            await doors[person].sign_in(person, PASSWORD)
+        await flow(doors, acknowledged)
+        (document,) = acknowledged
+        if not await ordered(doors[REQUESTER], document):
+            raise TimeoutError(f"{document} was agreed to and not ordered")
+        return document
+    finally:
+        for door in doors.values():
+            await door.close()
+
+
+async def pace(address: str) -> dict[str, Any]:
+    """How many lists of requisitions are answered in a second, where some are always asked for at once."""
+    door = Watched(address)
+    await door.sign_in(REQUESTER, PASSWORD)
+    Watched.counted.clear()
+    samples: list[int] = []
+
+    async def ask() -> None:
+        while True:
+            await door.get(REQUISITIONS, page_size=50)
+
+    askers = [asyncio.create_task(ask()) for _ in range(AT_ONCE)]
+    for _ in range(PACE_SECONDS):
+        before = Watched.counted["requests"]
+        await asyncio.sleep(1)
+        samples.append(Watched.counted["requests"] - before)
+    for asker in askers:
+        asker.cancel()
+    await asyncio.gather(*askers, return_exceptions=True)
+    await door.close()
+    return {"samples": samples, "failed": Watched.counted["failed"]}
+
+
 def main() -> int:
     """Lead the suite's address to its Service, and do what was asked for."""
-    address, (host, port) = os.environ["HEYI_GATEWAY_PUBLIC_URL"], os.environ["GATEWAY"].rsplit(":", 1)
+    address, gateway = os.environ["HEYI_GATEWAY_PUBLIC_URL"], urlsplit(os.environ["HEYI"])
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    asyncio.run_coroutine_threadsafe(relay(urlsplit(address).port or 80, host, int(port)), loop).result(10)
-    if sys.argv[1] == "demo":
-        return demo.main()
-    print("load:", json.dumps(asyncio.run(load(address)), ensure_ascii=False), flush=True)
+    here = relay(urlsplit(address).port or 80, gateway.hostname or "", gateway.port or 80)
+    asyncio.run_coroutine_threadsafe(here, loop).result(10)
+    match sys.argv[1]:
+        case "flagship":
+            if code := demo.main():
+                return code
+            print(f"requisition {asyncio.run(flagship(address))} stands in an order")
+        case "load":
+            print("load:", json.dumps(asyncio.run(load(address)), ensure_ascii=False), flush=True)
+        case "pace":
+            print(json.dumps(asyncio.run(pace(address))))
+        case other:
+            print(f"{other}: {__doc__}", file=sys.stderr)
+            return 2
     return 0
 
 
