@@ -57,8 +57,8 @@ SERVER_OPTIONS = [
     ("grpc.max_send_message_length", 32 * 1024 * 1024),
     ("grpc.max_metadata_size", 16384),
     ("grpc.max_concurrent_streams", 200),
-    # a caller looks for addresses anew only when a connection ends: without this, replicas that come later are not asked
-    # until an older one goes. Calls under way end as they would; new ones go over another connection.
+    # a caller looks for addresses anew only when a connection ends: without this, replicas that come later are not
+    # asked until an older one goes. Calls under way end as they would; new ones go over another connection.
     ("grpc.max_connection_age_ms", 60_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -1,4 +1,4 @@
-"""`python -m gateway [run | migrate | openapi | meta LOCALE]`."""
+"""`python -m gateway [run | migrate | released | openapi | meta LOCALE]`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,10 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case [] | ["run"]:
             run()
+        case ["released"]:
+            from gateway.tests.bench import keep_released  # needs a scratch PostgreSQL, as tests do
+
+            asyncio.run(keep_released())
         case ["migrate"]:
             environment = Environment()
             url = environment.need("HEYI_GATEWAY_OWNER_DATABASE_URL")

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from chassis.migrate import ENVIRONMENT, LOCK, owner_engine
 from gateway.sessions import METADATA
 
-VERSIONS = Path(__file__).parent / "migrations" / "versions"
+FOLDER = Path(__file__).parent
+VERSIONS = FOLDER / "migrations" / "versions"
 
 
 async def migrate(owner_database_url: str) -> None:

@@ -37,10 +37,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from chassis import contract, errors, testing_postgres
+from chassis import contract, errors, testing_postgres, upgrades
 from chassis.authn import GATEWAY_CLIENT
 from chassis.errors import Refused
-from chassis.migrate import ensure_stream
+from chassis.migrate import ensure_stream, owner_engine
 from chassis.testing_tokens import AUDIENCE, TestIssuer
 from gateway import migrate
 from gateway.app import Gateway, create
@@ -374,6 +374,16 @@ async def prepare_database(server: str, name: str) -> tuple[str, str]:
     await migrate.migrate(owner)
     await migrate.migrate(owner)
     return app, owner
+
+
+async def keep_released() -> None:
+    """Keep the shape of the tables as the scripts make them now: later scripts are held against it."""
+    with testing_postgres.server() as url:
+        _, owner = await prepare_database(url, "released_gateway")
+        engine = owner_engine(owner)
+        async with engine.connect() as connection:
+            upgrades.keep(migrate.FOLDER, await connection.run_sync(upgrades.shape_of))
+        await engine.dispose()
 
 
 @contextlib.asynccontextmanager

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
+from chassis import upgrades
 from chassis.errors import Refused
 from chassis.testing import eventually
-from gateway import csrf
+from gateway import csrf, migrate
 from gateway.sessions import SESSION, hash_of
 from gateway.tests.bench import Bench, reason_of, same_origin
 
@@ -33,6 +34,15 @@ async def change(bench: Bench, cookie: str, **values: object) -> None:
 async def rows(bench: Bench, cookie: str) -> list[sa.Row]:
     async with bench.gateway.engine.connect() as connection:
         return list(await connection.execute(sa.select(SESSION).where(SESSION.c.id_hash == id_of(cookie))))
+
+
+async def test_what_the_last_release_uses_is_there(bench: Bench) -> None:
+    async with bench.gateway.engine.connect() as connection:
+        now = await connection.run_sync(upgrades.shape_of)
+    released = upgrades.kept(migrate.FOLDER)
+
+    assert SESSION.name in released
+    assert list(upgrades.breaks(released, now)) == []
 
 
 async def test_sign_in_and_use(bench: Bench) -> None:
