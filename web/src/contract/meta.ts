@@ -144,6 +144,11 @@ export function submittedTypes(meta: Meta): DocumentMeta[] {
   return Object.values(meta.documents).filter(({ fields }) => fields.some(({ name }) => name === "submission") && fields.some(({ name }) => name === "number"));
 }
 
+/** Every type of document; those that are submitted, which are asked for most, first. */
+export function allTypes(meta: Meta): DocumentMeta[] {
+  return [...new Set([...submittedTypes(meta), ...Object.values(meta.documents)])];
+}
+
 /** Values a person can choose; the unspecified one is never among them. */
 export function enumValues(meta: Meta, name: string | undefined): EnumValue[] {
   return (name ? (meta.enums[name] ?? []) : []).filter((value) => !value.name.endsWith("UNSPECIFIED"));

@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useReferenceTitles } from "@/api/references";
 import { isRange, splitRange } from "@/contract/filters";
 import { tidyNumber } from "@/contract/decimal";
-import { DOCUMENT_TYPE, enumLabel, enumValues, fieldOf, submittedTypes, type DocumentMeta, type Field } from "@/contract/meta";
+import { allTypes, DOCUMENT_TYPE, enumLabel, enumValues, fieldOf, type DocumentMeta, type Field } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { ReferencesPicker } from "./ReferencePicker";
 import { extraSwitches, type ListState } from "./listState";
@@ -147,8 +147,8 @@ function FilterEditor({ field, value, onChange }: { field: Field; value: string;
   const members = value ? value.split(",") : [];
   if (field.references) return <ReferencesPicker label={field.label} document={field.references} value={members} onChange={(ids) => onChange(ids.join(","))} />;
   if (field.type === "enum" || field.name === DOCUMENT_TYPE) {
-    const options = field.type === "enum" ? enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label })) : submittedTypes(meta).map(({ key, title }) => ({ value: key, label: title }));
-    return <Select mode="multiple" aria-label={field.label} value={members} options={options} onChange={(names: string[]) => onChange(names.join(","))} defaultOpen className="wide-input" />;
+    const options = field.type === "enum" ? enumValues(meta, field.enum).map(({ name, label }) => ({ value: name, label })) : allTypes(meta).map(({ key, title }) => ({ value: key, label: title }));
+    return <Select mode="multiple" aria-label={field.label} value={members} options={options} optionFilterProp="label" onChange={(names: string[]) => onChange(names.join(","))} defaultOpen className="wide-input" />;
   }
   if (field.type === "bool") {
     const options = [{ value: "true", label: t("value.yes") }, { value: "false", label: t("value.no") }];
