@@ -24,6 +24,7 @@ import kubernetes_validate
 import yaml
 
 from infra import chart_rules
+from infra.backup import pod, restoring, wal
 from infra.keycloak.realm import PROFILES, VALUES, render
 from infra.local import machine
 from infra.local.report import CannotContinueError, Report
@@ -42,6 +43,7 @@ OPERATORS = (
 # kinds of operators, whose schemas come with them and not with Kubernetes: what a spec must have at least
 FOREIGN = {
     "postgresql.cnpg.io/v1/Cluster": {"instances", "imageName", "storage", "resources"},
+    "postgresql.cnpg.io/v1/ScheduledBackup": {"schedule", "cluster"},
     "gateway.networking.k8s.io/v1/HTTPRoute": {"parentRefs", "hostnames", "rules"},
     "external-secrets.io/v1/ExternalSecret": {"refreshInterval", "secretStoreRef", "target", "dataFrom"},
     "monitoring.coreos.com/v1/PodMonitor": {"selector", "podMetricsEndpoints"},
@@ -66,6 +68,9 @@ VARIANTS = (
     Variant("defaults"),
     Variant("demo", ("values-demo.yaml",)),
     Variant("demo, upgraded", ("values-demo.yaml",), ("--is-upgrade",)),
+    Variant(
+        "demo, restored", ("values-demo.yaml",), ("--set", "backup.restore.claim=before,backup.restore.quiet=true")
+    ),
     Variant("production", ("values-production.yaml",)),
     Variant("CloudNativePG", ("ci/cnpg-values.yaml",)),
     Variant("everything else", ("ci/everything-values.yaml",)),
@@ -156,6 +161,14 @@ def copies() -> dict[str, str]:
         # inside the cluster the suite asks in clear, fenced by policies; whoever is outside must come by https
         realm["sslRequired"] = "external"
         texts[f"files/realm-{profile}.json"] = json.dumps(realm, ensure_ascii=False, indent=1) + "\n"
+    archive, data = Path("/var/lib/heyi/backup") / pod.LOG, Path("/var/lib/postgresql/data/main")
+    wal_settings = {
+        "archive": str(archive),
+        # the first backup makes it
+        "archive_command": wal.archive_command(archive, wanted=f"test -d {archive}"),
+        "restore_command": wal.restore_command(restoring.log_folder(data)),
+    }
+    texts["files/wal.yaml"] = yaml.safe_dump(wal_settings, width=1000)
     return texts | {"README.md": readme()}
 
 
@@ -163,7 +176,8 @@ def differing() -> list[str]:
     """Copies that are not as their sources are, and files that have none any more."""
     wanted = copies()
     kept = {str(file.relative_to(CHART)) for file in (CHART / "files").rglob("*") if file.is_file()}
-    own = {"files/first.py", "files/wait.py", "files/make_secrets.py", "files/databases.sh"}
+    programs = ("first.py", "wait.py", "make_secrets.py", "databases.sh", "base.sh", "recover.sh", "pg_hba.conf")
+    own = {f"files/{name}" for name in programs}
     stale = [f"{path}: has no source" for path in sorted(kept - wanted.keys() - own)]
     texts = {path: (CHART / path).read_text("utf-8") if (CHART / path).exists() else "" for path in wanted}
     return stale + [f"{path}: run `python -m infra.chart sync`" for path in wanted if texts[path] != wanted[path]]
@@ -276,6 +290,7 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "an address that is none": (("--set", "publicUrl=heyi"), "publicUrl"),
         "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "80 % of max_connections"),
         "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "max_connections"),
+        "a moment without its zone": (("--set", "backup.restore.at=2026-11-27T18:30:00"), "at"),
         "two makers of Secrets": (("-f", everything, "--set", "secrets.external.enabled=true"), "not both"),
     }
 

@@ -14,23 +14,31 @@ from typing import Any
 
 Object = Mapping[str, Any]
 Objects = Sequence[Object]
-LASTING, ONCE = ("Deployment", "StatefulSet"), ("Job", "Pod")
+LASTING, ONCE = ("Deployment", "StatefulSet"), ("Job", "Pod", "CronJob")
 METADATA = ipaddress.ip_address("169.254.169.254")
 # the one that talks to the cluster's API
 TALKS_TO_THE_API = "secrets"
 # it has no door, and nothing that a probe could ask
 WITHOUT_A_DOOR = "reconciler"
 
+# Jobs that ask the databases alone
+BACKUP = ("backup", "resend")
+
 
 def title(one: Object) -> str:
     return f"{one['kind']}/{one['metadata']['name']}"
+
+
+def running(one: Object) -> Any:
+    """The specification of what runs: a CronJob's is its Jobs'."""
+    return one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
 
 
 def pods(objects: Objects) -> Iterator[tuple[Object, Object]]:
     """Each object that makes pods, and the pod: metadata and spec."""
     for one in objects:
         if one["kind"] in LASTING + ONCE:
-            yield one, one if one["kind"] == "Pod" else one["spec"]["template"]
+            yield one, one if one["kind"] == "Pod" else running(one)["template"]
 
 
 def containers(pod: Object) -> list[Object]:
@@ -96,7 +104,7 @@ def bounded(objects: Objects) -> list[str]:
                 out.append(f"{title(one)}: volume {volume['name']} has no size")
         if not any(volume["name"] == "tmp" and "emptyDir" in volume for volume in pod["spec"].get("volumes", [])):
             out.append(f"{title(one)}: no /tmp")
-        if one["kind"] in ONCE and not one["spec"].get("activeDeadlineSeconds"):
+        if one["kind"] in ONCE and not running(one).get("activeDeadlineSeconds"):
             out.append(f"{title(one)}: may run for ever")
     return out
 
@@ -136,6 +144,8 @@ def secrets(objects: Objects) -> list[str]:
             for variable in container.get("env", []):
                 text = str(variable.get("value", ""))
                 secret = re.search(r"PASSWORD|SECRET|_KEYS?$|_TOKEN", variable["name"])
+                if any(text.startswith(mount["mountPath"]) for mount in container.get("volumeMounts", [])):
+                    continue
                 if (secret and text and not re.fullmatch(r'"?\$\(\w+\)"?', text)) or re.search(
                     r"://[^/@]*:(?!\$\()[^/@]*@", text
                 ):
@@ -161,11 +171,9 @@ def references(objects: Objects) -> list[str]:
         needs = [f"ServiceAccount/{name}" for name in [pod["spec"].get("serviceAccountName")] if name]
         for volume in pod["spec"].get("volumes", []):
             needs += [f"ConfigMap/{volume['configMap']['name']}"] if "configMap" in volume else []
-            needs += (
-                [f"PersistentVolumeClaim/{volume['persistentVolumeClaim']['claimName']}"]
-                if "persistentVolumeClaim" in volume
-                else []
-            )
+            # what is only read may be from before the release
+            claim = volume.get("persistentVolumeClaim", {"readOnly": True})
+            needs += [] if claim.get("readOnly") else [f"PersistentVolumeClaim/{claim['claimName']}"]
         volumes = {volume["name"] for volume in pod["spec"].get("volumes", [])}
         volumes |= {claim["metadata"]["name"] for claim in one["spec"].get("volumeClaimTemplates", [])}
         for container in containers(pod):
@@ -323,7 +331,7 @@ def ways(objects: Objects) -> list[str]:
     needed |= {("reconciler", "identity"), ("test", "gateway")}
     needed |= {(name, "nats") for name in users}
     needed |= {(name, "keycloak") for name in (*services, "gateway", "reconciler", "test")} | {("keycloak", "gateway")}
-    needed |= {(name, "postgresql") for name in (*services, "gateway", "reconciler", "keycloak", "databases")}
+    needed |= {(name, "postgresql") for name in (*services, "gateway", "reconciler", "keycloak", "databases", *BACKUP)}
     strangers = {
         ("nats", "postgresql"),
         ("test", "postgresql"),
@@ -331,6 +339,7 @@ def ways(objects: Objects) -> list[str]:
         ("keycloak", "nats"),
         ("reconciler", "nats"),
     }
+    strangers |= {(name, asked) for name in BACKUP for asked in opened if asked != "postgresql"}
     strangers |= (
         {("test", name) for name in services}
         | {("nats", name) for name in services}

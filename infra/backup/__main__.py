@@ -6,14 +6,13 @@ drill     FROM=backup                             each      BACKUP_KEY=file, or 
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.backup import drill, making, restoring
-from infra.backup.folder import backups_in, cover_of, read_manifest
+from infra.backup.folder import chosen, cover_of, instant
 from infra.backup.resending import Resent, resend
 from infra.local import machine
 from infra.local.instance import SERVICES, Instance
@@ -26,14 +25,15 @@ def main(verb: str, said: Mapping[str, str]) -> int:
     to = _folder(said, "TO") or machine.HOME / "backups" / instance.name
     match verb:
         case "backup":
-            making.make(instance, to, cover_of(said, inside=to), keep=int(said.get("KEEP") or making.KEPT))
+            making.make(
+                making.source_of(instance), to, cover_of(said, inside=to), keep=int(said.get("KEEP") or making.KEPT)
+            )
         case "restore":
             _restore(instance, _from(said, to), said)
         case "resend":
-            _say(resend(instance.env(), SERVICES))
+            say(resend(instance.env(), SERVICES))
         case "drill":
-            chosen = _from(said, to)
-            return drill.begin(chosen, said)
+            return drill.begin(_from(said, to), said)
         case _:
             raise CannotContinueError(__doc__ or "")
     return 0
@@ -44,14 +44,10 @@ def _folder(said: Mapping[str, str], name: str) -> Path | None:
 
 
 def _from(said: Mapping[str, str], to: Path) -> Path:
-    """The backup that is named; a folder of backups means its newest, or the newest from before AT."""
-    place, at = _folder(said, "FROM") or to, _instant(said.get("AT", ""))
-    found = backups_in(place)
-    early = [one for one in found if not at or datetime.datetime.fromisoformat(read_manifest(one)["at"]) <= at]
-    return ([place, *(early or found)])[-1]
+    return chosen(_folder(said, "FROM") or to, instant(said.get("AT", "")))
 
 
-def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
+def _restore(instance: Instance, folder: Path, said: Mapping[str, str]) -> None:
     def sure(there: Path) -> bool:
         if said.get("YES") == "1" or not sys.stdin.isatty():
             return said.get("YES") == "1"
@@ -60,9 +56,9 @@ def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
 
     done = restoring.restore(
         instance,
-        chosen,
-        cover_of(said, inside=chosen.parent),
-        at=_instant(said.get("AT", "")),
+        folder,
+        cover_of(said, inside=folder.parent),
+        at=instant(said.get("AT", "")),
         log=_folder(said, "LOG"),
         files=_folder(said, "FILES"),
         sure=sure,
@@ -72,7 +68,7 @@ def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
         f"{done.checked} files compared; the last change that came back is of "
         f"{done.until or 'before the end of the backup'}"
     )
-    _say(done.resent)
+    say(done.resent)
     for place in done.aside:
         line(f"What was there before: {place}")
     line(
@@ -81,19 +77,7 @@ def _restore(instance: Instance, chosen: Path, said: Mapping[str, str]) -> None:
     )
 
 
-def _instant(text: str) -> datetime.datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise CannotContinueError(f"AT={text} is no moment with its zone, as in 2026-11-27T18:30:00+08:00.")
-    return at
-
-
-def _say(owed: list[Resent]) -> None:
+def say(owed: list[Resent]) -> None:
     for one in owed:
         print(f"  {one.events} {one.subject} had not reached {one.consumer}: sent again")
     if not owed:

@@ -132,7 +132,7 @@ def run(chosen: Path, cover: Cover) -> int:
         marker = Marker(before)
         marker.start()
         until(lambda: len(marker.marks) > 0, seconds=60, otherwise=lambda: f"no mark was written: {marker.said}")
-        second = making.make(before, machine.HOME / "backups", cover)
+        second = making.make(making.source_of(before), machine.HOME / "backups", cover)
         archive = before.postgres.data.parent / "wal-archive"
         _wait_for_the_worst_moment(before, archive)
         killed = time.monotonic()

@@ -6,6 +6,7 @@ It is written beside its place and moved there when all of it is on the disk: a 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import io
 import json
@@ -170,6 +171,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def backups_in(place: Path) -> list[Path]:
     """The backups of a folder, oldest first."""
     return sorted(file.parent for file in place.glob(f"*/{MANIFEST}"))
+
+
+def instant(text: str) -> datetime.datetime | None:
+    """The moment that is said, if one is."""
+    if not text:
+        return None
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CannotContinueError(f"AT={text} is no moment with its zone, as in 2026-11-27T18:30:00+08:00.")
+    return at
+
+
+def chosen(place: Path, at: datetime.datetime | None) -> Path:
+    """The backup that is named; a folder of backups means its newest, or the newest from before a moment."""
+    found = backups_in(place)
+    early = [one for one in found if not at or datetime.datetime.fromisoformat(read_manifest(one)["at"]) <= at]
+    return ([place, *(early or found)])[-1]
 
 
 def cover_of(environment: Mapping[str, str], *, inside: Path) -> Cover:

@@ -82,12 +82,12 @@ def restore(
         instance = _small(instance, backup, own_ports=own_ports)
         data = instance.postgres.data
         with instance.report.step("All databases"):
-            _unpack(backup, data, instance.postgres.account)
-            _gather_log(backup, data, [place for place in logs if place.is_dir()], instance.postgres.account)
+            unpack(backup, data, instance.postgres.account)
+            gather_log(backup, data, [place for place in logs if place.is_dir()], instance.postgres.account)
         with instance.report.step(f"Log of changes up to {at.isoformat() if at else 'its end'}"):
             reached = _recover(instance, at)
         with instance.report.step("Files of documents"):
-            _files(backup, Path(instance.env()["HEYI_DOCUMENTS_STORE"]), stores)
+            fill_store(backup, Path(instance.env()["HEYI_DOCUMENTS_STORE"]), stores)
         _readdress(instance, backup)
         owed = [name for name in SERVICES if value(instance, "SELECT to_regclass('outbox')::text", database=name)]
         resent = resend(instance.env(), tuple(owed))
@@ -111,9 +111,14 @@ def _refuse_running(instance: Instance) -> None:
         )
 
 
-def _refuse_unfit(backup: Backup, at: datetime.datetime | None) -> None:
+def refuse_late(backup: Backup, at: datetime.datetime | None) -> None:
+    """A backup that was begun after the moment that is wanted."""
     if at is not None and at < datetime.datetime.fromisoformat(backup.facts["began_at"]):
         raise CannotContinueError(f"The backup was begun at {backup.facts['began_at']}: for {at} take an older one.")
+
+
+def _refuse_unfit(backup: Backup, at: datetime.datetime | None) -> None:
+    refuse_late(backup, at)
     theirs = backup.facts["versions"]["postgres"] // 10_000
     program = str(machine.postgres_bin() / "postgres")
     ours = int(
@@ -173,7 +178,7 @@ def _small(instance: Instance, backup: Backup, *, own_ports: bool) -> Instance:
     return fresh
 
 
-def _unpack(backup: Backup, data: Path, account: Account | None) -> None:
+def unpack(backup: Backup, data: Path, account: Account | None) -> None:
     data.mkdir(mode=0o700, parents=True)
     with backup.open("base.tar.gz") as stream, tarfile.open(fileobj=stream, mode="r|gz") as base:
         for member in base:
@@ -193,13 +198,13 @@ def _give(path: Path, account: Account | None) -> None:
         os.chown(path, account.uid, account.gid)
 
 
-def _log_folder(data: Path) -> Path:
+def log_folder(data: Path) -> Path:
     return data.with_name("restore-log")
 
 
-def _gather_log(backup: Backup, data: Path, archives: Sequence[Path], account: Account | None) -> None:
+def gather_log(backup: Backup, data: Path, archives: Sequence[Path], account: Account | None) -> None:
     """Where PostgreSQL's account finds the log: the backup's own, and what was archived since."""
-    folder = _log_folder(data)
+    folder = log_folder(data)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     for name in backup.names:
@@ -220,7 +225,7 @@ def _recover(instance: Instance, at: datetime.datetime | None) -> datetime.datet
     """Have the server work through the log and open for writing; returns the last commit's time."""
     server = instance.postgres
     own, signal = server.data / "postgresql.auto.conf", server.data / "recovery.signal"
-    kept, log = own.read_text(), _log_folder(server.data)
+    kept, log = own.read_text(), log_folder(server.data)
     wanted = {"restore_command": restore_command(log), "recovery_target_action": "promote"}
     if at:
         wanted["recovery_target_time"] = at.isoformat()
@@ -251,7 +256,7 @@ def _recover(instance: Instance, at: datetime.datetime | None) -> datetime.datet
     return reached
 
 
-def _files(backup: Backup, store: Path, others: Sequence[Path]) -> None:
+def fill_store(backup: Backup, store: Path, others: Sequence[Path]) -> None:
     """What is there already stays; what the backup lacks comes from a store that reaches further."""
     for name in backup.names:
         target = store / name.removeprefix("files/")

@@ -1,4 +1,6 @@
-"""Statements of the operator's tools, as the instance's superuser."""
+"""Statements of the tools, as the superuser of an instance, or (`None`) of the server that PGHOST, PGUSER and
+PGPASSWORD name.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,15 @@ from infra.local.instance import Instance
 from infra.local.postgres import SUPERUSER
 
 
-async def connect(instance: Instance, database: str = "postgres") -> Any:
+async def connect(instance: Instance | None, database: str = "postgres") -> Any:
     """A connection to one of its databases."""
+    if instance is None:
+        return await asyncpg.connect(database=database, timeout=10)
     address = f"postgresql://{instance._database(database)}"
     return await asyncpg.connect(address, user=SUPERUSER, password=instance.postgres.password, timeout=10)
 
 
-def ask(instance: Instance, statement: str, *values: Any, database: str = "postgres") -> list[Any]:
+def ask(instance: Instance | None, statement: str, *values: Any, database: str = "postgres") -> list[Any]:
     """The rows of one statement."""
 
     async def work() -> list[Any]:
@@ -30,6 +34,6 @@ def ask(instance: Instance, statement: str, *values: Any, database: str = "postg
     return asyncio.run(work())
 
 
-def value(instance: Instance, statement: str, *values: Any, database: str = "postgres") -> Any:
+def value(instance: Instance | None, statement: str, *values: Any, database: str = "postgres") -> Any:
     """The first value of the first row."""
     return ask(instance, statement, *values, database=database)[0][0]

@@ -29,14 +29,15 @@ def archive_settings(data: Path, *, durable: bool) -> list[str]:
     return [f"heyi.wal_archive={folder}", f"archive_command={archive_command(folder)}"]
 
 
-def archive_command(folder: Path) -> str:
-    """A segment is there whole and on the disk, or not at all; one that is there already must be the same.
+def archive_command(folder: Path, *, wanted: str = f"test -f {MARK}") -> str:
+    """A segment is there whole and on the disk, or not at all; one that is there already must be the same. It is kept
+    where it is `wanted`: a command that says so.
 
     A folder that is missing (a disk that is not mounted) is a failure: PostgreSQL keeps the segment and tries again.
     """
     place = shlex.quote(str(folder)).replace("%", "%%")
     return (
-        f'test -f {MARK} || exit 0; to={place}/"%f.gz"; '
+        f'{wanted} || exit 0; to={place}/"%f.gz"; '
         'if test -f "$to"; then gzip -dc "$to" | cmp -s - "%p"; exit; fi; '
         f'gzip -1nc "%p" > "$to.new" && sync "$to.new" && mv "$to.new" "$to" && sync {place}'
     )

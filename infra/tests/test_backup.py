@@ -88,7 +88,7 @@ def disaster(running, home):
     writer = Writer(running)
     writer.start()
     writer.reaches(50)
-    first = making.make(running, home / "backups", KEY)
+    first = making.make(making.source_of(running), home / "backups", KEY)
     writer.reaches(len(writer.acknowledged) + 200)
     moment = value(running, "SELECT clock_timestamp()")
     writer.reaches(len(writer.acknowledged) + 200)
@@ -226,8 +226,8 @@ def test_a_second_backup_shares_the_files_and_old_ones_go_with_their_log(disaste
     first = disaster[0]
     inode = (first / "files" / "blobs" / "ab" / "abcdef.sealed").stat().st_ino
 
-    second = making.make(running, home / "backups", KEY, keep=2)
-    third = making.make(running, home / "backups", KEY, keep=2)
+    second = making.make(making.source_of(running), home / "backups", KEY, keep=2)
+    third = making.make(making.source_of(running), home / "backups", KEY, keep=2)
 
     assert making.mine(home / "backups", Backup(second, KEY).facts["postgres"]["system"]) == [second, third]
     assert (third / "files" / "blobs" / "ab" / "abcdef.sealed").stat().st_ino == inode
@@ -239,14 +239,14 @@ def test_a_second_backup_shares_the_files_and_old_ones_go_with_their_log(disaste
 def test_a_server_that_cannot_archive_gets_no_backup(running, home, monkeypatch):
     """In its archive lies another server's segment of the same name."""
     running.start("postgres")
-    archive = making.archiving(running)
+    archive = making.archiving(making.source_of(running))
     ask(running, "SELECT pg_logical_emit_message(true, 'heyi', 'more')")
     strange = archive / f"{value(running, 'SELECT pg_walfile_name(pg_current_wal_lsn())')}.gz"
     strange.write_bytes(b"")
     monkeypatch.setattr(making, "ARCHIVING_SECONDS", 2)
 
     with pytest.raises(CannotContinueError, match="cannot put its log into"):
-        making.make(running, home / "other", KEY)
+        making.make(making.source_of(running), home / "other", KEY)
 
     assert strange.read_bytes() == b""
     assert not (home / "other").exists()

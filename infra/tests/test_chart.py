@@ -283,6 +283,7 @@ def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> N
             "NetworkPolicy", "ConfigMap",
         )),
         "Job/heyi-first-migrate-expenses", "Cluster/heyi-pg-expenses", "NetworkPolicy/heyi-pg-expenses",
+        "ScheduledBackup/heyi-pg-expenses",
     }  # fmt: skip
 
 
@@ -305,9 +306,12 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
 
     said = dict(word.split("=", 1) for word in arguments if "=" in word)
 
+    backup = {name: said.pop(name) for name in ("archive_command", "heyi.wal_archive", "hba_file")}
+    assert said == ours | {"max_connections": "300", "shared_buffers": "128MB"}
+    assert backup["heyi.wal_archive"] in backup["archive_command"]
     # a log that nobody takes away would fill the volume
-    kept = {name: value for name, value in ours.items() if not name.startswith("archive_")}
-    assert said == kept | {"max_connections": "300", "shared_buffers": "128MB"}
+    alone = chart.objects(chart.template(*chart.arguments_of(VARIANTS["demo"]), "--set", "backup.enabled=false"))
+    assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
 
 
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:

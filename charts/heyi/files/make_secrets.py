@@ -1,4 +1,6 @@
-"""Make the Secrets of secrets.json that are missing, or keys that are missing in them. What is there stays as it is."""
+"""python make_secrets.py SECRETS.JSON [FOLDER]: make the Secrets that are missing, or keys that are missing in them: as
+they are in FOLDER (out of a backup), else new. What is there stays as it is.
+"""
 
 import base64
 import json
@@ -11,11 +13,13 @@ import urllib.request
 from pathlib import Path
 
 ACCOUNT = Path(os.environ.get("SERVICE_ACCOUNT", "/var/run/secrets/kubernetes.io/serviceaccount"))
+BEFORE = Path(sys.argv[2]) if len(sys.argv) > 2 else None
 MADE = {
     "password": lambda: "h" + secrets.token_hex(24),
     # to be typed once by a person
     "phrase": lambda: "-".join(secrets.token_hex(2) for _ in range(5)),
     "keyring": lambda: "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    "key": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
 }
 
 
@@ -35,11 +39,19 @@ def ask(method, path, body=None):
         raise SystemExit(f"{method} {path or '/'}: {error.code} {error.read().decode()[:300]}") from None
 
 
+def value(name, key, kind):
+    """Of one key: as it was, or new. A kind beginning with `=` is the value itself."""
+    before = BEFORE / name / key if BEFORE else None
+    if before and before.exists():
+        return before.read_text()
+    return kind[1:] if kind.startswith("=") else MADE[kind]()
+
+
 def see_to(name, wanted, labels):
-    """One Secret: its missing keys are made. A kind beginning with `=` is the value itself."""
+    """One Secret: its missing keys are made."""
     found = ask("GET", f"/{name}")
     missing = [key for key in wanted if key not in ((found or {}).get("data") or {})]
-    values = {key: wanted[key][1:] if wanted[key].startswith("=") else MADE[wanted[key]]() for key in missing}
+    values = {key: value(name, key, wanted[key]) for key in missing}
     if found is None:
         metadata = {"name": name, "labels": labels}
         ask("POST", "", {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})

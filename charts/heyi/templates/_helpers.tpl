@@ -227,3 +227,23 @@ resources: {requests: {storage: {{ .size }}}}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Backups: the volume that they are on, the one that a release comes back from, the Secret that seals them. */}}
+{{- define "heyi.backupClaim" -}}{{ .Values.backup.storage.existingClaim | default (include "heyi.full" (dict "root" . "name" "backup")) }}{{- end }}
+{{- define "heyi.backupKey" -}}{{ .Values.backup.keySecret | default (include "heyi.full" (dict "root" . "name" "backup")) }}{{- end }}
+{{- define "heyi.documentsClaim" -}}{{ .Values.storage.documents.existingClaim | default (include "heyi.full" (dict "root" . "name" "documents")) }}{{- end }}
+
+{{/* The image that holds infra/: the reconciler's, where there is one. */}}
+{{- define "heyi.toolImage" -}}
+{{- include "heyi.serviceImage" (dict "root" . "name" "all" "svc" (dig "reconciler" (dict "image" dict) (include "heyi.services" . | fromYaml))) }}
+{{- end }}
+
+{{/* Where a restore reads: both may be one volume, and no pod may have one twice. */}}
+{{- define "heyi.restoreVolume" -}}
+{{ and .Values.backup.enabled (eq .Values.postgresql.mode "bundled") (eq .Values.backup.restore.claim (include "heyi.backupClaim" .)) | ternary "backup" "before" }}
+{{- end }}
+{{- define "heyi.restoreEnv" -}}
+- {name: FROM, value: /var/lib/heyi/before{{ with .Values.backup.restore.name }}/{{ . }}{{ end }}}
+- {name: AT, value: {{ .Values.backup.restore.at | quote }}}
+- {name: BACKUP_KEY, value: /etc/heyi/backup/key}
+{{- end }}
