@@ -40,7 +40,7 @@ WHEELS = BUILD / "wheels"
 DOCKERFILE = machine.ROOT / "infra" / "docker" / "Dockerfile"
 # Megabytes above the base: of a service; more where libraries of its own come to it, the realm's and mail's, or the
 # pages and spreadsheets of the door; and of all of it
-LIMITS = dict.fromkeys(NAMES, 125) | {"identity": 135, "approval": 135, "gateway": 140, "all": 160}
+LIMITS = dict.fromkeys(NAMES, 120) | {"identity": 135, "approval": 135, "gateway": 140, "all": 160}
 BUILDERS = ("docker", "podman", "buildah")
 
 

@@ -17,20 +17,19 @@ find . -name RECORD -delete
 # time zones a second time: Python looks at the system's first
 if [ -e /usr/share/zoneinfo/Asia/Shanghai ]; then rm -rf tzdata/zoneinfo; fi
 # making fonts from sources and others' formats; what hastens drawing of outlines, which pages leave to HarfBuzz
-rm -rf fontTools/ufoLib fontTools/voltLib fontTools/mtiLib fontTools/merge fontTools/diff \
-    fontTools/svgLib fontTools/t1Lib
+rm -rf fontTools/ufoLib fontTools/voltLib fontTools/mtiLib fontTools/merge fontTools/diff fontTools/svgLib \
+    fontTools/t1Lib fontTools/feaLib fontTools/designspaceLib fontTools/cu2qu fontTools/qu2cu
 find . -path './fontTools/*.so' -delete
 find . -type d \( -name tests -o -name testing \) -prune -exec rm -r {} +
 find . -type f \( -name '*.c' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' \) -delete
 find . -name '*.so' -exec strip --strip-unneeded {} +
-# Compiled alone: a traceback names file and line all the same. Docstrings are emptied but where SQLAlchemy writes its
-# own anew.
+# Compiled alone: a traceback names file and line all the same. Docstrings are emptied but where SQLAlchemy wants one.
 python - <<'END'
 import ast, importlib.util, marshal, pathlib
 documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 for file in pathlib.Path().rglob("*.py"):
     tree = ast.parse(file.read_bytes())
-    for node in ast.walk(tree) if file.parts[0] not in ("sqlalchemy", "alembic") else ():
+    for node in ast.walk(tree) if file.name != "events.py" else ():
         if isinstance(node, documented) and ast.get_docstring(node, clean=False):
             node.body[0].value.value = ""
     code = compile(tree, f"./{file}", "exec", dont_inherit=True)
