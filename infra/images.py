@@ -38,6 +38,9 @@ REQUIREMENTS = machine.ROOT / "requirements"
 BUILD = machine.ROOT / "build"
 WHEELS = BUILD / "wheels"
 DOCKERFILE = machine.ROOT / "infra" / "docker" / "Dockerfile"
+# Megabytes above the base: of a service; more where libraries of its own come to it, the realm's and mail's, or the
+# pages and spreadsheets of the door; and of all of it
+LIMITS = dict.fromkeys(NAMES, 120) | {"identity": 135, "approval": 135, "gateway": 140, "all": 160}
 BUILDERS = ("docker", "podman", "buildah")
 
 
@@ -185,8 +188,13 @@ def base_of(program: str, given: str | None) -> str:
     return base
 
 
-def images(arguments: list[str]) -> Iterator[str]:
-    """Build what is asked for, and tell one line of each."""
+def over(name: str, above: float) -> str:
+    """What to say of an image that is larger than it may be; nothing of any other."""
+    return f"; over its limit of {LIMITS[name]} MB" if above > LIMITS[name] else ""
+
+
+def images(arguments: list[str]) -> Iterator[tuple[str, bool]]:
+    """Build what is asked for; tell one line of each, and whether it is too large."""
     report, setting = Report(), os.environ.get
     if strange := set(arguments) - set(NAMES):
         raise CannotContinueError(f"There is no image {', '.join(sorted(strange))}; there are {', '.join(NAMES)}.")
@@ -200,13 +208,14 @@ def images(arguments: list[str]) -> Iterator[str]:
             build(program, f"{prefix}/common:{tag}", *shared, "--target", "common")
         shared += ["--build-arg", f"COMMON={prefix}/common:{tag}"]
 
-    def one(name: str) -> str:
+    def one(name: str) -> tuple[str, bool]:
         began, image = time.monotonic(), f"{prefix}/{name}:{tag}"
         build(program, image, *shared, "--build-arg", f"SERVICE={name}")
         if command := setting("LOAD"):
             load(program, image, command)
         above = size(program, image) - below
-        return f"{image:<48} {above:6.0f} MB above the base {time.monotonic() - began:7.1f} s"
+        told = f"{image:<48} {above:6.0f} MB above the base {time.monotonic() - began:7.1f} s"
+        return told + (trouble := over(name, above)), bool(trouble)
 
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(one, arguments or NAMES)
@@ -214,19 +223,19 @@ def images(arguments: list[str]) -> Iterator[str]:
 
 def main() -> int:
     """Build the images named, or every one."""
-    built = 0
+    built = large = 0
     try:
         if sys.argv[1:] == ["prepare"]:
             prepare(Report(), os.environ.get("WHEELS") or None)
             return 0
-        for line in images(sys.argv[1:]):
+        for line, trouble in images(sys.argv[1:]):
             print(line, flush=True)
-            built += 1
+            built, large = built + 1, large + trouble
     except CannotContinueError as trouble:
         print(f"\n{trouble}", file=sys.stderr)
         return 1
-    print(f"images: {built} built")
-    return 0
+    print(f"images: {built} built" + (f", {large} over the limit" if large else ""))
+    return 1 if large else 0
 
 
 if __name__ == "__main__":

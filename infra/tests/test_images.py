@@ -186,3 +186,9 @@ def test_a_builder_that_has_nobody_to_talk_to_is_passed_over(tmp_path: Path, mon
     monkeypatch.setenv("BUILDER", "docker")
     with pytest.raises(images.CannotContinueError, match="docker info"):
         images.builder()
+
+
+@pytest.mark.parametrize("name", images.NAMES)
+def test_an_image_over_its_limit_is_told(name: str) -> None:
+    assert images.over(name, images.LIMITS[name]) == ""
+    assert str(images.LIMITS[name]) in images.over(name, images.LIMITS[name] + 0.5)
