@@ -18,7 +18,7 @@ find . -name RECORD -delete
 if [ -e /usr/share/zoneinfo/Asia/Shanghai ]; then rm -rf tzdata/zoneinfo; fi
 # making fonts from sources and others' formats; what hastens drawing of outlines, which pages leave to HarfBuzz
 rm -rf fontTools/ufoLib fontTools/voltLib fontTools/mtiLib fontTools/merge fontTools/diff fontTools/svgLib \
-    fontTools/t1Lib fontTools/feaLib fontTools/designspaceLib fontTools/cu2qu fontTools/qu2cu
+    fontTools/t1Lib fontTools/cu2qu fontTools/qu2cu
 find . -path './fontTools/*.so' -delete
 find . -type d \( -name tests -o -name testing \) -prune -exec rm -r {} +
 find . -type f \( -name '*.c' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' \) -delete
