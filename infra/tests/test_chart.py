@@ -365,10 +365,10 @@ def test_a_pod_is_asked_by_grpc_or_at_a_port_of_its_own(rendered: dict[str, Obje
         probes = [container[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
         return [probe.get("grpc") or probe["httpGet"] for probe in probes]
 
-    assert [one["service"] for one in asked("demo", "identity")] == ["live", "ready", "live"]
-    assert [one["path"] for one in asked("demo", "gateway")] == ["/health/live", "/health/ready", "/health/live"]
+    other = "everything else"
+    assert [one["service"] for one in asked(other, "identity")] == ["live", "ready", "live"]
+    assert [one["path"] for one in asked(other, "gateway")] == ["/health/live", "/health/ready", "/health/live"]
     for name in ("identity", "gateway"):
-        assert asked("everything else", name) == [
-            {"path": f"/{word}", "port": "probes"} for word in ("live", "ready", "live")
-        ]
-        assert environment(rendered["everything else"], f"Deployment/{name}")["HEYI_PROBE_PORT"] == "8086"
+        assert asked("demo", name) == [{"path": f"/{word}", "port": "probes"} for word in ("live", "ready", "live")]
+        assert environment(rendered["demo"], f"Deployment/{name}")["HEYI_PROBE_PORT"] == "8086"
+        assert "HEYI_PROBE_PORT" not in environment(rendered[other], f"Deployment/{name}")
