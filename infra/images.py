@@ -39,8 +39,8 @@ BUILD = machine.ROOT / "build"
 WHEELS = BUILD / "wheels"
 DOCKERFILE = machine.ROOT / "infra" / "docker" / "Dockerfile"
 # Megabytes above the base: of a service; more where libraries of its own come to it, the realm's and mail's, or the
-# pages and spreadsheets of the door; and of all of it
-LIMITS = dict.fromkeys(NAMES, 120) | {"identity": 135, "approval": 135, "gateway": 140, "all": 160}
+# pages and spreadsheets of the door; and of all of it. Measured on 28 November 2026: 120, 129, 123, 135, 151.
+LIMITS = dict.fromkeys(NAMES, 121) | {"identity": 131, "approval": 125, "gateway": 138, "all": 155}
 BUILDERS = ("docker", "podman", "buildah")
 
 

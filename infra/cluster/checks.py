@@ -96,6 +96,7 @@ class Run:
             else:
                 self.seen.leave("a browser signs in", f"there is no {CHROMIUM} (HEYI_CHROMIUM)")
         self.network()
+        run("a backup is made by the CronJob's pod", self.cluster.backed_up)
         self.under_load("helm upgrade to the next version, with a migration, under load", self.upgrade, clean=True)
         self.under_load("an upgrade that fails is rolled back and serves throughout", self.failing, clean=True)
         self.under_load("helm rollback: the version before runs on the newer tables", self.back, clean=True)
@@ -279,7 +280,7 @@ class Run:
             )
 
         self.seen.run(name, check)
-        self.seen.run(f"  the reconciler is content after: {name}", self.reconciled)
+        self.seen.run(f"  the reconciler is content after: {name}", self.cluster.reconciled)
 
     def settled(self) -> None:
         """Pods that were replaced are gone, and clients have had the time to notice it."""
@@ -294,32 +295,6 @@ class Run:
         until(lambda: not leaving(), seconds=90, otherwise=lambda: f"not gone: {leaving()}", every=1.0)
         enough = flows() + 15
         until(lambda: flows() >= enough, seconds=120, otherwise=lambda: "the load stands still", every=1.0)
-
-    def reconciled(self) -> str:
-        """The books agree, as soon as what is on its way has come."""
-        said = ""
-
-        def content() -> bool:
-            nonlocal said
-            try:
-                said = self.cluster.kubectl(
-                    "exec",
-                    f"deploy/{RELEASE}-reconciler",
-                    "--",
-                    "python",
-                    "-m",
-                    "reconciler",
-                    "--settled",
-                    "0",
-                    seconds=120,
-                )
-            except FailedError as trouble:
-                said = str(trouble)
-                return False
-            return True
-
-        until(content, seconds=120, otherwise=lambda: said, every=5.0)
-        return f"{len(said.splitlines())} rules, 0 findings"
 
     def upgrade(self) -> str:
         self.values |= {"images.heyi.tag": self.next, "settings.logLevel": "warning"}

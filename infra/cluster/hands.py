@@ -84,13 +84,17 @@ class Cluster:
         must(done.returncode == 0, f"{' '.join(command[3:9])}: {done.stderr.strip()[-1500:]} {done.stdout[-1500:]}")
         return done.stdout
 
+    def command(self, *arguments: str) -> list[str]:
+        """Words that ask kubectl, for whoever runs them on their own."""
+        return [str(self._kubectl), "-n", self.namespace, *arguments]
+
     def kubectl(self, *arguments: str, seconds: float = 60, given: str | None = None) -> str:
         """What kubectl says; a refusal fails the check."""
-        return self._ask([str(self._kubectl), "-n", self.namespace, *arguments], seconds=seconds, given=given)
+        return self._ask(self.command(*arguments), seconds=seconds, given=given)
 
-    def helm(self, *arguments: str, seconds: float = 900) -> str:
+    def helm(self, *arguments: str, seconds: float = 900, given: str | None = None) -> str:
         """What Helm says."""
-        return self._ask([str(self._helm), "-n", self.namespace, *arguments], seconds=seconds)
+        return self._ask([str(self._helm), "-n", self.namespace, *arguments], seconds=seconds, given=given)
 
     def get(self, *arguments: str) -> Any:
         """An object, or a list of them."""
@@ -141,7 +145,7 @@ class Cluster:
     @contextlib.contextmanager
     def forward(self, service: str, port: int, to: int) -> Iterator[None]:
         """A port of this machine that leads to a Service, for a while."""
-        command = [str(self._kubectl), "-n", self.namespace, "port-forward", f"svc/{RELEASE}-{service}", f"{port}:{to}"]
+        command = self.command("port-forward", f"svc/{RELEASE}-{service}", f"{port}:{to}")
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             until(lambda: _answers(port), seconds=30, otherwise=lambda: f"no port-forward to {service}", every=0.3)
@@ -152,10 +156,11 @@ class Cluster:
 
     def pod(
         self, name: str, image: str, command: list[str], env: Mapping[str, str] | None = None, role: str = "test",
-        **more: Any,
+        claims: Mapping[str, str] | None = None, **more: Any,
     ) -> None:  # fmt: skip
         """Start a pod of ours beside the release: held to the same rules, and let through where `role` is."""
         labels = {"app.kubernetes.io/name": role, "app.kubernetes.io/instance": RELEASE}
+        places = {"tmp": "/tmp"} | dict(claims or {})  # noqa: S108
         safe = {
             "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
         }  # fmt: skip
@@ -165,12 +170,15 @@ class Cluster:
             "resources": {
                 "requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"},
             },
-            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+            "volumeMounts": [{"name": name, "mountPath": path} for name, path in places.items()],
         }  # fmt: skip
         person = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
         spec = {
             "restartPolicy": "Never", "automountServiceAccountToken": False, "enableServiceLinks": False,
-            "securityContext": person, "containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "securityContext": person, "containers": [container], "volumes": [
+                {"name": "tmp", "emptyDir": {}},
+                *({"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims or ()),
+            ],
         } | more  # fmt: skip
         made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
         self.kubectl("delete", "pod", name, "--ignore-not-found", "--grace-period=1")
@@ -188,6 +196,43 @@ class Cluster:
         until(lambda: phase() in ("Succeeded", "Failed"), seconds=seconds, otherwise=said, every=1.0)
         must(phase() == "Succeeded", said())
         return self.kubectl("logs", name)
+
+    def done(self, job: str, seconds: float) -> None:
+        """Wait for a Job to be done well."""
+
+        def ended() -> str:
+            conditions = self.get("job", job)["status"].get("conditions", [])
+            return next((one["type"] for one in conditions if one["status"] == "True"), "")
+
+        def said() -> str:
+            return f"{job} {ended()}: {self.kubectl('logs', f'job/{job}', '--all-containers', '--tail=20')}"
+
+        until(lambda: ended() in ("Complete", "Failed"), seconds=seconds, otherwise=said, every=1.0)
+        must(ended() == "Complete", said())
+
+    def backed_up(self) -> str:
+        """Have the backups' CronJob do its work now; its last words."""
+        job = "backup-now"
+        self.kubectl("delete", "job", job, "--ignore-not-found")
+        self.kubectl("create", "job", job, f"--from=cronjob/{RELEASE}-backup")
+        self.done(job, 600)
+        return self.kubectl("logs", f"job/{job}", "-c", "backup").strip().splitlines()[-1].strip()
+
+    def reconciled(self) -> str:
+        """The books agree, as soon as what is on its way has come."""
+        said, pod = "", f"deploy/{RELEASE}-reconciler"
+
+        def content() -> bool:
+            nonlocal said
+            try:
+                said = self.kubectl("exec", pod, "--", "python", "-m", "reconciler", "--settled", "0", seconds=120)
+            except FailedError as trouble:
+                said = str(trouble)
+                return False
+            return True
+
+        until(content, seconds=120, otherwise=lambda: said, every=5.0)
+        return f"{len(said.splitlines())} rules, 0 findings"
 
     def says(self, name: str, words: str, seconds: float) -> None:
         """Wait until a pod of ours says something."""
