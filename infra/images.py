@@ -39,8 +39,9 @@ BUILD = machine.ROOT / "build"
 WHEELS = BUILD / "wheels"
 DOCKERFILE = machine.ROOT / "infra" / "docker" / "Dockerfile"
 # Megabytes above the base: of a service; more where libraries of its own come to it, the realm's and mail's, or the
-# pages and spreadsheets of the door; and of all of it. Measured on 28 November 2026: 120, 129, 123, 135, 151.
-LIMITS = dict.fromkeys(NAMES, 121) | {"identity": 131, "approval": 125, "gateway": 138, "all": 155}
+# pages and spreadsheets of the door; and of all of it. Measured on 28 November 2026: 120,
+# procurement 121, identity 129, approval 123, gateway 135, all 151.
+LIMITS = dict.fromkeys(NAMES, 120) | {"procurement": 122, "identity": 131, "approval": 125, "gateway": 138, "all": 155}
 BUILDERS = ("docker", "podman", "buildah")
 
 

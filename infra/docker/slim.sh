@@ -10,7 +10,8 @@ rm -rf bin share cel_expr_python/ext PIL/_avif.* pillow.libs/libavif-*
 rm -f PIL/_imagingft.* PIL/_imagingtk.* pillow.libs/libfreetype-* pillow.libs/libharfbuzz-* pillow.libs/libbrotli* \
     pillow.libs/libpng16-*
 # numbers of other countries' companies, banks and phones
-find . -path './stdnum/*' ! -path './stdnum/cn*' ! -name __init__.py ! -name exceptions.py ! -name util.py -delete
+find . -maxdepth 2 -path './stdnum/*' ! -name cn ! -name __init__.py ! -name exceptions.py ! -name util.py \
+    -exec rm -r {} +
 # hyphens of languages in which nothing is printed
 find . -path './pyphen/dictionaries/*.dic' ! -name 'hyph_en_*' -delete
 # compression of fonts for the web, for which nothing asks; what pip keeps for taking a package away
