@@ -1,5 +1,6 @@
 """Backups of a release, with a real server: the chart's scripts and our program make one and bring it back."""
 
+import datetime
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.backup import making, pod, restoring, wal
+from infra.backup import cluster, making, pod, restoring, wal
 from infra.backup.sealing import Sealed
 from infra.backup.sql import ask
 from infra.local import machine
@@ -90,7 +91,10 @@ def test_a_release_comes_back_with_its_files_and_secrets_up_to_its_last_archived
     assert (home / "held" / "heyi-approval" / "keys").read_text() == "k1:word"
     assert (home / "other" / "blobs" / "ab" / "abc").read_bytes() == b"a contract"
     said_of_it = recovered(data, Instance("release"))
-    assert "all databases are back" in said_of_it
+    told = cluster.BACK.search(said_of_it)
+    assert told, said_of_it
+    since = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(told[1])
+    assert 0 < since.total_seconds() < 300, "the drill reads from it how much was lost"
     assert not restoring.log_folder(data).exists()
     assert not (data / "recovery.signal").exists()
     before = (data / "PG_VERSION").stat().st_mtime_ns
