@@ -333,22 +333,36 @@ class Run:
         return f"{time.monotonic() - began:.0f} s, {MIGRATED} stays at script {number}"
 
     def drain_node(self) -> str:
-        """What runs on it is evicted, as budgets allow; on a cluster of one node it waits for the node to be back."""
+        """What the release has on it is evicted, as budgets allow; where there is one node, it waits for that to be
+        back. Nobody else's pods are touched: `kubectl drain` would take those of other namespaces too.
+        """
         node = self.cluster.pods()[0]["spec"]["nodeName"]
-        ours = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=server"
         others = len(self.cluster.get("nodes")["items"]) - 1
-        began = time.monotonic()
+        # by uid: what follows a pod of a set has its name
+        ours = [pod["metadata"] for pod in self.cluster.pods() if pod["spec"].get("nodeName") == node]
+        leaving = {one["uid"] for one in ours}
+        began, refused = time.monotonic(), 0
+        self.cluster.kubectl("cordon", node)
         try:
-            self.cluster.kubectl(
-                "drain", node, f"--pod-selector={ours}", "--delete-emptydir-data", "--ignore-daemonsets",
-                "--timeout=240s", seconds=250,
-            )  # fmt: skip
+            waiting = [one["name"] for one in ours]
+
+            def gone() -> bool:
+                nonlocal refused
+                waiting[:] = [name for name in waiting if not self.cluster.evicted(name)]
+                refused += len(waiting)
+                return not waiting and not leaving & {
+                    pod["metadata"]["uid"] for pod in self.cluster.get("pods")["items"]
+                }
+
+            until(gone, seconds=240, otherwise=lambda: f"still on {node}: {self.cluster.troubles()}", every=1.0)
             empty = time.monotonic() - began
         finally:
             self.cluster.kubectl("uncordon", node)
         self.cluster.all_ready()
+        ready = time.monotonic() - began
         return (
-            f"{node} empty after {empty:.0f} s, all ready after {time.monotonic() - began:.0f} s, {others} other nodes"
+            f"{len(leaving)} pods gone from {node} after {empty:.0f} s ({refused} times a budget said wait), "
+            f"all ready after {ready:.0f} s, {others} other nodes"
         )
 
     def replicas(self) -> str:

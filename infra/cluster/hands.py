@@ -142,6 +142,18 @@ class Cluster:
             lines.append("\n".join(events.splitlines()[-6:]))
         return "\n".join(lines)
 
+    def evicted(self, pod: str) -> bool:
+        """Ask for a pod's eviction; false where a budget says: not now."""
+        wish = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": self.namespace}}
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/eviction"
+        try:
+            self.kubectl("create", "--raw", path, "-f", "-", given=json.dumps(wish))
+        except FailedError as refusal:
+            if "disruption budget" in str(refusal):
+                return False
+            raise
+        return True
+
     @contextlib.contextmanager
     def forward(self, service: str, port: int, to: int) -> Iterator[None]:
         """A port of this machine that leads to a Service, for a while."""
