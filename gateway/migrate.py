@@ -8,7 +8,7 @@ import alembic.command
 import alembic.config
 import sqlalchemy as sa
 
-from chassis.migrate import ENVIRONMENT, LOCK, owner_engine
+from chassis.migrate import ENVIRONMENT, LOCK, of_a_later_release, owner_engine
 from gateway.sessions import METADATA
 
 FOLDER = Path(__file__).parent
@@ -21,7 +21,8 @@ async def migrate(owner_database_url: str) -> None:
     try:
         async with engine.begin() as connection:
             await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            await connection.run_sync(_upgrade)
+            if not await of_a_later_release(connection, "gateway"):
+                await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
 

@@ -37,6 +37,28 @@ async def test_what_the_last_release_uses_is_there(name: str) -> None:
     assert list(upgrades.breaks(upgrades.kept(migrate.folder_of(service)), now)) == []
 
 
+async def test_a_release_that_was_rolled_back_to_leaves_the_newer_tables_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    worker, service = os.environ.get("PYTEST_XDIST_WORKER", "main"), find("inventory")
+    url = os.environ[testing_postgres.VARIABLE]
+    database = f"rolled_back_{worker}"
+    await testing_postgres.make_database(url, service, database)
+    owner = migrate.owner_engine(testing_postgres.at(url, database, "inventory_owner"))
+    async with owner.begin() as connection:
+        await connection.execute(sa.text("ALTER TABLE item ADD COLUMN of_a_later_release text"))
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        before = await connection.run_sync(upgrades.shape_of)
+
+    await migrate.migrate_database(service, owner)
+
+    async with owner.connect() as connection:
+        assert await connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
+        assert await connection.run_sync(upgrades.shape_of) == before
+    assert "of a later release (script 9999" in capsys.readouterr().out
+    await owner.dispose()
+
+
 # a statement of a script, and what the old code would stumble over
 SCRIPTS = [
     ("ALTER TABLE supplier DROP COLUMN short_name", "supplier.short_name: the column is gone"),
