@@ -214,12 +214,13 @@ class Cluster:
 
         def ended() -> str:
             conditions = self.get("job", job)["status"].get("conditions", [])
-            return next((one["type"] for one in conditions if one["status"] == "True"), "")
+            true = [one["type"] for one in conditions if one["status"] == "True"]
+            return next((how for how in ("Complete", "Failed") if how in true), "")
 
         def said() -> str:
             return f"{job} {ended()}: {self.kubectl('logs', f'job/{job}', '--all-containers', '--tail=20')}"
 
-        until(lambda: ended() in ("Complete", "Failed"), seconds=seconds, otherwise=said, every=1.0)
+        until(lambda: bool(ended()), seconds=seconds, otherwise=said, every=1.0)
         must(ended() == "Complete", said())
 
     def backed_up(self) -> str:
@@ -228,7 +229,8 @@ class Cluster:
         self.kubectl("delete", "job", job, "--ignore-not-found")
         self.kubectl("create", "job", job, f"--from=cronjob/{RELEASE}-backup")
         self.done(job, 600)
-        return self.kubectl("logs", f"job/{job}", "-c", "backup").strip().splitlines()[-1].strip()
+        lines = self.kubectl("logs", f"job/{job}", "-c", "backup").splitlines()
+        return next((line.strip() for line in reversed(lines) if " files, " in line), "no file")
 
     def reconciled(self) -> str:
         """The books agree, as soon as what is on its way has come."""
