@@ -119,7 +119,8 @@ def _carry(release: Cluster, copy: Cluster) -> None:
     image = release.get("pod", SERVER)["spec"]["containers"][0]["image"]
     copy.pod("carrier", image, ["sleep", "infinity"], claims={"before": KEPT})
     copy.kubectl("wait", "pod/carrier", "--for=condition=Ready", "--timeout=120s", seconds=130)
-    read = release.command("exec", SERVER, "--", "tar", "-C", KEPT, "-cf", "-", ".")
+    # what lies on it, not its root: that is the cluster's own
+    read = release.command("exec", SERVER, "--", "sh", "-c", f"cd {KEPT} && tar --exclude=lost+found -cf - *")
     write = copy.command("exec", "-i", "carrier", "--", "tar", "-C", KEPT, "--no-same-owner", "-xf", "-")
     with subprocess.Popen(read, stdout=subprocess.PIPE) as source:
         code = subprocess.run(write, stdin=source.stdout, timeout=600).returncode
