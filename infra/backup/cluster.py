@@ -21,14 +21,13 @@ from typing import Any
 
 import yaml
 
-from infra.backup.drill import RPO_SECONDS, RTO_SECONDS, Checks
+from infra.backup.drill import LOST_SECONDS, RPO_SECONDS, RTO_SECONDS, Checks
 from infra.cluster.hands import CHART, RELEASE, Cluster, FailedError, must
 from infra.local.report import CannotContinueError, until
 
 SERVER, BACKUP = f"{RELEASE}-postgresql-0", f"{RELEASE}-backup"
 KEPT = "/var/lib/heyi/backup"
-# longer than archive_timeout: something of it is in the archive, and something is not
-BEATING_SECONDS, EVERY_SECONDS = 75, 0.2
+EVERY_SECONDS = 0.2
 BEAT = f"""while :; do
   psql -XAtq -U "$POSTGRES_USER" -d postgres -c "SELECT pg_logical_emit_message(true, 'heyi.drill', '')" >/dev/null
   sleep {EVERY_SECONDS}
@@ -44,21 +43,23 @@ def drill(said: Mapping[str, str]) -> int:
     try:
         values = _values(release)
         check(True, "a backup is made", release.backed_up())
-        with _beats(release):
-            _wait(BEATING_SECONDS)
-            lost_at, began = _now(release), time.monotonic()
         with _scratch(copy):
-            _carry(release, copy)
+            _prepare(release, copy)
+            with _beats(release):
+                _wait_for_the_worst_moment(release)
+                lost_at, began = _now(release), time.monotonic()
+                _carry(release, copy)
             _come_back(copy, values)
             said_of = BACK.search(copy.kubectl("logs", SERVER, "-c", "recover"))
             must(said_of, "PostgreSQL did not say up to which change it came back")
             assert said_of is not None
-            rpo = (lost_at - datetime.datetime.fromisoformat(said_of[1])).total_seconds()
+            # a segment may be archived while the archive is read: then more came back than was to be expected
+            rpo = max(0.0, (lost_at - datetime.datetime.fromisoformat(said_of[1])).total_seconds())
             resent = copy.kubectl("logs", f"job/{RELEASE}-resend", "-c", "resend").strip().splitlines()
             check(bool(resent), "what had not reached everybody is named", "; ".join(line.strip() for line in resent))
             check(True, "the reconciler is content with the copy", copy.reconciled())
             rto = time.monotonic() - began
-        check(0 <= rpo <= RPO_SECONDS, f"lost is at most {RPO_SECONDS} s", f"{rpo:.1f} s")
+        check(rpo <= RPO_SECONDS, f"lost is at most {RPO_SECONDS} s", f"{rpo:.1f} s")
         check(rto <= RTO_SECONDS, f"it runs again within {RTO_SECONDS} s", f"{rto:.1f} s")
     except (FailedError, CannotContinueError, subprocess.TimeoutExpired) as trouble:
         check(False, "it goes through", str(trouble))
@@ -79,9 +80,16 @@ def _now(release: Cluster) -> datetime.datetime:
     return datetime.datetime.fromisoformat(release.kubectl("exec", SERVER, "--", "sh", "-c", words).strip())
 
 
-def _wait(seconds: float) -> None:
-    due = time.monotonic() + seconds
-    until(lambda: time.monotonic() > due, seconds=seconds + 10, otherwise=lambda: "the clock stands", every=1.0)
+def _wait_for_the_worst_moment(release: Cluster) -> None:
+    """Until the log was archived by itself once, and almost a second time."""
+
+    def archived() -> str:
+        return release.kubectl("exec", SERVER, "--", "ls", f"{KEPT}/wal-archive")
+
+    known = archived()
+    until(lambda: archived() != known, seconds=120, otherwise=lambda: "the log is not archived", every=1.0)
+    due = time.monotonic() + LOST_SECONDS
+    until(lambda: time.monotonic() > due, seconds=LOST_SECONDS + 10, otherwise=lambda: "the clock stands", every=0.5)
 
 
 @contextlib.contextmanager
@@ -106,8 +114,8 @@ def _scratch(copy: Cluster) -> Iterator[None]:
         copy.kubectl("delete", "namespace", copy.namespace, "--wait=false")
 
 
-def _carry(release: Cluster, copy: Cluster) -> None:
-    """The backup's key and the volume's content, as they are in this moment: volumes do not cross namespaces."""
+def _prepare(release: Cluster, copy: Cluster) -> None:
+    """The backup's key, a volume for its content, and who takes it in: volumes do not cross namespaces."""
     key = release.get("secret", BACKUP)["data"]["key"]
     copy.kubectl("create", "secret", "generic", BACKUP, f"--from-literal=key={base64.b64decode(key).decode()}")
     size = release.get("pvc", BACKUP)["spec"]["resources"]
@@ -119,6 +127,10 @@ def _carry(release: Cluster, copy: Cluster) -> None:
     image = release.get("pod", SERVER)["spec"]["containers"][0]["image"]
     copy.pod("carrier", image, ["sleep", "infinity"], claims={"before": KEPT})
     copy.kubectl("wait", "pod/carrier", "--for=condition=Ready", "--timeout=120s", seconds=130)
+
+
+def _carry(release: Cluster, copy: Cluster) -> None:
+    """What the volume of backups holds in this moment."""
     # what lies on it, not its root: that is the cluster's own
     read = release.command("exec", SERVER, "--", "sh", "-c", f"cd {KEPT} && tar --exclude=lost+found -cf - *")
     write = copy.command("exec", "-i", "carrier", "--", "tar", "-C", KEPT, "--no-same-owner", "-xf", "-")
