@@ -138,7 +138,7 @@ async def process(
             async def ready() -> bool:
                 return await says(probe, "/ready", 200) and await says(port, "/health/ready", 200)
 
-            await eventually(ready, 30)
+            await eventually(ready, 90)
             yield running, http, probe
     finally:
         if running.returncode is None:
