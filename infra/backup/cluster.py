@@ -27,7 +27,7 @@ from infra.local.report import CannotContinueError, until
 
 SERVER, BACKUP = f"{RELEASE}-postgresql-0", f"{RELEASE}-backup"
 KEPT = "/var/lib/heyi/backup"
-# what runs in a pod does not end with who asked for it: it ends by itself, after more than the wait for the worst moment
+# what runs in a pod does not end with who asked for it: it ends by itself, later than the worst moment comes
 BEATING_SECONDS, EVERY_SECONDS = 300, 0.2
 BEAT = f"""end=$(($(date +%s) + {BEATING_SECONDS}))
 while [ "$(date +%s)" -lt "$end" ]; do
