@@ -233,16 +233,21 @@ class Consumer:
         self.work: set[asyncio.Task[None]] = set()
         # whose events are being worked on
         self.documents: set[str] = set()
+        self.leaving = False
 
     async def run(self) -> None:
-        """Take messages until cancelled."""
+        """Take messages until cancelled while `leaving` is set, then finish those that were taken.
+
+        Cancelled alone is not enough: Python 3.11 forgets a cancellation of `wait_for` (which nats-py waits with) that
+        comes in the same moment as what was waited for (python/cpython#86296).
+        """
         inbox = self.connection.new_inbox()
         subscription = await self.connection.subscribe(inbox)
         heartbeat = int(HEARTBEAT_SECONDS * 1_000_000_000)
         request = {"batch": IN_FLIGHT, "expires": PULL_SECONDS * 1_000_000_000, "idle_heartbeat": heartbeat}
         outstanding = 0
         try:
-            while True:
+            while not self.leaving:
                 if outstanding <= IN_FLIGHT // 2:
                     await self.connection.publish(
                         f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", json.dumps(request).encode(), reply=inbox

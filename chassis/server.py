@@ -52,6 +52,8 @@ log = telemetry.logger("chassis.server")
 
 GET_AUTHORIZATION = "heyi.identity.v1.Directory/GetAuthorization"
 STOP_SECONDS = 25
+# after which a task that was cancelled and goes on is cancelled again
+AGAIN_SECONDS = 2
 SERVER_OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_send_message_length", 32 * 1024 * 1024),
@@ -117,8 +119,7 @@ async def _run(names: Sequence[str]) -> None:
         log.info("stopping")
         await asyncio.gather(*(host.leave() for host in hosts))
         await asyncio.sleep(shared.drain_seconds)
-        beginning.cancel()
-        await asyncio.gather(beginning, return_exceptions=True)
+        await _end([beginning])
         await asyncio.gather(*(host.stop() for host in hosts))
         await snapshot.stop()
         await first.close()
@@ -141,6 +142,16 @@ async def _wake_on_identity(host: Host, snapshot: policy.Snapshot) -> None:
         snapshot.wake()
 
     await host.nats.subscribe("evt.identity.>", cb=woken)
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended: Python 3.11's `wait_for` can forget a cancellation (python/cpython#86296)."""
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _clients(settings: ServiceSettings, targets: Mapping[str, str]) -> Clients:
@@ -172,6 +183,7 @@ class Host:
         )
         self.health = Health(self.service.name, self.settings.database_url, self.snapshot)
         self.tasks: list[asyncio.Task[Any]] = []
+        self.consumer: inbox.Consumer | None = None
         self.fetching: list[asyncio.Task[Any]] = []
         self.nats: Client | None = None
         self.relay: Relay | None = None
@@ -220,8 +232,8 @@ class Host:
         self.runtime.hand_over = self.relay.hand
         self._go(self.relay.run())
         if self.service.reactions:
-            consumer = inbox.Consumer(self.runtime, self.nats)
-            self.fetching.append(self._go(self._forever(consumer.run)))
+            self.consumer = inbox.Consumer(self.runtime, self.nats)
+            self.fetching.append(self._go(self._forever(self.consumer.run)))
             self._go(inbox.replay_parked(self.runtime))
         self._go(sweep.run(self.runtime, self.nats, self.settings.shared.sweep_seconds))
 
@@ -258,6 +270,8 @@ class Host:
 
     async def stop(self) -> None:
         """Fetch no more events, refuse new calls, finish what is under way, then let go."""
+        if self.consumer is not None:
+            self.consumer.leaving = True
         for task in self.fetching:
             task.cancel()
         try:
@@ -267,9 +281,7 @@ class Host:
                 await self.runtime.settle()
         except TimeoutError:
             log.warning("left unfinished", service=self.service.name, calls=len(self.runtime.under_way))
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await _end(self.tasks)
         goodbyes = [self.runtime.clients.close(), self.engine.dispose(), *([self.nats.close()] if self.nats else [])]
         # a server that is away cannot be told: nats-py raises then, and the others are still to be left
         await asyncio.gather(*goodbyes, return_exceptions=True)

@@ -34,10 +34,12 @@ class Session(Door):
     def __init__(self, instance: Instance) -> None:
         super().__init__(instance.url, instance.env().get("HEYI_TLS_CA", ""))
         self.instance = instance
+        self.username = ""
 
     @classmethod
     async def of(cls, instance: Instance, username: str) -> Session:
         made = cls(instance)
+        made.username = username
         await made.sign_in(username, DEMO_PASSWORD)
         return made
 
@@ -62,14 +64,21 @@ class Session(Door):
             await asyncio.sleep(int(answer.headers["retry-after"]))
 
     async def tokens(self) -> dict[str, Any]:
-        """Tokens of this person: the code flow once more, by hand, on the sign-in that Keycloak remembers."""
+        """Tokens of this person: the code flow once more, by hand, on the sign-in that Keycloak remembers.
+
+        It forgets one that it has not heard of for half an hour, which the stories can take: then the person signs in.
+        """
         issuer, back = self.instance.env()["HEYI_ISSUER"], f"{self.address}/auth/callback"
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         client = {"client_id": "heyi-gateway", "redirect_uri": back}
         asked = {"response_type": "code", "scope": "openid", "state": "s", "nonce": secrets.token_urlsafe(8)}
         proof = {"code_challenge": challenge, "code_challenge_method": "S256"}
-        answer = await self._send("GET", f"{issuer}/protocol/openid-connect/auth", params=client | asked | proof)
+        address, query = f"{issuer}/protocol/openid-connect/auth", client | asked | proof
+        answer = await self._send("GET", address, params=query)
+        if not answer.is_redirect:
+            await self.sign_in(self.username, DEMO_PASSWORD)
+            answer = await self._send("GET", address, params=query)
         code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
         secret = self.instance.env()["HEYI_GATEWAY_CLIENT_SECRET"]
         form = client | {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
