@@ -288,8 +288,8 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "an unknown key of a service": (("--set", "services.inventory.replica=3"), "additional properties"),
         "no replicas": (("--set", "services.inventory.replicas=0"), "minimum"),
         "an address that is none": (("--set", "publicUrl=heyi"), "publicUrl"),
-        "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "80 % of max_connections"),
-        "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "max_connections"),
+        "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "maxConnections (600)"),
+        "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "(150)"),
         "a moment without its zone": (("--set", "backup.restore.at=2026-11-27T18:30:00"), "at"),
         "two makers of Secrets": (("-f", everything, "--set", "secrets.external.enabled=true"), "not both"),
     }

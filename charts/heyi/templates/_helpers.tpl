@@ -223,7 +223,7 @@ resources: {requests: {storage: {{ .size }}}}
 {{- end }}
 {{- range $host, $sum := $sums }}
 {{- if gt (mul 10 $sum) (mul 8 $pg.maxConnections) }}
-{{- fail (printf "%s: pools could take %d connections, and 80 %% of max_connections %d is less: fewer replicas, a larger server, or another one for some services (postgresql.hosts)" $host $sum (int $pg.maxConnections)) }}
+{{- fail (printf "%s: pools could take %d connections, and 80 %% of postgresql.maxConnections (%d) is less: fewer replicas, a larger server, or another one for some services (postgresql.hosts)" $host $sum (int $pg.maxConnections)) }}
 {{- end }}
 {{- end }}
 {{- end }}
