@@ -248,9 +248,10 @@ def test_a_new_entry_of_the_values_is_all_it_takes(tmp_path: Path) -> None:
 
 def test_a_pod_begins_its_service_anew_at_hup_and_ends_with_it(tilt: Tilt) -> None:
     command = next(pod["containers"][0]["command"] for _, name, pod in tilt.pods() if name == "heyi-identity")
+    # blocked before it says so, else a stop between that and the wait for it were lost
     service = (
-        "import os, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); "
-        "print(os.getpid(), flush=True); [signal.pause() for _ in iter(int, 1)]"
+        "import os, signal, sys; stop = [signal.SIGTERM]; signal.pthread_sigmask(signal.SIG_BLOCK, stop); "
+        "print(os.getpid(), flush=True); signal.sigwait(stop); sys.exit(7)"
     )
     # in a session of its own, so that nothing is left behind
     started = subprocess.Popen(
