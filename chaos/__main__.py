@@ -24,7 +24,7 @@ from chaos.proxy import Proxy
 from chaos.verdict import converge, tell
 from infra.local.instance import SERVICES, Instance
 
-LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000"
+LIMITS = "rate=100000,burst=100000,anonymous_rate=1000,anonymous_burst=1000,export_rate=1000,export_burst=1000"
 PAUSE_SECONDS = (0.5, 2.0)
 # the full form goes on, without faults, until so many intents were acknowledged in its load
 ENOUGH, CALM_SECONDS = 1500, 120

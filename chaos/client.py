@@ -83,13 +83,13 @@ class Client:
         return await self._ask(who, "POST", path, content, "", dict(query))
 
     async def write(
-        self, who: str, path: str, body: Any, *, database: str, method: str, effect: tuple[str, str]
+        self, who: str, path: str, body: Any, *, database: str, method: str, effect: tuple[str, str], **query: Any
     ) -> Any:
         """Mean it, send it, and write down how it ended. Raises GaveUp or RefusedError."""
         key = str(uuid.uuid4())
         await self.log.write(key=key, database=database, method=method, effect=effect)
         try:
-            answer = await self._ask(who, "POST", path, body, key, {})
+            answer = await self._ask(who, "POST", path, body, key, query)
         except GaveUp:
             self.log.unknown += 1
             raise

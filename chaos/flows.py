@@ -18,8 +18,11 @@ from chaos.client import Client, GaveUp
 REQUISITIONS, TASKS = "/v1/procurement/purchase-requisitions", "/v1/approval/tasks"
 REQUESTS = "/v1/approval/office-requests"
 ATTACHMENTS = "/v1/documents/attachments"
+BATCHES = "/v1/inventory/import-batches"
 # an event that a dead process held comes again after the consumer's 30 s
 TURN_SECONDS = 45.0
+# an import that a dead process held is taken up by another after a minute
+IMPORT_SECONDS = 100.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Scene:
     finance: str
     buyer: str
     lines: list[dict[str, Any]]
-    category_id: str
-    unit_id: str
+    category: dict[str, Any]
+    unit: dict[str, Any]
     form_id: str
 
     @classmethod
@@ -54,9 +57,12 @@ class Scene:
         offered = await client.get(requester, f"{REQUESTS}:listForms")
         general = next(form["formId"] for form in offered["forms"] if form["code"] == "general")
         any_item = next(i for i in found["items"] if i["kind"] == "PART")
+        units = await client.get(requester, "/v1/inventory/units", pageSize=200)
+        category = next(c for c in grouped["itemCategories"] if c["id"] == any_item["categoryId"])
+        unit = next(u for u in units["units"] if u["id"] == any_item["baseUnitId"])
         return cls(
             requester, who["first approver"], who["second approver"], who["purchasing manager"], lines,
-            any_item["categoryId"], any_item["baseUnitId"], general,
+            category, unit, general,
         )  # fmt: skip
 
 
@@ -140,12 +146,35 @@ async def item(client: Client, scene: Scene, chance: random.Random) -> None:
     """A new item, of which procurement keeps a copy."""
     code = f"CH-{secrets.token_hex(6).upper()}"
     body = {
-        "code": code, "name": f"混沌件 {code}", "categoryId": scene.category_id, "baseUnitId": scene.unit_id,
+        "code": code, "name": f"混沌件 {code}", "categoryId": scene.category["id"], "baseUnitId": scene.unit["id"],
         "kind": "PART",
     }  # fmt: skip
     await client.write(
         "admin", "/v1/inventory/items", body, database="inventory", method="CreateItem", effect=("item", code)
     )
+
+
+async def import_items(client: Client, scene: Scene, chance: random.Random) -> None:
+    """Three items out of a file: brought in, checked, and made."""
+    mark = f"CI-{secrets.token_hex(6).upper()}"
+    rows = [f"{mark}-{n},混沌件 {mark}-{n},{scene.category['code']},{scene.unit['code']},PART" for n in range(3)]
+    sheet = "\n".join(["code,name,category_id,base_unit_id,kind", *rows]).encode()
+    batch = await client.write(
+        "admin", "/v1/inventory/items:importFile", sheet, fileName=f"{mark}.csv",
+        database="inventory", method="CreateImportBatch", effect=("import_file", f"{mark}.csv"),
+    )  # fmt: skip
+    for verb, then, effect in (
+        ("check", "CHECKED", ("import_check", batch["id"])), ("start", "IMPORTED", ("imported", mark))
+    ):  # fmt: skip
+        await client.write(
+            "admin", f"{BATCHES}/{batch['id']}:{verb}", {},
+            database="inventory", method=f"{verb.title()}ImportBatch", effect=effect,
+        )  # fmt: skip
+        deadline = time.monotonic() + IMPORT_SECONDS
+        while (now := await client.get("admin", f"{BATCHES}/{batch['id']}"))["state"] != then:
+            if time.monotonic() > deadline:
+                raise GaveUp(f"the import {mark} is still {now['state']}")
+            await asyncio.sleep(0.3)
 
 
 async def attach(client: Client, scene: Scene, chance: random.Random) -> None:
@@ -176,4 +205,12 @@ async def look_around(client: Client, scene: Scene, chance: random.Random) -> No
 
 
 Flow = Callable[[Client, Scene, random.Random], Awaitable[None]]
-MIX: dict[Flow, int] = {requisition: 8, supplier: 2, item: 2, office_request: 2, attach: 2, look_around: 2}
+MIX: dict[Flow, int] = {
+    requisition: 8,
+    supplier: 2,
+    item: 2,
+    office_request: 2,
+    attach: 2,
+    import_items: 1,
+    look_around: 2,
+}

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from chaos.client import Client, GaveUp, IntentLog, People, RefusedError
-from chaos.flows import REQUISITIONS, Scene, decide, item, requisition
+from chaos.flows import REQUISITIONS, Scene, decide, import_items, item, requisition
 from chaos.nemesis import Nemesis
 from chaos.verdict import converge
 from infra.local.instance import SERVICES
@@ -27,6 +27,7 @@ RELAY = ("before_publish", "after_publish")
 POINTS: dict[str, str] = {
     **{f"{service}.{point}": "flow" for service in ("procurement", "approval") for point in (*CALLS, *EVENTS, *RELAY)},
     **{f"inventory.{point}": "item" for point in ("before_commit", "after_commit", "after_publish")},
+    "inventory.import_before_commit": "import",
     **{f"approval.timer_{point}": "timer" for point in ("after_lock", "before_commit", "after_commit")},
     "procurement.replay": "flow",
     "procurement.housekeeping": "start",
@@ -77,6 +78,8 @@ async def _die_at(point: str, nemesis: Nemesis, client: Client, scene: Scene) ->
                 await requisition(client, scene, random.Random(point))
             case "item":
                 await item(client, scene, random.Random(point))
+            case "import":
+                await import_items(client, scene, random.Random(point))
             case "employee":
                 await _employee(client)
             case "timer":

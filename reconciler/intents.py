@@ -27,6 +27,21 @@ EFFECTS = {
     ),
     "employee": ("identity", "SELECT code AS value, count(*) AS times FROM employee WHERE code = ANY($1) GROUP BY 1"),
     "item": ("inventory", "SELECT code AS value, count(*) AS times FROM item WHERE code = ANY($1) GROUP BY 1"),
+    "import_file": (
+        "inventory",
+        "SELECT file_name AS value, count(*) AS times FROM import_batch WHERE file_name = ANY($1) GROUP BY 1",
+    ),
+    "import_check": (
+        "inventory",
+        "SELECT id::text AS value, count(*) AS times FROM import_batch WHERE id = ANY($1::uuid[]) "
+        "AND state NOT IN ('UPLOADING', 'UPLOADED') GROUP BY 1",
+    ),
+    # a file is there once when each of its three items is
+    "imported": (
+        "inventory",
+        "SELECT substr(code, 1, 15) AS value, CASE count(*) WHEN 3 THEN 1 ELSE 100 END AS times FROM item "
+        "WHERE substr(code, 1, 15) = ANY($1) GROUP BY 1",
+    ),
     "flow": (
         "approval",
         "SELECT code AS value, count(*) AS times FROM flow_definition WHERE code = ANY($1) GROUP BY 1",
