@@ -17,6 +17,7 @@ from test_browser_approval import decide
 from test_browser_votes import TASK
 
 from conftest import DESKTOP, PHONE
+from infra.local.demo.records import id_of
 
 FORM, REQUEST = "approval.form_definition", "approval.office_request"
 KIND = "TypedField"
@@ -124,6 +125,38 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUEST, "APPROVED"))
     await mine.picture("office-request")
     assert await violations(mine.page) == []
+
+
+async def test_browser_form_from_a_template(window: Any, door: Any) -> None:
+    """A company without any form takes one over that the product brings, publishes it, and people may fill it in."""
+    company = {"company": id_of("identity.company", "WX")}
+    admin = await door("admin")
+    office = await window("admin", locale="en", size=PHONE)
+    screen, page = office.screen, office.page
+    await office.go(f"/approval/form-definitions?company={company['company']}")
+    await screen.button(screen.t("template.from")).click()
+    line = screen.dialog().get_by_role("listitem").filter(has_text="Whatever has no form of its own.")
+    await expect(line).to_contain_text("General request")
+    await expect(line).to_contain_text(screen.t("forms.fieldCount", count=4))
+    assert await violations(page) == []
+    await office.picture("form-templates")
+    # taken over by an earlier round, it leads to the form
+    take = line.get_by_role("button", name=screen.t("template.takeOverNamed", name="General request"))
+    await take.or_(line.get_by_role("link", name=screen.t("template.thereAlready"))).click()
+    await page.wait_for_url(re.compile(r"/form-definitions/[0-9a-f-]{36}"))
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("general")
+    key = re.search(r"[0-9a-f-]{36}", page.url.partition("form-definitions/")[2])
+    assert key
+    form = await admin.get(f"/v1/approval/form-definitions/{key[0]}", **company)
+    if form["state"] == "DRAFT":
+        await screen.button(screen.action(FORM, "publish")).click()
+        await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
+        await expect(screen.dialog()).to_be_hidden()
+    await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
+    assert (form["nameEn"], form["groupName"], form["amountKey"]) == ("General request", "Office", "cost")
+    assert [one["key"] for one in form["fields"]] == ["subject", "content", "cost", "department"]
+    offered = await admin.get("/v1/approval/office-requests:listForms", **company)
+    assert key[0] in [one["formId"] for one in offered["forms"]]
 
 
 @pytest.mark.beside
