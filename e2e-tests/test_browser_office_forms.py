@@ -14,6 +14,7 @@ from guide import clicks, clicks_said, count_clicks
 from playwright.async_api import Locator, expect
 from screen import spaced
 from test_browser_approval import decide
+from test_browser_prints import texts
 from test_browser_votes import TASK
 
 from conftest import DESKTOP, PHONE
@@ -125,6 +126,21 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUEST, "APPROVED"))
     await mine.picture("office-request")
     assert await violations(mine.page) == []
+
+    # one paper: what was filled in, what the approver wrote, and who said what
+    printer = mine.page.get_by_role("button", name=mine.screen.t("detail.print"))
+    await expect(printer).to_have_count(1)
+    await printer.click()
+    await mine.page.get_by_role("menuitem", name=mine.screen.t("print.document")).click()
+    link = mine.screen.dialog().get_by_role("link", name=spaced(mine.screen.t("print.open")))
+    await expect(link).to_have_attribute("href", re.compile(request["id"]))
+    assert await violations(mine.page) == []
+    await mine.picture("office-request-paper")
+    answer = await mine.context.request.get(mine.base + str(await link.get_attribute("href")))
+    assert answer.status == 200, await answer.text()
+    paper = "\n".join(texts(await answer.body()))
+    for word in (chinese, number, "1,357.90", "trade fair", "hotel", "6601.02", "审批意见"):
+        assert word in paper, (word, paper)
 
 
 async def test_browser_form_from_a_template(window: Any, door: Any) -> None:
