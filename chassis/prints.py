@@ -356,9 +356,11 @@ def _held_table(page: Page, table: Any, rows: Sequence[Mapping[str, Any]]) -> st
 
 def _value(page: Page, one: Any, values: Mapping[str, Any]) -> str:
     assert page.content is not None
-    value = values.get(one.key)
-    if value is not None and typed_fields.kind_of(one) == typed_fields_pb2.TypedField.AMOUNT:
+    value, kind = values.get(one.key), typed_fields.kind_of(one)
+    if value is not None and kind == typed_fields_pb2.TypedField.AMOUNT:
         return _figure(Decimal(value), 2)
+    if value is not None and kind == typed_fields_pb2.TypedField.DATE_TIME:
+        return _minute(page, datetime.datetime.fromisoformat(value))
     return field_shapes.shown(one, value, page.locale, page.content.names)
 
 
@@ -387,8 +389,7 @@ def text_of(page: Page, message: Any, one: FieldDescriptor) -> str:
 def _single(page: Page, message: Any, one: FieldDescriptor, value: Any) -> str:
     spec = spec_of(one)
     if one.message_type is not None:
-        zone = zoneinfo.ZoneInfo(page.company.time_zone)
-        return f"{value.ToDatetime(tzinfo=datetime.UTC).astimezone(zone):%Y-%m-%d %H:%M}"
+        return _minute(page, value.ToDatetime(tzinfo=datetime.UTC))
     if one.enum_type is not None:
         name = one.enum_type.values_by_number[value].name
         package = one.enum_type.file.package
@@ -401,6 +402,10 @@ def _single(page: Page, message: Any, one: FieldDescriptor, value: Any) -> str:
     if spec.HasField("decimal") and value:
         return _figure(Decimal(value), spec.decimal.scale)
     return str(value)
+
+
+def _minute(page: Page, instant: datetime.datetime) -> str:
+    return f"{instant.astimezone(zoneinfo.ZoneInfo(page.company.time_zone)):%Y-%m-%d %H:%M}"
 
 
 def _figure(number: Decimal, scale: int) -> str:

@@ -208,11 +208,13 @@ def test_an_open_record_stands_there_by_its_sections_and_nothing_of_it_runs() ->
     words = {"zh-CN": HOSTILE, "en": HOSTILE}
     text = {"key": "text", "kind": "LONG_TEXT", "label": words}
     cost = {"key": "cost", "kind": "AMOUNT", "label": {"zh-CN": "花费", "en": "Cost"}}
+    since = {"key": "since", "kind": "DATE_TIME", "label": {"zh-CN": "起", "en": "Since"}}
     table = {"key": "rows", "kind": "TABLE", "label": words, "columns": [text, cost]}
-    fields = [json_format.ParseDict(one, typed_fields_pb2.TypedField()) for one in (cost, table, text)]
+    fields = [json_format.ParseDict(one, typed_fields_pb2.TypedField()) for one in (cost, since, table, text)]
     content = prints.Content(
         title=words, facts=["number"], fields=fields, sections=[(words, ["text", "gone"]), ({"zh-CN": "空"}, ["gone"])],
-        values={"text": HOSTILE, "cost": "1234.5", "rows": [{"text": HOSTILE, "cost": "7"}]}, amount="1234.5",
+        values={"text": HOSTILE, "cost": "1234.5", "rows": [{"text": HOSTILE, "cost": "7"}],
+                "since": "2026-11-27T16:30:00Z"}, amount="1234.5",
     )  # fmt: skip
     order = DOCUMENTS[ORDER].message(number="PO-1", supplier_name="丙供应商", amount="99.00", currency="CNY")
     printed = prints.page_html(page(ORDER, message=order, content=content))
@@ -220,7 +222,8 @@ def test_an_open_record_stands_there_by_its_sections_and_nothing_of_it_runs() ->
     assert no_harm(printed)
     evil = prints._(HOSTILE)
     told = [
-        f"<h1>{evil}</h1>", "<th>花费</th><td>1,234.50</td>", f'<td class="">{evil}</td><td class="n">7.00</td>',
+        f"<h1>{evil}</h1>", "<th>花费</th><td>1,234.50</td>", "<th>起</th><td>2026-11-28 00:30</td>",
+        f'<td class="">{evil}</td><td class="n">7.00</td>',
         f"<h2>{evil}</h2><table class=\"held\"><tbody><tr><th>{evil}</th><td>{evil}</td></tr>",
         "壹仟贰佰叁拾肆元伍角整",
     ]  # fmt: skip
