@@ -12,7 +12,7 @@ import os
 import pathlib
 import uuid
 import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,7 @@ from chassis.contract import repeated, spec_of
 from chassis.errors import Refused
 from chassis.organisation import Person, Place
 from heyi.approval.v1 import opinions_pb2
+from heyi.common.v1 import typed_fields_pb2
 from heyi.identity.v1 import print_templates_pb2 as pb
 from heyi.options.v1 import options_pb2
 
@@ -34,7 +35,9 @@ FIND_OPINIONS = "heyi.approval.v1.Opinions/FindOpinions"
 # where people open the suite; the code on the paper leads there
 PUBLIC_URL = "HEYI_GATEWAY_PUBLIC_URL"
 MOST_COLUMNS = 8
-_BOOKKEEPING = {"id", "etag", "allowed_actions", "content_hash", "custom_fields", "sort_key", "pinyin_initials"}
+_BOOKKEEPING = {
+    "id", "etag", "allowed_actions", "content_hash", "custom_fields", "sort_key", "pinyin_initials", "hidden_keys",
+}  # fmt: skip
 # page x of y, day, name and day of a signature, address, tax number, amount in words, hidden parts, yes and no
 WORDS = {
     "zh-CN": ('"第 " counter(page) " 页 共 " counter(pages) " 页"', "打印日期", "签字", "日期", "地址", "税号", "大写",
@@ -57,6 +60,30 @@ SAID = {
 
 
 @dataclass(frozen=True)
+class Content:
+    """What a document holds that the contract does not name, as far as its reader sees it: told by its service."""
+
+    # what the document is called, where no template says it
+    title: Mapping[str, str] = field(default_factory=dict)
+    # the fields of the document that stand above it, where no template chooses any
+    facts: Sequence[str] = ()
+    fields: Sequence[typed_fields_pb2.TypedField] = ()
+    # headings by language and the keys below them; fields in none come first
+    sections: Sequence[tuple[Mapping[str, str], Sequence[str]]] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    # of what values name, by id
+    names: Mapping[str, str] = field(default_factory=dict)
+    # what is written out in capitals; nothing where it is no amount
+    amount: str = ""
+    # what approvers said, the oldest first
+    said: Sequence[opinions_pb2.FindOpinionsResponse.Said] = ()
+
+
+# asked with the document as the caller reads it
+Tell = Callable[[Any, Call], Awaitable[Content]]
+
+
+@dataclass(frozen=True)
 class Page:
     """What stands on the paper, and how. An empty template is the standard layout."""
 
@@ -75,10 +102,15 @@ class Page:
     # what approvers said, the oldest first, and the people who did
     said: Sequence[opinions_pb2.FindOpinionsResponse.Said] = ()
     people: Mapping[uuid.UUID, Person] = field(default_factory=dict)
+    # of a document whose content is an open record
+    content: Content | None = None
 
 
 class Prints:
-    """Serves heyi.platform.v1.Prints."""
+    """Serves heyi.platform.v1.Prints. `tells`: by type of document, who tells what an open record holds."""
+
+    def __init__(self, tells: Mapping[str, Tell]) -> None:
+        self.tells = tells
 
     async def PrintDocument(self, request: Any, call: Call) -> paper.Sheet:
         service = call.runtime.service
@@ -92,12 +124,17 @@ class Prints:
         if not request.standard:
             asked = pb.FindPrintTemplateRequest(document_type=request.document_type, id=request.template_id)
             template = (await _ask(call, asked)).print_template
+        tell = self.tells.get(document.name)
+        content = await tell(message, call) if tell is not None else None
+        if content is not None:
+            said = content.said if template.show_opinions or not template.id else ()
+        else:
+            said = await _said(call, document, message) if template.show_opinions else ()
         page = Page(
             document, message, call.company, call.today(), call.locale, template,
             names=await _names(call, message), added=_added(inner, model, message, template.field_names),
             link=_link(get, message, call), hides=any(inner.hidden.values()),
-            said=await _said(call, document, message) if template.show_opinions else (),
-            people=call.organisation.people,
+            said=said, people=call.organisation.people, content=content,
         )  # fmt: skip
         name = getattr(message, "number", "") or getattr(message, "code", "") or contract.snake(message.DESCRIPTOR.name)
         return paper.Sheet(f"{name}.pdf", page_html(page))
@@ -169,7 +206,8 @@ def _cells(part: FieldDescriptor) -> list[FieldDescriptor]:
 def page_html(page: Page) -> str:
     """The whole page."""
     template, words = page.template, WORDS[page.locale]
-    title = (template.title_en if page.locale == "en" else template.title) or _label_of_type(page)
+    own = page.content.title.get(page.locale, "") if page.content else ""
+    title = (template.title_en if page.locale == "en" else template.title) or own or _label_of_type(page)
     number = str(getattr(page.message, "number", "") or getattr(page.message, "code", ""))
     # an empty template says nothing of these: the standard layout has them
     standard = not template.id
@@ -187,6 +225,7 @@ def page_html(page: Page) -> str:
         f'<div class="notice">{words[7]}</div>' if page.hides else "",
         _facts(page),
         *_lines(page),
+        *_held(page),
         _capitals(page) if standard or template.show_capitals else "",
         opinions_table(page.said, page.people, page.locale, page.company.time_zone),
         _signatures(template.signatures, page.locale),
@@ -228,7 +267,8 @@ def _code(page: Page) -> str:
 def _facts(page: Page) -> str:
     added = {path: (label, value) for path, label, value in page.added}
     known = page.message.DESCRIPTOR.fields_by_name
-    names = list(page.template.field_names) or [*_saying(page.message), *added]
+    usual = page.content.facts if page.content else _saying(page.message)
+    names = list(page.template.field_names) or [*usual, *added]
     rows = []
     for name in names:
         if name in added:
@@ -275,6 +315,55 @@ def _lines(page: Page) -> Iterator[str]:
         yield f'<table class="lines"><thead><tr><th>#</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
+def _held(page: Page) -> Iterator[str]:
+    """An open record by its sections: what is one value beside its label, tables below."""
+    if (content := page.content) is None:
+        return
+    fields = {one.key: one for one in content.fields}
+    placed = {key for _heading, keys in content.sections for key in keys}
+    first: tuple[Mapping[str, str], Sequence[str]] = ({}, [key for key in fields if key not in placed])
+    for heading, keys in [first, *content.sections]:
+        here = [fields[key] for key in keys if key in fields]
+        tables = [one for one in here if one.kind == typed_fields_pb2.TypedField.TABLE]
+        rows = "".join(
+            f"<tr><th>{_(typed_fields.label_of(one, page.locale))}</th>"
+            f"<td>{_(_value(page, one, content.values))}</td></tr>"
+            for one in here
+            if one not in tables
+        )
+        if here and heading:
+            yield f"<h2>{_(heading.get(page.locale, ''))}</h2>"
+        if rows:
+            yield f'<table class="held"><tbody>{rows}</tbody></table>'
+        yield from (_held_table(page, one, content.values.get(one.key, ())) for one in tables)
+
+
+def _held_table(page: Page, table: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+    def cell(column: Any, row: Mapping[str, Any]) -> str:
+        kind = "n" if typed_fields.kind_of(column) in typed_fields.NUMBERS else ""
+        return f'<td class="{kind}">{_(_value(page, column, row))}</td>'
+
+    heads = "".join(f"<th>{_(typed_fields.label_of(column, page.locale))}</th>" for column in table.columns)
+    body = "".join(
+        f"<tr><td class=n>{number}</td>{''.join(cell(column, row) for column in table.columns)}</tr>"
+        for number, row in enumerate(rows, 1)
+    )
+    title = _(typed_fields.label_of(table, page.locale))
+    return (
+        f'<h2>{title}</h2><table class="lines"><thead><tr><th>#</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _value(page: Page, one: Any, values: Mapping[str, Any]) -> str:
+    assert page.content is not None
+    value, kind = values.get(one.key), typed_fields.kind_of(one)
+    if value is not None and kind == typed_fields_pb2.TypedField.AMOUNT:
+        return _figure(Decimal(value), 2)
+    if value is not None and kind == typed_fields_pb2.TypedField.DATE_TIME:
+        return _minute(page, datetime.datetime.fromisoformat(value))
+    return field_shapes.shown(one, value, page.locale, page.content.names)
+
+
 def _cell(page: Page, row: Any, one: FieldDescriptor) -> str:
     kind = "n" if spec_of(one).HasField("decimal") else ""
     return f'<td class="{kind}">{_(text_of(page, row, one))}</td>'
@@ -300,8 +389,7 @@ def text_of(page: Page, message: Any, one: FieldDescriptor) -> str:
 def _single(page: Page, message: Any, one: FieldDescriptor, value: Any) -> str:
     spec = spec_of(one)
     if one.message_type is not None:
-        zone = zoneinfo.ZoneInfo(page.company.time_zone)
-        return f"{value.ToDatetime(tzinfo=datetime.UTC).astimezone(zone):%Y-%m-%d %H:%M}"
+        return _minute(page, value.ToDatetime(tzinfo=datetime.UTC))
     if one.enum_type is not None:
         name = one.enum_type.values_by_number[value].name
         package = one.enum_type.file.package
@@ -316,6 +404,10 @@ def _single(page: Page, message: Any, one: FieldDescriptor, value: Any) -> str:
     return str(value)
 
 
+def _minute(page: Page, instant: datetime.datetime) -> str:
+    return f"{instant.astimezone(zoneinfo.ZoneInfo(page.company.time_zone)):%Y-%m-%d %H:%M}"
+
+
 def _figure(number: Decimal, scale: int) -> str:
     """Two digits of an amount stay; zeros at the end of a longer number do not."""
     return f"{number:,.2f}" if scale == 2 else f"{number.normalize():,f}"
@@ -324,7 +416,7 @@ def _figure(number: Decimal, scale: int) -> str:
 def _capitals(page: Page) -> str:
     """人民币大写: 《支付结算办法》 附一."""
     name = page.document.amount if "." not in page.document.amount else ""
-    amount = str(getattr(page.message, name or "amount", ""))
+    amount = page.content.amount if page.content else str(getattr(page.message, name or "amount", ""))
     if page.locale != "zh-CN" or not amount or getattr(page.message, "currency", page.company.base_currency) != "CNY":
         return ""
     return f'<div class="capitals">人民币{WORDS[page.locale][6]}：<b>{_(money.in_capitals(Decimal(amount)))}</b></div>'

@@ -90,7 +90,14 @@ class Service:
         self.stuck = more.pop("stuck", ())
         self.held = more.pop("held", ())
         self.complete_report = more.pop("complete_report", None)
-        own = (Records(self.held), Operations(self.stuck), Imports(), CustomFields(), Audit(), Prints())
+        own = (
+            Records(self.held),
+            Operations(self.stuck),
+            Imports(),
+            CustomFields(),
+            Audit(),
+            Prints(more.pop("printed", {})),
+        )
         self.name, self.base, self.rpcs, self.reactions_list = name, base, [*rpcs, *own], reactions
         self.background = (custom_fields.keep, *more.pop("background", ()))
         self.need = more.pop("need", ())

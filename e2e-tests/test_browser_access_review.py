@@ -73,12 +73,12 @@ async def test_browser_head_reviews_the_department(window: Any, door: Any, demo:
     assert await violations(phone.page) == []
     await phone.picture("access-review")
     await phone.go("/identity/roles")
-    await phone.page.get_by_role("button", name=theirs.t("role.fromTemplate")).click()
+    await phone.page.get_by_role("button", name=theirs.t("template.from")).click()
     await expect(theirs.dialog()).to_contain_text("Warehouse keeper")
     assert await violations(phone.page) == []
     await phone.picture("role-templates")
     # taken over by an earlier round, it leads to the role
-    take = theirs.dialog().get_by_role("button", name=theirs.t("role.takeOverNamed", name="Accountant"))
+    take = theirs.dialog().get_by_role("button", name=theirs.t("template.takeOverNamed", name="Accountant"))
     there = theirs.dialog().get_by_role("listitem").filter(has_text="Accountant").get_by_role("link")
     await take.or_(there).click()
     await phone.page.wait_for_url(re.compile(r"/identity/roles/[0-9a-f-]{36}"))

@@ -31,6 +31,7 @@ COMPANY, DEPARTMENT, EMPLOYEE, FLOW = (
     "approval.flow_definition",
 )
 PUBLICATION, TASK, SUPPLIER = "approval.flow_publication", "approval.task", "procurement.supplier"
+FORM = "approval.form_definition"
 NUMBERS = "identity.number_format"
 OWN_PASSWORD, THEIR_PASSWORD = "Heyi-own-2027", "Heyi-theirs-2027"
 TODAY = datetime.datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
@@ -216,6 +217,21 @@ class Setup:
         await expect(page.get_by_role("main")).to_contain_text(screen.state(REQUISITION, "SUBMITTED"))
         await expect(page.get_by_role("main")).to_contain_text(NUMBER)
 
+    async def form(self) -> None:
+        """One of the forms that the product brings, whenever it is wanted: no other step waits for it."""
+        page, screen = self.page, self.screen
+        await self.steps()
+        await expect(self.step("forms")).not_to_contain_text(screen.t("start.done"))
+        await self.step("forms").get_by_role("button").click()
+        await screen.button(screen.t("template.from")).click()
+        await screen.dialog().get_by_role("button", name=screen.t("template.takeOverNamed", name="请假申请")).click()
+        await page.wait_for_url(re.compile(r"/form-definitions/[0-9a-f-]{36}"))
+        await screen.button(screen.action(FORM, "publish")).click()
+        await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
+        await expect(screen.dialog()).to_be_hidden()
+        await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
+        await self.done("forms")
+
 
 async def opened(browser: Browser, house: Instance, locale: str = "zh-CN", size: tuple[int, int] = DESKTOP) -> Window:
     """A window on the house."""
@@ -275,6 +291,8 @@ async def test_browser_first_run_from_nothing_to_the_first_order(
         print(f"\nfirst order: {pressed} clicks, {time.monotonic() - began:.0f} s")
     assert await violations(page) == []
     await mine.picture("first-order")
+    await setup.form()
+    await expect(page.get_by_text(screen.t("start.finished"))).to_be_visible()
     await head.context.close()
     small = await opened(browser, house, "en", PHONE)
     await small.sign_in("admin", OWN_PASSWORD, at="/getting-started")

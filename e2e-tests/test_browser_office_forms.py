@@ -14,9 +14,11 @@ from guide import clicks, clicks_said, count_clicks
 from playwright.async_api import Locator, expect
 from screen import spaced
 from test_browser_approval import decide
+from test_browser_prints import texts
 from test_browser_votes import TASK
 
 from conftest import DESKTOP, PHONE
+from infra.local.demo.records import id_of
 
 FORM, REQUEST = "approval.form_definition", "approval.office_request"
 KIND = "TypedField"
@@ -124,6 +126,53 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await expect(mine.page.get_by_role("main")).to_contain_text(mine.screen.state(REQUEST, "APPROVED"))
     await mine.picture("office-request")
     assert await violations(mine.page) == []
+
+    # one paper: what was filled in, what the approver wrote, and who said what
+    printer = mine.page.get_by_role("button", name=mine.screen.t("detail.print"))
+    await expect(printer).to_have_count(1)
+    await printer.click()
+    await mine.page.get_by_role("menuitem", name=mine.screen.t("print.document")).click()
+    link = mine.screen.dialog().get_by_role("link", name=spaced(mine.screen.t("print.open")))
+    await expect(link).to_have_attribute("href", re.compile(request["id"]))
+    assert await violations(mine.page) == []
+    await mine.picture("office-request-paper")
+    answer = await mine.context.request.get(mine.base + str(await link.get_attribute("href")))
+    assert answer.status == 200, await answer.text()
+    paper = "\n".join(texts(await answer.body()))
+    for word in (chinese, number, "1,357.90", "trade fair", "hotel", "6601.02", "审批意见"):
+        assert word in paper, (word, paper)
+
+
+async def test_browser_form_from_a_template(window: Any, door: Any) -> None:
+    """A company without any form takes one over that the product brings, publishes it, and people may fill it in."""
+    company = {"company": id_of("identity.company", "WX")}
+    admin = await door("admin")
+    office = await window("admin", locale="en", size=PHONE)
+    screen, page = office.screen, office.page
+    await office.go(f"/approval/form-definitions?company={company['company']}")
+    await screen.button(screen.t("template.from")).click()
+    line = screen.dialog().get_by_role("listitem").filter(has_text="Whatever has no form of its own.")
+    await expect(line).to_contain_text("General request")
+    await expect(line).to_contain_text(screen.t("forms.fieldCount", count=4))
+    assert await violations(page) == []
+    await office.picture("form-templates")
+    # taken over by an earlier round, it leads to the form
+    take = line.get_by_role("button", name=screen.t("template.takeOverNamed", name="General request"))
+    await take.or_(line.get_by_role("link", name=screen.t("template.thereAlready"))).click()
+    await page.wait_for_url(re.compile(r"/form-definitions/[0-9a-f-]{36}"))
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("general")
+    key = re.search(r"[0-9a-f-]{36}", page.url.partition("form-definitions/")[2])
+    assert key
+    form = await admin.get(f"/v1/approval/form-definitions/{key[0]}", **company)
+    if form["state"] == "DRAFT":
+        await screen.button(screen.action(FORM, "publish")).click()
+        await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
+        await expect(screen.dialog()).to_be_hidden()
+    await expect(page.get_by_role("main")).to_contain_text(screen.state(FORM, "PUBLISHED"))
+    assert (form["nameEn"], form["groupName"], form["amountKey"]) == ("General request", "Office", "cost")
+    assert [one["key"] for one in form["fields"]] == ["subject", "content", "cost", "department"]
+    offered = await admin.get("/v1/approval/office-requests:listForms", **company)
+    assert key[0] in [one["formId"] for one in offered["forms"]]
 
 
 @pytest.mark.beside

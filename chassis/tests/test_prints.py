@@ -7,12 +7,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis import contract, labels, paper, prints
 from chassis.organisation import Person, Place
 from chassis.testing import COMPANY
 from heyi.approval.v1 import opinions_pb2
+from heyi.common.v1 import typed_fields_pb2
 from heyi.identity.v1 import print_templates_pb2 as pb
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=http://evil.example/x onerror=alert(1)>"
@@ -200,6 +202,44 @@ def test_fields_and_columns_that_say_nothing_are_left_out_where_none_is_chosen()
         assert (f"<th>{label('procurement', 'PurchaseOrderLine', name)}</th>" in printed) is said, name
     assert f"<span>{label('procurement', 'PurchaseOrder', 'number')}</span>" in printed
     assert f"<span>{label('procurement', 'PurchaseOrder', 'create_time')}</span>" not in printed
+
+
+def test_an_open_record_stands_there_by_its_sections_and_nothing_of_it_runs() -> None:
+    words = {"zh-CN": HOSTILE, "en": HOSTILE}
+    text = {"key": "text", "kind": "LONG_TEXT", "label": words}
+    cost = {"key": "cost", "kind": "AMOUNT", "label": {"zh-CN": "花费", "en": "Cost"}}
+    since = {"key": "since", "kind": "DATE_TIME", "label": {"zh-CN": "起", "en": "Since"}}
+    table = {"key": "rows", "kind": "TABLE", "label": words, "columns": [text, cost]}
+    fields = [json_format.ParseDict(one, typed_fields_pb2.TypedField()) for one in (cost, since, table, text)]
+    content = prints.Content(
+        title=words, facts=["number"], fields=fields, sections=[(words, ["text", "gone"]), ({"zh-CN": "空"}, ["gone"])],
+        values={"text": HOSTILE, "cost": "1234.5", "rows": [{"text": HOSTILE, "cost": "7"}],
+                "since": "2026-11-27T16:30:00Z"}, amount="1234.5",
+    )  # fmt: skip
+    order = DOCUMENTS[ORDER].message(number="PO-1", supplier_name="丙供应商", amount="99.00", currency="CNY")
+    printed = prints.page_html(page(ORDER, message=order, content=content))
+
+    assert no_harm(printed)
+    evil = prints._(HOSTILE)
+    told = [
+        f"<h1>{evil}</h1>", "<th>花费</th><td>1,234.50</td>", "<th>起</th><td>2026-11-28 00:30</td>",
+        f'<td class="">{evil}</td><td class="n">7.00</td>',
+        f"<h2>{evil}</h2><table class=\"held\"><tbody><tr><th>{evil}</th><td>{evil}</td></tr>",
+        "壹仟贰佰叁拾肆元伍角整",
+    ]  # fmt: skip
+    places = [printed.index(one) for one in told]
+    assert places == sorted(places)
+    assert "丙供应商" not in printed
+    assert "<h2>空</h2>" not in printed
+    english = prints.page_html(page(ORDER, "en", message=order, content=content))
+    assert "<th>Cost</th>" in english
+
+    template = pb.PrintTemplate(id="1", title="付款单", field_names=["supplier_name"])
+    arranged = prints.page_html(page(ORDER, message=order, content=content, template=template))
+    assert "<h1>付款单</h1>" in arranged
+    assert "丙供应商" in arranged
+    assert "1,234.50" in arranged
+    assert "大写" not in arranged
 
 
 async def test_a_page_shows_the_pictures_that_it_holds_and_fetches_none() -> None:

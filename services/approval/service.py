@@ -28,6 +28,7 @@ from approval.notice_delivery.model import UNTOLD, NoticeDelivery
 from approval.notice_delivery.rpc import NoticeDeliveries
 from approval.notice_preference.rpc import NoticePreferences
 from approval.notice_robot.rpc import NoticeRobots
+from approval.office_request import paper
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rpc import OfficeRequests
 from approval.opinion.rpc import Opinions
@@ -77,6 +78,7 @@ SERVICE = Service(
     background=[follow_people, follow_owners, deliver, look_for_untold, send, forget],
     need=("KEYS",),
     own_settings=settings.read,
+    printed={"approval.office_request": paper.content},
     held=[
         Held(
             "documents",

@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from approval.form_definition import templates
+
 DATA = Path(__file__).parent / "data"
 NAMESPACE = uuid.UUID("6d0c3c1e-5b0f-5f0a-9c3e-0a1de0000001")
 CURRENCY, TIME_ZONE = "CNY", "Asia/Shanghai"
@@ -320,32 +322,16 @@ def limits() -> list[Record]:
 
 
 def forms() -> list[Record]:
-    """Office forms with the words of their fields in both languages."""
-    said = tables("forms")
+    """The product's own forms, taken over by those companies that have flows for them."""
     return [
-        Record("approval.form_definition", f"{company}/{form['code']}", _in_words(form), company=company)
-        for form in said["forms"]
-        for company in said["companies"]
+        Record("approval.form_definition", f"{company}/{form['code']}", form, company=company)
+        for form in templates.drafts("zh-CN")
+        for company in _companies_of(form["code"])
     ]
 
 
-def _in_words(part: Any) -> Any:
-    """`中文 / English` as a label by language; an option as its key and its label."""
-    if isinstance(part, list):
-        return [_in_words(each) for each in part]
-    if not isinstance(part, dict):
-        return part
-    made = {name: _in_words(value) for name, value in part.items()}
-    made |= {name: _both(part[name]) for name in ("label", "help") if name in part}
-    if "options" in part:
-        split = (option.split(" ", 1) for option in part["options"])
-        made["options"] = [{"key": key, "label": _both(words)} for key, words in split]
-    return made
-
-
-def _both(words: str) -> dict[str, str]:
-    chinese, english = words.split(" / ", 1)
-    return {"zh-CN": chinese, "en": english}
+def _companies_of(form: str) -> list[str]:
+    return next(flow["companies"] for flow in tables("flows") if flow.get("condition") == f"facts.form == '{form}'")
 
 
 def flows() -> list[Record]:

@@ -9,7 +9,7 @@ from google.protobuf import empty_pb2, json_format
 
 from approval.case import preview
 from approval.case.arrival import case_of
-from approval.form_definition import exchange, rules, versions
+from approval.form_definition import exchange, rules, templates, versions
 from approval.form_definition.model import FormDefinition, FormVersion
 from approval.office_request import asking
 from approval.office_request.rules import Pinned
@@ -119,6 +119,21 @@ class FormDefinitions:
         definition = await call.create(FormDefinition, exchange.read(request.content, request.code, request.name))
         rules.check_draft(definition, {})
         return definition
+
+    async def ListTemplatesFormDefinitions(self, request: Any, call: Call) -> Any:
+        drafts = templates.drafts(call.locale)
+        taken = sa.select(FormDefinition.code, FormDefinition.id).where(
+            FormDefinition.company_id == call.company_id, FormDefinition.code.in_([draft["code"] for draft in drafts])
+        )
+        known = {code: str(id_) for code, id_ in (await call.db.execute(taken)).all()}
+        return pb.ListTemplatesFormDefinitionsResponse(
+            templates=[
+                pb.FormTemplate(
+                    form=json_format.ParseDict(draft, pb.FormDefinition()), form_id=known.get(draft["code"], "")
+                )
+                for draft in drafts
+            ]
+        )
 
 
 async def _content(call: Call, definition: FormDefinition, number: int) -> dict[str, Any]:

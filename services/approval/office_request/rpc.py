@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from google.protobuf import empty_pb2
@@ -13,16 +13,16 @@ from google.protobuf import empty_pb2
 from approval.case import preview
 from approval.case.arrival import case_of
 from approval.form_definition import versions
-from approval.office_request import asking, paper, rules
+from approval.office_request import asking, rules
 from approval.office_request.model import OfficeRequest
 from approval.office_request.rules import Pinned
-from approval.opinion.rpc import said
 from chassis import choosing, drafts, ids, statements, typed_fields
 from chassis.call import Call, Refused
 from chassis.numbering import Repeated
 from chassis.paper import Sheet
 from chassis.states import advance
 from heyi.approval.v1 import office_requests_pb2 as pb
+from heyi.platform.v1 import prints_pb2
 
 COPIED = ("form_id", "form_code", "form_name", "currency")
 
@@ -130,13 +130,9 @@ class OfficeRequests:
         return asking.filled(pinned, pinned.take(values, {}, complete=False))
 
     async def PrintOfficeRequest(self, request: Any, call: Call) -> Sheet:
-        row = await drafts.load(OfficeRequest, request.id, call)
-        message = await _shown(row, call)
-        pinned = await versions.pinned(call, row.form_id, row.form_version)
-        seen = {key: value for key, value in row.values.items() if key not in message.hidden_keys}
-        message.names.update(await asking.file_names(pinned, seen, call))
-        opinions = await said(call, [ids.parse(row.case_id)]) if row.case_id else ()
-        return Sheet(f"{row.number or 'draft'}.pdf", paper.page(message, opinions, call))
+        asked = prints_pb2.PrintDocumentRequest(document_type=asking.TYPE, id=request.id, standard=True)
+        handler = call.runtime.service.handlers["heyi.platform.v1.Prints/PrintDocument"]
+        return cast(Sheet, await handler(asked, call))
 
 
 async def _fill(

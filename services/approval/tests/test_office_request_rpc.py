@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf import json_format
 
-from approval.office_request import paper
-from approval.tests.desk import CLAIM, Desk, claim, field, state
+from approval.tests.desk import CLAIM, TYPE, Desk, claim, field, label, state
 from approval.tests.factories import approve, branch, condition, sequence, user, waiting
 from chassis import ids
+from chassis.call import Actor
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
 from heyi.common.v1 import common_pb2
+from heyi.platform.v1 import prints_pb2
 
 
 @pytest.fixture
@@ -367,30 +368,51 @@ async def test_the_statements_of_a_call_do_not_grow_with_rows_or_requests(desk: 
     assert await counted(1) == await counted(200)
 
 
+async def on_paper(desk: Desk, row: Any, key: str = "requester") -> str:
+    """The page of a request in the standard layout, before it becomes a PDF."""
+    runtime = desk.service.runtime
+    handler = runtime.service.handlers["heyi.platform.v1.Prints/PrintDocument"]
+    asked = prints_pb2.PrintDocumentRequest(document_type=TYPE, id=row.id, standard=True)
+    async with runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        return str((await handler(asked, runtime.call_for_event(session, Actor(stable(key)), COMPANY, ""))).html)
+
+
 async def test_on_paper_stands_what_its_reader_sees_and_nothing_runs(desk: Desk) -> None:
-    form = await desk.form()
+    form = await desk.form(sections=[{"label": label("花费"), "field_keys": ["items", "total"]}])
     await desk.flow_for(HIDING)
     evil = "<script>alert(1)</script>"
-    row = await desk.sent(form, claim(items=[{"what": evil, "cost": "871.37"}]))
-
-    organisation = desk.service.organisation
-    call: Any = SimpleNamespace(
-        locale="zh-CN",
-        organisation=organisation,
-        company_id=COMPANY,
-        company=organisation.companies[COMPANY],
-        today=desk.service.clock.now().date,
-    )
+    items, partner = [{"what": evil, "cost": "1871.37"}], str(stable("boss"))
+    row = await desk.sent(form, claim(items=items, why="展会", partner=partner))
 
     printed = await desk.requester.PrintOfficeRequest(id=row.id)
-    whole, part = (paper.page(seen, [], call) for seen in (await desk.get(row), await desk.get(row, "colleague")))
+    whole, part = await on_paper(desk, row), await on_paper(desk, row, "colleague")
 
     assert printed.content_type == f'application/pdf; name="{row.number}.pdf"'
-    assert "上海测试有限公司" in whole
+    names = desk.service.organisation.people
+    for said in (
+        "上海测试有限公司", "<h1>费用申请</h1>", row.number, names[stable("requester")].name, "<h2>花费</h2>",
+        "<th>kind</th><td>travel</td>", "<th>total</th><td>1,871.37</td>", '<td class="n">1,871.37</td>',
+        "<td>展会</td>", f"<th>partner</th><td>{names[stable('boss')].name}</td>", "<th>account</th><td></td>",
+        "人民币大写：<b>壹仟捌佰柒拾壹元叁角柒分</b>", "<h2>审批意见</h2>", "<td>提交</td>",
+    ):  # fmt: skip
+        assert said in whole, said
     assert evil not in whole
     assert "&lt;script&gt;" in whole
-    assert "871.37" in whole
-    assert "871.37" not in part
+    assert "部分内容已隐藏" in part
+    assert "<td>travel</td>" in part
+    for unseen in ("871.37", "花费", "展会", "<th>why</th>", "<th>total</th>", "大写", "script"):
+        assert unseen not in part, unseen
+
+
+async def test_only_an_amount_of_money_is_written_out(desk: Desk) -> None:
+    form = await desk.form([field("days", "NUMBER", unit="天")], amount_key="days")
+    await desk.flow_for(approve("a", "boss"))
+
+    whole = await on_paper(desk, await desk.sent(form, {"days": "12"}))
+
+    assert "<td>12 天</td>" in whole
+    assert "大写" not in whole
 
 
 async def test_whom_the_requester_chooses_is_asked(desk: Desk) -> None:

@@ -33,7 +33,7 @@ const SPECIAL: Record<string, Partial<Record<Kind, Page>>> = {
   "approval.notice": { detail: lazy(() => import("@/pages/NoticePage")) },
   "approval.case": { detail: lazy(() => import("@/pages/CasePage")) },
   "approval.flow_definition": { list: lazy(() => import("@/pages/FlowList")), form: FlowEditor, detail: lazy(() => import("@/pages/FlowPage")) },
-  "approval.form_definition": { form: lazy(() => import("@/pages/FormDesigner")), detail: lazy(() => import("@/pages/FormPage")) },
+  "approval.form_definition": { list: lazy(() => import("@/pages/FormList")), form: lazy(() => import("@/pages/FormDesigner")), detail: lazy(() => import("@/pages/FormPage")) },
   "approval.office_request": { list: lazy(() => import("@/pages/OfficeRequestList")), form: lazy(() => import("@/pages/OfficeRequestForm")), detail: lazy(() => import("@/pages/OfficeRequestPage")) },
   "approval.flow_publication": { detail: lazy(() => import("@/pages/FlowPublicationPage")) },
   "documents.attachment": { list: lazy(() => import("@/attachments/AttachmentList")), form: lazy(() => import("@/attachments/AttachmentForm")), detail: lazy(() => import("@/attachments/AttachmentPage")) },

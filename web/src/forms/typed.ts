@@ -37,6 +37,12 @@ export interface OfferedForm {
   description: string;
 }
 
+/** A form that the product brings: what a new draft would say, and the company's form of its code. */
+export interface FormTemplate {
+  form: Record<string, unknown> & { code: string; name: string; nameEn: string; groupName: string; description: string; fields: TypedField[] };
+  formId: string;
+}
+
 export type TypedValues = Record<string, unknown>;
 
 export function nameIn(form: { name: string; nameEn: string }, locale: string): string {

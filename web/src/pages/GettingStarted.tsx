@@ -3,6 +3,7 @@ import { Button, Progress, Result } from "antd";
 import { useTranslation } from "react-i18next";
 import { useHolds } from "@/api/me";
 import { AppLink, useGo } from "@/app/links";
+import { progressOf } from "./startSteps";
 import { useStart, useStartOffered, type Standing } from "./useStart";
 
 /** From an empty house to the first order: what is done, what is next, and where. */
@@ -16,13 +17,12 @@ export default function GettingStarted() {
 function Steps() {
   const { t } = useTranslation();
   const steps = useStart();
-  const next = steps.find(({ done }) => done === false);
-  const done = steps.filter((step) => step.done).length;
+  const { next, done, count } = progressOf(steps);
   return (
     <section className="page start-page" aria-busy={steps.some((step) => step.done === undefined)}>
-      <header className="page-head"><h1>{t("start.title")} <span className="count">{t("start.count", { done, count: steps.length })}</span></h1></header>
+      <header className="page-head"><h1>{t("start.title")} <span className="count">{t("start.count", { done, count })}</span></h1></header>
       <p className="quiet">{t("start.help")}</p>
-      <Progress percent={Math.round((done * 100) / steps.length)} showInfo={false} aria-label={t("start.count", { done, count: steps.length })} />
+      <Progress percent={Math.round((done * 100) / count)} showInfo={false} aria-label={t("start.count", { done, count })} />
       <ol className="start-steps">
         {steps.map((step) => <StepLine key={step.step.key} standing={step} next={step === next} />)}
       </ol>
@@ -56,12 +56,12 @@ export function StartCard() {
 function Card({ onLeave }: { onLeave: () => void }) {
   const { t } = useTranslation();
   const steps = useStart();
-  const next = steps.find(({ done }) => done === false);
+  const { next, done, count } = progressOf(steps);
   const [title, help] = next?.step.says(t) ?? [];
   return (
     <section className="card panel start-card" aria-label={t("start.title")}>
       <header>
-        <h2>{t("start.title")} <span className="count">{t("start.count", { done: steps.filter(({ done }) => done).length, count: steps.length })}</span></h2>
+        <h2>{t("start.title")} <span className="count">{t("start.count", { done, count })}</span></h2>
         <Button type="text" size="small" onClick={onLeave}>{t("start.leave")}</Button>
       </header>
       {next && <p>{t("start.nextIs", { step: title })} <span className="quiet">{help}</span></p>}

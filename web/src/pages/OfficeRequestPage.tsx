@@ -1,12 +1,8 @@
-import { PrinterOutlined } from "@ant-design/icons";
-import { Button } from "antd";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { context } from "@/api/context";
-import { fillPath, queryText } from "@/api/http";
 import { routeOf } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
-import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
+import type { DocumentMeta, Row } from "@/contract/meta";
 import GenericDetail from "@/documents/GenericDetail";
 import { FilesOf } from "@/forms/FieldFiles";
 import { FormValues } from "@/forms/FormFields";
@@ -22,15 +18,11 @@ const OWNERS = ["DRAFT", "RETURNED", "WITHDRAWN"];
 export default function OfficeRequestPage({ document }: { document: DocumentMeta }) {
   const { t } = useTranslation();
   const { submit, dialog } = useSubmit(document, () => notifySuccess(t("requisition.submitted")), notifyError);
-  const print = methodOf(document, "print");
   return (
     <>
       <GenericDetail
         document={document} without={ASIDE} own={(row) => ({ submit: () => void submit(row) })}
         next={(action, answer) => (action === "copy" ? `${routeOf(document, answer.id)}/edit` : undefined)}
-        tools={(row) => print && (
-          <Button icon={<PrinterOutlined />} href={`${fillPath(print.path, { id: row.id })}${queryText({ company: context.company, locale: context.locale })}`} target="_blank" rel="noopener">{print.label}</Button>
-        )}
         notes={(row) => (
           <>
             <Whereabouts row={row} />

@@ -13,6 +13,8 @@ export interface Step {
   enough?: number;
   /** Where it is done: in a new one where nothing is said. */
   at?: "list" | "import";
+  /** The goal is reached without it. */
+  optional?: boolean;
 }
 
 export const STEPS: Step[] = [
@@ -31,12 +33,19 @@ export const STEPS: Step[] = [
   { key: "qualified", says: (t) => [t("start.qualified"), t("start.qualifiedHelp")], document: "procurement.supplier", filter: 'state = "QUALIFIED"', at: "list" },
   { key: "prices", says: (t) => [t("start.prices"), t("start.pricesHelp")], document: "procurement.supplier_item", at: "import" },
   { key: "flow", says: (t) => [t("start.flow"), t("start.flowHelp")], document: "approval.flow_definition", filter: 'state = "PUBLISHED"' },
+  { key: "forms", says: (t) => [t("start.forms"), t("start.formsHelp")], document: "approval.form_definition", filter: 'state = "PUBLISHED"', at: "list", optional: true },
   { key: "requisition", says: (t) => [t("start.requisition"), t("start.requisitionHelp")], document: "procurement.purchase_requisition", filter: 'state != "DRAFT"' },
   { key: "order", says: (t) => [t("start.order"), t("start.orderHelp")], document: "procurement.purchase_order", at: "list" },
 ];
 
 /** What all the others lead to. */
 export const GOAL = STEPS.at(-1)!;
+
+/** How far it is to the goal: the step that is next, and how many are done of those that lead there. */
+export function progressOf<S extends { step: Step; done: boolean | undefined }>(steps: S[]): { next: S | undefined; done: number; count: number } {
+  const leading = steps.filter(({ step }) => !step.optional);
+  return { next: leading.find(({ done }) => done === false), done: leading.filter(({ done }) => done).length, count: leading.length };
+}
 
 export function placeOf(meta: Meta, { document, at }: Step): { document: DocumentMeta; to: string } {
   const found = meta.documents[document]!;
