@@ -134,10 +134,11 @@ def _amend_added(
     violations: mapping.Violations,
 ) -> list[common_pb2.FieldDifference]:
     """The same of fields that administrators added: by their own rules, with what is computed from them. What was
-    missing before and is nobody's to fill in here is not asked for.
+    missing before and is nobody's to fill in here is not asked for. What has read roles is in no difference: approval
+    shows those to everybody who takes part.
     """
     model, before = type(row), dict(row.custom_fields or {})
-    form = custom_fields.fields_of(call, model).form
+    form, guarded = custom_fields.fields_of(call, model).form, custom_fields.guarded(call, model)
     unknown = [key for key in added if key not in form.fields]
     violations += [(f"changes[{added[key]}].path", "FIELD_UNKNOWN", {"name": key[:60]}) for key in unknown]
     sent = {
@@ -162,7 +163,7 @@ def _amend_added(
             reason=changes[added[key]].reason if key in added else "",
         )
         for key in form.fields
-        if before.get(key) != after.get(key)
+        if key not in guarded and before.get(key) != after.get(key)
     ]
 
 

@@ -380,7 +380,9 @@ class Call:
         """Attribute values of a message that makes a document. Raises Refused with every field at fault."""
         values = mapping.read_new(mapping.plan_for(model), message)
         if custom_fields.takes_fields(model):
-            values[custom_fields.COLUMN] = custom_fields.taken(self, model, values.get(custom_fields.COLUMN))
+            sent = values.get(custom_fields.COLUMN)
+            complete = not model.__ends_draft__
+            values[custom_fields.COLUMN] = custom_fields.taken(self, model, sent, complete=complete)
         return values
 
     def own_department(self) -> uuid.UUID:
@@ -409,7 +411,9 @@ class Call:
         values = mapping.read_update(plan, row, message, mask.paths if mask is not None else ())
         if custom_fields.COLUMN in values and custom_fields.takes_fields(type(row)):
             sent = values[custom_fields.COLUMN]
-            values[custom_fields.COLUMN] = custom_fields.taken(self, type(row), sent, row.custom_fields)
+            values[custom_fields.COLUMN] = custom_fields.taken(
+                self, type(row), sent, row.custom_fields, complete=not row.__ends_draft__
+            )
         by_attribute = {f.attribute: f for f in plan.fields.values()}
         for attribute, value in values.items():
             if by_attribute[attribute].part is not None:

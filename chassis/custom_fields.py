@@ -13,7 +13,7 @@ import re
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -66,10 +66,13 @@ class Defined:
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """The fields of one type of documents in one company, in order; `form`: those that are asked for."""
+    """The fields of one type of documents in one company, in order; `form`: those that are asked for; `all`: with those
+    that are retired, whose values stay.
+    """
 
     defined: Mapping[str, Defined]
     form: Form
+    all: Form
 
     @property
     def guarded(self) -> bool:
@@ -77,7 +80,7 @@ class Fields:
         return any(one.read_roles for one in self.defined.values())
 
 
-NO_FIELDS = Fields({}, Form([]))
+NO_FIELDS = Fields({}, Form([]), Form([]))
 
 
 class Known:
@@ -97,7 +100,7 @@ class Known:
         if key not in self._ready:
             defined = {one.key: one for one in listed if one.company_id in (None, company_id)}
             form = Form([one.field for one in defined.values() if not one.retired])
-            self._ready[key] = Fields(defined, form)
+            self._ready[key] = Fields(defined, form, Form([one.field for one in defined.values()]))
         return self._ready[key]
 
     async def load(self, session: AsyncSession) -> None:
@@ -167,7 +170,19 @@ def unseen(call: Call, fields: Fields) -> frozenset[str]:
     if not fields.guarded or (roles := _roles(call)) is None:
         return NOBODY
     closed = {key for key, one in fields.defined.items() if one.read_roles and not one.read_roles & roles}
-    return fields.form.told_by(closed) if closed else NOBODY
+    return fields.all.told_by(closed) if closed else NOBODY
+
+
+def guarded(call: Call, model: Any) -> frozenset[str]:
+    """Keys of the fields that are not for everybody to see, and of what is computed from them."""
+    fields = fields_of(call, model)
+    return fields.all.told_by(key for key, one in fields.defined.items() if one.read_roles)
+
+
+def concealed(call: Call, row: Any) -> frozenset[str]:
+    """Keys of the fields that a document does not show to the caller: by their roles, or since it hides them."""
+    fields = fields_of(call, type(row))
+    return unseen(call, fields) | told_by(fields, call.hidden.get(row.id, ()))
 
 
 def _unwritten(call: Call, fields: Fields) -> frozenset[str]:
@@ -200,6 +215,7 @@ def form_of(call: Call, model: Any) -> pb.CustomFieldForm:
                 operators=operators_of(one.field),
                 sortable=sortable(one.field),
                 references=NAMED.get(kind_of(one.field), one.field.document_type),
+                draft_may_lack=bool(model.__ends_draft__),
             )
     return form
 
@@ -214,9 +230,10 @@ def taken(
     before: Mapping[str, Any] | None = None,
     *,
     unasked: Iterable[str] = (),
+    complete: bool = True,
 ) -> Any:
     """The values of a document as they are kept, after somebody sent some: keys that were not sent stay as they were,
-    those that are `unasked` may be missing.
+    those that are `unasked` may be missing, and any where it need not be `complete` yet (`missing` asks for them then).
     Raises Refused with every value at fault. The documents that values name are looked up when the call is saved.
     """
     fields, before = fields_of(call, model), dict(before or {})
@@ -243,10 +260,42 @@ def taken(
     found = fields.form.take({k: v for k, v in wanted.items() if k not in resting}, before=before)
     # nobody is asked for what they cannot fill in
     exempt = fixed.union(unasked)
-    violations += [v for v in found.violations if v[1] != "FIELD_REQUIRED" or v[0].split(".")[0] not in exempt]
+    violations += [v for v in found.violations if not _is_missing(v, among=exempt if complete else fields.form.fields)]
     violations += _strangers(call, model, fields, found.values, before)
     _refuse(violations)
     return {**resting, **found.values} or None
+
+
+def _is_missing(violation: Violation, among: Container[str]) -> bool:
+    """Whether it is that one of these fields says nothing; not a part of what was begun, as a column of a row."""
+    return violation[1] == "FIELD_REQUIRED" and violation[0] in among
+
+
+def missing(call: Call, row: Any) -> list[Violation]:
+    """What keeps a draft from being done: required fields that the caller can fill in and that say nothing."""
+    fields = fields_of(call, type(row))
+    found, fixed = fields.form.settle(row.custom_fields or {}).violations, _unwritten(call, fields)
+    return [
+        (
+            f"{PREFIX}{key}",
+            "CUSTOM_FIELD_MISSING",
+            {"label": typed_fields.label_of(fields.form.fields[key], call.locale)},
+        )
+        if reason == "FIELD_REQUIRED"
+        else (f"{PREFIX}{key}", reason, facts)
+        for key, reason, facts in found
+        if key not in fixed
+    ]
+
+
+def copied(call: Call, row: Any) -> dict[str, Any] | None:
+    """The values that a copy of a document begins with: what the caller sees in it and may fill in, and what is
+    computed from that.
+    """
+    fields = fields_of(call, type(row))
+    left_out = concealed(call, row) | _unwritten(call, fields)
+    kept = {key: value for key, value in (row.custom_fields or {}).items() if key not in left_out}
+    return fields.form.settle(kept).values or None
 
 
 def _refuse(violations: Iterable[Violation]) -> None:
@@ -276,7 +325,7 @@ def _strangers(
 def told_by(fields: Fields, hidden: Iterable[str]) -> frozenset[str]:
     """Keys of the fields that tell of these paths of a document: those among them, and what is computed from them."""
     keys = {path.removeprefix(PREFIX) for path in hidden if path.startswith(PREFIX)}
-    return fields.form.told_by(keys) if keys else NOBODY
+    return fields.all.told_by(keys) if keys else NOBODY
 
 
 def without(message: Any, keys: frozenset[str] | set[str]) -> None:
@@ -296,13 +345,13 @@ def printed(call: Call, row: Any, locale: str) -> list[tuple[str, str]]:
     names of people and departments.
     """
     fields, values = fields_of(call, type(row)), row.custom_fields or {}
-    unseen_ = unseen(call, fields) | told_by(fields, call.hidden.get(row.id, ()))
+    closed = concealed(call, row)
     names = {str(key): person.name for key, person in call.organisation.people.items()} if values else {}
     names |= {str(key): unit.name for key, unit in call.organisation.departments.items()} if values else {}
     return [
         (typed_fields.label_of(one.field, locale), field_shapes.shown(one.field, values[key], locale, names))
         for key, one in fields.defined.items()
-        if one.printed and key in values and key not in unseen_
+        if one.printed and key in values and key not in closed
     ]
 
 

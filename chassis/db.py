@@ -92,6 +92,8 @@ class Document:
     __unmapped__: ClassVar[tuple[str, ...]] = ()
     # attribute with the day or instant whose organisation the document shows; today's while that is empty
     __day__: ClassVar[str] = "created_at"
+    # the action that ends a draft: until then nobody is asked for required fields (`custom_fields.missing`)
+    __ends_draft__: ClassVar[str] = ""
     # somebody who only takes part in its approval may see less of it (`chassis.seeing`)
     __hides__: ClassVar[bool] = False
     # name of a constraint -> refusal, where ALREADY_EXISTS and FIELD_NO_SUCH_DOCUMENT do not say enough

@@ -119,7 +119,8 @@ def with_added(document: str, offered: Iterable[Any]) -> tuple[Column, ...]:
     added = tuple(
         Column(
             f"{PREFIX}{one.field.key}", owner.fields_by_name[COLUMN],
-            one.field.required and not one.field.visible_when, added=one.field, names=one.references,
+            one.field.required and not (one.field.visible_when or one.draft_may_lack),
+            added=one.field, names=one.references,
         )
         for one in offered
         if one.writable and one.field.kind in ADDED_KINDS

@@ -22,7 +22,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from chassis import contract, faults, ids, mapping, telemetry
+from chassis import contract, custom_fields, faults, ids, mapping, telemetry
 from chassis.db import tables_of
 
 if TYPE_CHECKING:
@@ -75,10 +75,14 @@ def values(rows: Sequence[Outgoing]) -> dict[str, Any]:
 
 
 def outgoing(call: Call, announcement: Announcement) -> Outgoing:
-    """What a call announces, with the document's snapshot as it was flushed."""
+    """What a call announces, with the document's snapshot as it was flushed. What leaves the suite tells nothing that
+    is not for everybody to see: nobody there has roles.
+    """
     row, subject = announcement.row, contract.subject_of(announcement.kind)
     event_id = ids.uuid7()
     snapshot = mapping.plan_for(type(row)).to_message(row, with_parts=announcement.parts)
+    if custom_fields.takes_fields(type(row)) and subject in contract.outside():
+        custom_fields.without(snapshot, custom_fields.guarded(call, type(row)))
     name = contract.snake(snapshot.DESCRIPTOR.name)
     event = announcement.kind(**{name: snapshot}, **announcement.extra)
     document = contract.load().document_of(type(snapshot)).name

@@ -5,9 +5,11 @@ definition, form, list, filter, order, export, import, print, event, condition o
 from __future__ import annotations
 
 import datetime
+import inspect
 import io
 import json
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -149,6 +151,31 @@ def listing(bench: Bench, model: Any) -> routes.Binding | None:
     return next((b for b in found if b.rows.message_type is model.__message__.DESCRIPTOR and not b.path_fields), None)
 
 
+def handlers_of(document_type: str, verb: str) -> list[str]:
+    """What the handlers of a verb of a type of documents say."""
+    service = find(document_type.split(".")[0])
+    named = f"{verb}{service.model_of(document_type).__message__.DESCRIPTOR.name}"
+    found = [m for m in service.methods() if m.document == document_type and m.full_name.endswith(f"/{named}")]
+    return [inspect.getsource(service.handlers[method.full_name]) for method in found]
+
+
+@pytest.mark.parametrize("document_type", TYPES)
+def test_who_makes_a_document_takes_the_values_of_its_fields(document_type: str) -> None:
+    for said in handlers_of(document_type, "Create"):
+        assert re.search(r"\bcall\.(create|values_of)\(", said), said
+
+
+@pytest.mark.parametrize("document_type", TYPES)
+def test_a_draft_is_asked_for_what_it_lacks_when_it_ends(document_type: str) -> None:
+    model = find(document_type.split(".")[0]).model_of(document_type)
+    state = model.__table__.columns.get("state")
+    drafted = state is not None and state.default is not None and state.default.arg == "DRAFT"
+    assert drafted == bool(model.__ends_draft__)
+    if drafted:
+        (said,) = handlers_of(document_type, model.__ends_draft__.title())
+        assert "custom_fields.missing(" in said
+
+
 @pytest.mark.parametrize("document_type", TYPES)
 async def test_a_field_goes_the_whole_way(bench: Bench, document_type: str) -> None:
     model = bench.service.model_of(document_type)
@@ -282,6 +309,11 @@ async def test_a_file_brings_values_of_it(bench: Bench, document_type: str) -> N
         return (await bench.invoke(method, message, bench.issuer.person(stable("buyer")))).message
 
     imports = Imports(contract.load(), routes.bindings(contract.load()))
+    must = {"key": "must", "kind": "TEXT", "required": True, "label": WORDS}
+    made = await admin.CreateCustomField(custom_field={"document_type": document_type, "field": must})
+    asked = [column.required for column in await imports.columns(document_type, ask) if column.path.endswith(".must")]
+    assert asked == [not bench.service.model_of(document_type).__ends_draft__]
+    await admin.DeleteCustomField(id=made.id)
     columns = await imports.columns(document_type, ask)
     added = [column.path for column in columns if column.added is not None]
     assert added == [f"custom_fields.{key}" for key in ("grade", "weight", "stay", "keeper")]

@@ -36,6 +36,7 @@ from approval.outside_event.rpc import OutsideEvents
 from approval.reactions import REACTIONS
 from approval.task.model import Task
 from approval.task.rpc import Tasks
+from approval.webhook.replaying import repeat
 from approval.webhook.rpc import Webhooks
 from approval.webhook_delivery.rpc import WebhookDeliveries
 from approval.webhook_delivery.sending import forget, send
@@ -75,7 +76,7 @@ SERVICE = Service(
     ],
     reactions=REACTIONS,
     timers=[*HANDLERS, *SUPERVISION, *CHANGES],
-    background=[follow_people, follow_owners, deliver, look_for_untold, send, forget],
+    background=[follow_people, follow_owners, deliver, look_for_untold, send, repeat, forget],
     need=("KEYS",),
     own_settings=settings.read,
     printed={"approval.office_request": paper.content},

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { context } from "../src/api/context";
+import { customFacts } from "../src/contract/customFields";
 import { filterText, readFilters } from "../src/contract/filters";
 import { instant, timeText } from "../src/contract/format";
 import { camel, methodOf, textOf, type DocumentMeta, type Field, type Meta } from "../src/contract/meta";
@@ -103,5 +104,21 @@ describe("a block from a spreadsheet", () => {
     expect(valueOf(meta, field("quantity", { type: "decimal" }), "1,200.50")).toBe("1200.50");
     expect(valueOf(meta, field("needDate", { type: "date" }), "2026/1/3")).toBe("2026-01-03");
     expect(valueOf(meta, field("taxRate", { type: "decimal" }), "13%")).toBe("0.13");
+  });
+});
+
+
+describe("what was added to a document", () => {
+  it("is seen by the conditions of a flow as the server sees it, empty fields too", () => {
+    const added = (key: string, rest: Partial<Field>) => field(`customFields.${key}`, { protoName: `custom_fields.${key}`, ...rest });
+    const own = {
+      fields: [
+        ...fields, added("grade", { type: "enum" }), added("tags", { type: "enum", repeated: true }), added("cost", { type: "decimal" }), added("large", { type: "decimal" }), added("fit", { type: "bool" }),
+        added("stay", { type: "range" }), added("parts", { type: "message", message: "Line", repeated: true }), added("old", { retired: true }),
+      ],
+    } as unknown as DocumentMeta;
+    expect(customFacts(meta, own, {})).toEqual({ grade: "", tags: [], cost: 0, large: 0, fit: false, stay: { start: "", end: "" }, parts: [] });
+    const row = { title: "x", "customFields.grade": "a", "customFields.cost": "3.10", "customFields.large": "1234567890123456.5", "customFields.parts": [{ id: "1", quantity: "2" }], "customFields.old": "x" };
+    expect(customFacts(meta, own, row)).toEqual({ grade: "a", tags: [], cost: 3.1, fit: false, stay: { start: "", end: "" }, parts: [{ id: "1", quantity: 2, amount: 0 }] });
   });
 });

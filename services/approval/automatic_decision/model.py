@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base, refers_to
+from chassis import custom_fields
+from chassis.call import Call
 from chassis.db import Document, Searchable
 from heyi.approval.v1 import automatic_decisions_pb2 as pb
 
@@ -40,6 +42,15 @@ class AutomaticDecision(Searchable, Document, Base):
     answer: Mapped[str | None]
     answer_time: Mapped[datetime.datetime | None]
     problem: Mapped[str] = mapped_column(default="")
+
+    @staticmethod
+    def __present__(row: Any, message: Any, call: Call) -> None:
+        """Without what was added to the document: who may see it is known to the document's service alone."""
+        added = f"facts.{custom_fields.COLUMN}"
+        for name in [name for name in message.inputs if name == added or name.startswith(f"{added}.")]:
+            del message.inputs[name]
+        if "facts" in message.inputs and custom_fields.COLUMN in message.inputs["facts"]:
+            del message.inputs["facts"][custom_fields.COLUMN]
 
 
 AutomaticDecision.__table__.append_constraint(

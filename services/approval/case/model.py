@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base, refers_to
 from approval.case.rules import TRANSITIONS, allowed_to
+from chassis import custom_fields
 from chassis.call import Call
 from chassis.db import Document, Searchable, decimal_of
 from chassis.ids import uuid7
@@ -84,6 +85,9 @@ class Case(Searchable, Document, Base):
         message.allowed_actions.extend(allowed)
         # for the document's service alone
         message.ClearField("readers")
+        # who may see added fields is known to that service alone
+        if call.actor.employee_id is not None and custom_fields.COLUMN in message.facts:
+            del message.facts[custom_fields.COLUMN]
 
 
 Case.__table__.append_constraint(UniqueConstraint("document_type", "document_id", "submission"))

@@ -24,6 +24,7 @@ class FlowDefinition(Searchable, Document, Base):
     __transitions__ = TRANSITIONS
     __search__ = ("code", "name")
     __refusals__ = {"uq_flow_definition_company_id_code": "ALREADY_EXISTS"}
+    __ends_draft__ = "publish"
 
     company_id: Mapped[uuid.UUID]
     state: Mapped[str] = mapped_column(default="DRAFT")

@@ -21,7 +21,7 @@ from approval.flow_definition.rules import check_draft, check_owner, check_publi
 from approval.flow_publication import publishing
 from approval.form_definition.versions import refuse, strange_keys
 from approval.lookups import limits_for
-from chassis import contract
+from chassis import contract, custom_fields
 from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.approval.v1 import flow_definitions_pb2 as pb
@@ -91,7 +91,7 @@ class FlowDefinitions:
     async def PublishFlowDefinition(self, request: Any, call: Call) -> Any:
         definition = await call.load(FlowDefinition, request.id, etag=request.etag)
         check_publishable(definition.tree, definition, call.organisation)
-        refuse(await strange_keys(call, definition, definition.tree))
+        refuse([*await strange_keys(call, definition, definition.tree), *custom_fields.missing(call, definition)])
         advance(definition, "publish")
         await publishing.ask(call, definition, request.note)
         return definition

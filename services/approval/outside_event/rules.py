@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import orjson
 from google.protobuf import json_format
 
-from chassis import contract
+from chassis import contract, custom_fields
 from chassis.errors import Refused
 from chassis.policy import Rights
 
@@ -47,8 +48,16 @@ def reads_all(rights: Rights, employee_id: uuid.UUID | None, permission: str, co
 
 
 def data_of(event: Any) -> dict[str, Any]:
-    """The event's message in the form of the REST interface."""
-    return json_format.MessageToDict(event, always_print_fields_with_no_presence=True)
+    """The event's message in the form of the REST interface, in which added fields are an object. Of those that a case
+    knows of its document nothing is told: who may see them is known to the document's service alone.
+    """
+    data = json_format.MessageToDict(event, always_print_fields_with_no_presence=True)
+    document = data[event.DESCRIPTOR.fields[0].json_name]
+    if "customFields" in document:
+        document["customFields"] = orjson.loads(document["customFields"]["json"] or "{}")
+    if custom_fields.COLUMN in document.get("facts", {}):
+        del document["facts"][custom_fields.COLUMN]
+    return data
 
 
 def told(row: Any) -> dict[str, Any]:

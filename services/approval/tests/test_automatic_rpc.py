@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf import json_format
+
 from approval.tests.factories import HASH, REQUISITION, approve, ids_of, no, sequence, state, waiting
 from chassis.testing import stable
 
@@ -121,3 +123,15 @@ async def test_who_is_led_back_to_a_node_is_asked(office):
 async def test_the_log_is_for_those_who_look_after_it(office):
     await no("PERMISSION_MISSING", office.service.as_("stranger").ListAutomaticDecisions())
     await no("PERMISSION_MISSING", office.service.as_("stranger").AnalyzeAutomaticDecisions())
+
+
+async def test_the_log_says_no_value_of_a_field_that_was_added_to_the_document(office):
+    """Who may see it is known to the document's service alone."""
+    told = {"name": "cost", "when": "facts.custom_fields.cost > 100.0 && amount > 1.0", "then": "approve"}
+    whole = {"name": "whole", "when": "size(facts) > 0", "then": "approve"}
+    await office.flow(sequence(ruled(0, told), approve("b", "boss"), ruled(0, whole) | {"id": "c"}))
+    await office.submit(facts={"rise": 1.0, "custom_fields": {"cost": 200.0}})
+    await office.decide("boss")
+
+    lines = {line.rule_name: json_format.MessageToDict(line.inputs) for line in await log(office)}
+    assert lines == {"cost": {"amount": 8000.0}, "whole": {"facts": {"rise": 1.0}}}

@@ -415,3 +415,21 @@ async def test_a_simulation_answers_services_alone(office):
         await office.service.as_service("inventory").SimulateCases(approval=words)
     with refused("FIELD_DECIMAL"):
         await office.service.as_service("procurement").SimulateCases(approval={**words, "amount": "1e400"})
+
+
+async def test_added_fields_decide_the_way_and_are_shown_to_nobody(office):
+    """Who may see them is known to the document's service alone."""
+    high = branch("high", approve("a", "boss"), when="facts.custom_fields.cost > 100.0")
+    await office.flow(sequence(condition("by", high, branch("low", approve("b", "buyer")))))
+
+    case = await office.submit(facts={"urgency": "URGENT", "custom_fields": {"cost": 200.0}})
+
+    assert waiting(case) == ids_of("boss")
+    boss = office.service.as_("boss")
+    shown = [
+        case, await boss.GetCase(id=case.id), *(await boss.ListCases()).cases,
+        *(await boss.BatchGetCases(ids=[case.id])).cases, await boss.CommentCase(id=case.id, text="好"),
+    ]  # fmt: skip
+    assert [dict(one.facts) for one in shown] == [{"urgency": "URGENT"}] * 5
+    ((_, event), *_) = await office.service.events("approval.case.opened")
+    assert event.case.facts["custom_fields"]["cost"] == 200

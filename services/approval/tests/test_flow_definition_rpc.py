@@ -232,3 +232,14 @@ async def test_a_flow_of_another_company_is_not_taken(office):
     await there.PublishFlowDefinition(id=draft.id)
 
     assert (await office.submit()).park_reason == "CASE_NO_FLOW"
+
+
+async def test_a_draft_that_lacks_what_administrators_ask_for_is_kept_and_not_published(office):
+    field = {"key": "why", "kind": "TEXT", "required": True, "label": {"en": "Why", "zh-CN": "原因"}}
+    await office.admin.CreateCustomField(custom_field={"document_type": "approval.flow_definition", "field": field})
+    draft = await office.draft(approve("a", "head"))
+    with refused("CUSTOM_FIELD_MISSING", field="custom_fields.why"):
+        await office.admin.PublishFlowDefinition(id=draft.id)
+    fields = {"id": draft.id, "custom_fields": {"json": '{"why": "x"}'}}
+    await office.admin.UpdateFlowDefinition(flow_definition=fields)
+    assert (await office.publish(draft.id)).published_version == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 
@@ -57,3 +58,29 @@ async def test_notices_of_before_there_were_channels_stay_and_are_sent_to_nobody
         left = (await connection.execute(sa.text("SELECT id, case_id, routed FROM notice"))).all()
     await owner.dispose()
     assert [tuple(one) for one in left] == [(told, case, True)]
+
+
+async def test_events_of_before_added_fields_had_readers_tell_none_of_them():
+    url = os.environ[testing_postgres.VARIABLE]
+    database = f"upgrade_outside_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    await testing_postgres.make_database(url, SERVICE, database, scripts=False)
+    owner = migrate.owner_engine(testing_postgres.at(url, database, "approval_owner"))
+    kept = {
+        "approval.case.approved": {"case": {"id": "1", "facts": {"rise": 1, "custom_fields": {"cost": 3}}}},
+        "procurement.purchase_order.released": {"purchaseOrder": {"id": "1", "customFields": {"json": "{}"}}},
+    }
+    async with owner.begin() as connection:
+        await connection.run_sync(lambda sync: alembic.command.upgrade(migrate._config(SERVICE, sync), "0018"))
+    async with owner.begin() as connection:
+        for kind, data in kept.items():
+            await row(connection, "outside_event", id=uuid.uuid4(), event_type=kind, data=json.dumps(data))
+
+    await migrate.migrate_database(SERVICE, owner)
+
+    async with owner.connect() as connection:
+        told = dict((await connection.execute(sa.text("SELECT event_type, data FROM outside_event"))).all())
+    await owner.dispose()
+    assert told == {
+        "approval.case.approved": {"case": {"id": "1", "facts": {"rise": 1}}},
+        "procurement.purchase_order.released": {"purchaseOrder": {"id": "1"}},
+    }

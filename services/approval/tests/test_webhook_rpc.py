@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from approval.tests.factories import Office, approve
 from approval.tests.receivers import Chat
 from approval.tests.test_webhook_rules import documented
+from approval.webhook import replaying
+from approval.webhook.replaying import repeat_all
 from approval.webhook_delivery.sending import send_all, sweep
 from chassis import egress
 from chassis.testing import refused
 from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import webhooks_pb2 as pb
 from heyi.approval.v1.webhook_deliveries_pb2 import WebhookDelivery
+from heyi.procurement.v1 import purchase_orders_pb2
 
 SENT, WAITING, FAILED = WebhookDelivery.SENT, WebhookDelivery.WAITING, WebhookDelivery.FAILED
 APPROVED, RELEASED = pb.Webhook.APPROVAL_CASE_APPROVED, pb.Webhook.PROCUREMENT_PURCHASE_ORDER_RELEASED
@@ -164,6 +168,7 @@ async def test_after_three_days_it_is_given_up_and_can_be_sent_again(office, cha
     assert row.state == SENT
     before = len(chat.heard)
     await admin(office).ReplayWebhook(id=made.id, from_time=row.create_time)
+    await repeat_all(office.service.runtime)
     await send_all(office.service.runtime)
     assert [each["body"]["id"] for each in chat.heard[before:]] == [row.event_id]
 
@@ -209,3 +214,43 @@ async def test_what_is_old_goes(office, chat):
     await sweep(office.service.runtime)
     assert await deliveries(office) == []
     assert list((await admin(office).PullOutsideEvent()).events) == []
+
+
+async def test_all_of_what_was_told_is_sent_again_in_pieces(office, chat, monkeypatch):
+    monkeypatch.setattr(replaying, "AT_ONCE", 2)
+    made, runtime = await hook(office, chat), office.service.runtime
+    began = office.service.clock.now()
+    for number in range(5):
+        await approved(office, str(number))
+    await send_all(runtime)
+    told = [each["body"]["id"] for each in chat.heard]
+    office.service.clock.advance(minutes=1)
+    later = await approved(office, "later")
+    await send_all(runtime)
+    assert len(chat.heard) == 6
+
+    # asked for twice: from the earlier instant, once
+    await admin(office).ReplayWebhook(id=made.id, from_time=office.service.clock.now())
+    await admin(office).ReplayWebhook(id=made.id, from_time=began)
+    # what comes meanwhile is told by itself
+    await approved(office, "meanwhile")
+    await repeat_all(runtime)
+    await send_all(runtime)
+    again = chat.heard[6:]
+    assert {each["body"]["id"] for each in again[:]} >= set(told)
+    assert len(again) == 7
+    assert later.id in [each["body"]["documentId"] for each in again]
+    await repeat_all(runtime)
+    assert await send_all(runtime) == 0
+
+
+async def test_what_was_added_to_an_order_is_told_as_an_object(office, chat):
+    order = purchase_orders_pb2.PurchaseOrder(
+        id=str(uuid.uuid4()), etag='"1"', number="PO-1", custom_fields={"json": '{"grade": "a", "weight": "12.5"}'}
+    )
+    await hook(office, chat, events=[RELEASED])
+    await office.service.deliver(purchase_orders_pb2.PurchaseOrderReleased(purchase_order=order), actor="buyer")
+    await send_all(office.service.runtime)
+    (pulled,) = (await admin(office).PullOutsideEvent()).events
+    for data in (chat.heard[0]["body"]["data"], json_format.MessageToDict(pulled.data)):
+        assert data["purchaseOrder"]["customFields"] == {"grade": "a", "weight": "12.5"}

@@ -9,13 +9,17 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from approval.outside_event import rules as outside
 from approval.webhook import rules
 from chassis import contract
 from chassis.testing import refused
-from heyi.approval.v1 import webhooks_pb2
+from gateway import codec
+from heyi.approval.v1 import cases_pb2, webhooks_pb2
+from heyi.common.v1 import common_pb2
+from heyi.procurement.v1 import purchase_orders_pb2
 
 NOW = datetime.datetime(2026, 3, 2, 8, 0, tzinfo=datetime.UTC)
 BODY = b'{"id":"1"}'
@@ -105,3 +109,26 @@ def test_it_pauses_after_a_day(hours, pauses):
 def test_a_cursor_that_is_none(cursor):
     with refused("OUTSIDE_EVENT_CURSOR"):
         outside.behind(cursor)
+
+
+FIELDS = common_pb2.CustomFields(json='{"grade":"a","weight":"12.5","stay":{"start":"2026-01-05","end":"2026-02-01"}}')
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        purchase_orders_pb2.PurchaseOrderReleased(
+            purchase_order={"id": "1", "amount": "12.50", "custom_fields": FIELDS}
+        ),
+        purchase_orders_pb2.PurchaseOrderReleased(purchase_order={"id": "1", "lines": [{"quantity": "2"}]}),
+        cases_pb2.CaseApproved(case={"id": "1", "state": "APPROVED", "facts": {"line_count": 2, "rise": 0.5}}),
+    ],
+)
+def test_what_is_told_is_in_the_form_of_the_rest_interface(event):
+    asked = orjson.loads(orjson.dumps(codec.encoder(event.DESCRIPTOR)(event)))
+    assert outside.data_of(event) == asked
+
+
+def test_a_case_tells_none_of_the_fields_that_were_added_to_its_document():
+    case = {"id": "1", "facts": {"line_count": 2, "custom_fields": {"cost": 3.1}}}
+    assert outside.data_of(cases_pb2.CaseApproved(case=case))["case"]["facts"] == {"line_count": 2}

@@ -37,6 +37,9 @@ class Webhook(Searchable, Document, Base):
     answer: Mapped[str] = mapped_column(default="", server_default="")
     answer_time: Mapped[datetime.datetime | None]
     failing_since_time: Mapped[datetime.datetime | None]
+    # what is still to be sent again: the events behind the first sequence, up to the second
+    replay_after: Mapped[int | None] = mapped_column(sa.BigInteger)
+    replay_until: Mapped[int | None] = mapped_column(sa.BigInteger)
 
     @staticmethod
     def __present__(row: Any, message: Any, call: Call) -> None:

@@ -6,12 +6,9 @@ import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from approval.outside_event import rules as outside
-from approval.outside_event.keeping import delivery_of
-from approval.outside_event.model import OutsideEvent
-from approval.webhook import rules
+from approval.webhook import replaying, rules
 from approval.webhook.model import Webhook
 from approval.webhook_delivery.model import DELIVERY, WebhookDelivery
 from chassis import contract, egress
@@ -19,8 +16,6 @@ from chassis.call import Call, Refused
 from chassis.service import crud
 from chassis.states import advance
 from heyi.approval.v1 import webhooks_pb2 as pb
-
-MOST_AT_ONCE = 5000
 
 
 class Webhooks(crud(Webhook, pb.WebhookUpdated, pb.WebhookUpdated)):  # type: ignore[misc]
@@ -62,28 +57,7 @@ class Webhooks(crud(Webhook, pb.WebhookUpdated, pb.WebhookUpdated)):  # type: ig
     async def ReplayWebhook(self, request: Any, call: Call) -> Any:
         row = await call.load(Webhook, request.id)
         advance(row, "replay")
-        since = request.from_time.ToDatetime(datetime.UTC)
-        rights = call.runtime.rights()
-        kept = (
-            sa.select(OutsideEvent)
-            .where(
-                OutsideEvent.company_id == row.company_id, OutsideEvent.created_at >= since,
-                sa.func.upper(sa.func.replace(OutsideEvent.event_type, ".", "_")).in_(row.events),
-            )
-            .order_by(OutsideEvent.sequence).limit(MOST_AT_ONCE)
-        )  # fmt: skip
-        again = {"due_time": call.now(), "since_time": call.now(), "created_at": call.now(), "updated_at": call.now()}
-        deliveries = [
-            {**delivery_of(event, row.id), **again}
-            for event in (await call.db.scalars(kept)).all()
-            if outside.reads_all(rights, row.maker_id, event.permission, row.company_id)
-        ]
-        if deliveries:
-            put = pg.insert(DELIVERY)
-            fresh = {name: put.excluded[name] for name in ("state", "due_time", "since_time", "updated_at")}
-            freed = {"send_time": None, "lease": None, "leased_until": None, "version": DELIVERY.c.version + 1}
-            both = put.on_conflict_do_update(index_elements=["webhook_id", "event_id"], set_={**fresh, **freed})
-            await call.db.execute(both, deliveries)
+        await replaying.ask(call, row, request.from_time.ToDatetime(datetime.UTC))
         return call.announce(pb.WebhookUpdated, row)
 
     async def check(self, row: Any, call: Call) -> None:

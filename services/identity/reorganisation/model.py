@@ -20,6 +20,7 @@ class Reorganisation(Searchable, Document, Base):
     __message__ = pb.Reorganisation
     __transitions__ = rules.TRANSITIONS
     __search__ = ("title", "reason")
+    __ends_draft__ = "schedule"
 
     company_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
     state: Mapped[str] = mapped_column(default="DRAFT", index=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import timers
-from chassis.call import Call
+from chassis import custom_fields, timers
+from chassis.call import Call, Refused
 from chassis.states import advance
 from heyi.identity.v1 import reorganisations_pb2 as pb
 from identity.employee.model import Employee
@@ -46,6 +46,8 @@ class Reorganisations:
         reorganisation = await call.load(Reorganisation, request.id, etag=request.etag)
         advance(reorganisation, "schedule")
         rules.in_time(reorganisation, call.today())
+        if lacking := custom_fields.missing(call, reorganisation):
+            raise Refused.fields(lacking)
         _, _, found = await effect.foreseen(call, reorganisation)
         rules.may_be_scheduled(reorganisation, found)
         moved = {line.employee_id for line in reorganisation.lines if line.employee_id and line.kind != "SET_HEAD"}

@@ -363,6 +363,18 @@ async def test_one_that_says_nothing_is_not_scheduled(house: Bench, admin: Any) 
         await admin.ScheduleReorganisation(id=made.id)
 
 
+async def test_one_that_lacks_what_administrators_ask_for_is_drafted_and_not_scheduled(
+    house: Bench, admin: Any
+) -> None:
+    field = {"key": "why", "kind": "TEXT", "required": True, "label": {"en": "Why", "zh-CN": "原因"}}
+    await admin.CreateCustomField(custom_field={"document_type": "identity.reorganisation", "field": field})
+    made = await admin.CreateReorganisation(reorganisation=reorganisation(NEW_LAB))
+    with refused("CUSTOM_FIELD_MISSING", field="custom_fields.why"):
+        await admin.ScheduleReorganisation(id=made.id)
+    await admin.UpdateReorganisation(reorganisation={"id": made.id, "custom_fields": {"json": '{"why": "x"}'}})
+    assert (await admin.ScheduleReorganisation(id=made.id)).state == made.SCHEDULED
+
+
 async def test_only_who_may_reorganises(house: Bench, admin: Any) -> None:
     house.revoke("requester")
     house.grant("requester", ["identity.placement.list", "identity.department.list"], "COMPANY", company=COMPANY)

@@ -206,3 +206,18 @@ async def test_only_administrators_keep_fields_and_everybody_may_read_what_to_fi
     service.grant("requester", ["inventory.*"], "ALL", role="keeper")
     form = next(f for f in (await as_("requester").DescribeCustomFields()).forms if f.document_type == TYPE)
     assert [one.field.key for one in form.fields] == ["grade"]
+
+
+async def test_what_was_computed_from_a_guarded_field_stays_hidden_when_it_is_retired(service, as_):
+    service.revoke("requester")
+    service.grant("requester", ["inventory.*"], "ALL", role="clerk")
+    service.grant("admin", ["*"], "ALL", role="keeper")
+    admin = as_("admin")
+    await define(admin, "cost", "AMOUNT", read_roles=["keeper"])
+    gross = await define(admin, "gross", "COMPUTED", field={"formula": "cost * 2", "result_kind": "AMOUNT"})
+    made = await unit(admin, cost="3.10")
+
+    await admin.RetireCustomField(id=gross.id)
+
+    assert values_of(await admin.GetUnit(id=made.id)) == {"cost": "3.10", "gross": "6.20"}
+    assert values_of(await as_("requester").GetUnit(id=made.id)) == {}

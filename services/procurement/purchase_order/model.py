@@ -27,6 +27,7 @@ class PurchaseOrder(Searchable, Document, Base):
     __transitions__ = rules.TRANSITIONS
     __search__ = ("number", "supplier_name", "supplier_reference")
     __hides__ = True
+    __ends_draft__ = "release"
 
     company_id: Mapped[uuid.UUID] = mapped_column(index=True)
     number: Mapped[str | None]

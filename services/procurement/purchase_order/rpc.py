@@ -85,7 +85,7 @@ class PurchaseOrders:
         order = await call.load(PurchaseOrder, request.id, etag=request.etag)
         advance(order, "release")
         supplier = await orderable(call, order.supplier_id)
-        refuse(rules.ready(order, await _limits(order, call)))
+        refuse([*rules.ready(order, await _limits(order, call)), *custom_fields.missing(call, order)])
         order.order_date, order.release_time, order.released_by_id = call.today(), call.now(), call.actor.person
         order.supplier_name, order.agreed_amount = supplier.name, order.amount
         take_buyer(order, call)
@@ -189,8 +189,8 @@ class PurchaseOrders:
             .where(PurchaseOrderRevision.order_id == order.id)
             .order_by(PurchaseOrderRevision.revision)
         )
-        hidden = call.hidden.get(order.id, frozenset())
-        return pb.ListRevisionsPurchaseOrderResponse(revisions=[_revision(row, hidden) for row in rows])
+        hidden, added = call.hidden.get(order.id, frozenset()), custom_fields.concealed(call, order)
+        return pb.ListRevisionsPurchaseOrderResponse(revisions=[_revision(row, hidden, added) for row in rows])
 
 
 async def take_effect(
@@ -273,13 +273,14 @@ def _keep_revision(order: PurchaseOrder, call: Call, *, changed_by: uuid.UUID | 
     call.db.add(revision)
 
 
-def _revision(row: PurchaseOrderRevision, hidden: Collection[str]) -> pb.PurchaseOrderRevision:
-    """A revision as whoever sees it from whom these paths are hidden."""
+def _revision(row: PurchaseOrderRevision, hidden: Collection[str], added: frozenset[str]) -> pb.PurchaseOrderRevision:
+    """A revision as whoever sees it from whom these paths, and the added fields with these keys, are hidden."""
     at = timestamp_pb2.Timestamp()
     at.FromDatetime(row.created_at)
     snapshot = json_format.ParseDict(row.snapshot, pb.PurchaseOrder(), ignore_unknown_fields=True)
     if hidden:
         seeing.conceal(snapshot, hidden)
+    custom_fields.without(snapshot, added)
     return pb.PurchaseOrderRevision(
         revision=row.revision,
         create_time=at,

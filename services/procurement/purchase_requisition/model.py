@@ -24,6 +24,7 @@ class PurchaseRequisition(Searchable, Document, Base):
     __transitions__ = rules.TRANSITIONS
     __search__ = ("number", "title", "purpose")
     __hides__ = True
+    __ends_draft__ = "submit"
 
     company_id: Mapped[uuid.UUID] = mapped_column(index=True)
     number: Mapped[str | None]

@@ -92,7 +92,8 @@ class PurchaseRequisitions:
     ) -> PurchaseRequisition:
         requisition = await _own(request.id, request.etag, call, "submit")
         catalog = await _complete(requisition, call, rules.rate_of(requisition))
-        refuse(rules.missing(requisition, catalog, today=call.today()))
+        lacking = custom_fields.missing(call, requisition)
+        refuse([*rules.missing(requisition, catalog, today=call.today()), *lacking])
         requisition.submission += 1
         requisition.submit_time, requisition.decide_time = call.now(), None
         requisition.case_id, requisition.case_version = "", 0
@@ -126,6 +127,7 @@ class PurchaseRequisitions:
             urgency=old.urgency,
             copied_from_id=old.id,
             submission=0,
+            custom_fields=custom_fields.copied(call, old),
             lines=[_copy_line(line) for line in old.lines],
         )
         call.add(copy)

@@ -2,7 +2,7 @@
  * Fields that administrators added to documents. They join the fields of the contract under `customFields.<key>`, so that
  * lists, filters, forms, exports and conditions treat them as any other; rows and bodies carry them as one object.
  */
-import type { DocumentMeta, EnumValue, Field, FieldType, Meta } from "./meta";
+import { membersOf, type DocumentMeta, type EnumValue, type Field, type FieldType, type Meta } from "./meta";
 import { kindOf, longest, mostRows, wordsIn, type Kind, type TypedField } from "./typedFields";
 
 export interface OfferedField {
@@ -125,6 +125,36 @@ export function foldBody(body: unknown): unknown {
 /** The fields of a row as a list asks for them: added ones come together. */
 export function askedFields(fields: string[] | undefined): string | undefined {
   return fields && [...new Set(fields.map((name) => (name.startsWith(PREFIX) ? COLUMN : name)))].join(",");
+}
+
+const EXACT_DIGITS = 15;
+
+/** A value as the conditions of a flow see it, empty ones too; nothing for a number of more digits than they keep. */
+function factOf(meta: Meta, field: Field, value: unknown): unknown {
+  switch (field.type) {
+    case "decimal": {
+      const digits = String(value ?? "").replace(/\D/g, "").replace(/^0+/, "");
+      return digits.length <= EXACT_DIGITS ? Number(value ?? 0) : undefined;
+    }
+    case "bool":
+      return value ?? false;
+    case "range":
+      return value ?? { start: "", end: "" };
+    case "message":
+      return ((value ?? []) as Json[]).map((row) => factsOf(membersOf(meta, field.message).map((column) => [column.name, factOf(meta, column, row[column.name])])));
+    default:
+      return value ?? (field.repeated ? [] : "");
+  }
+}
+
+function factsOf(told: [string, unknown][]): Json {
+  return Object.fromEntries(told.filter(([, fact]) => fact !== undefined));
+}
+
+/** The added fields of a row as the conditions of a flow see them. */
+export function customFacts(meta: Meta, document: DocumentMeta, row: Json): Json {
+  const added = document.fields.filter((field) => isCustom(field) && !field.retired);
+  return factsOf(added.map((field) => [field.name.slice(PREFIX.length), factOf(meta, field, row[field.name])]));
 }
 
 /** Values of added fields as the rules of a form are asked about them. */

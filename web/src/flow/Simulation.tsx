@@ -2,11 +2,12 @@ import { Alert, AutoComplete, Button, Drawer, Form, Input, InputNumber, Segmente
 import { useMutation } from "@tanstack/react-query";
 import { useContext, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { fetchList } from "@/api/documents";
+import { fetchDocument, fetchList } from "@/api/documents";
 import { violationsByField } from "@/api/errors";
 import { call, fillPath } from "@/api/http";
 import { useMe } from "@/api/me";
 import { sentenceOf } from "@/app/notify";
+import { customFacts } from "@/contract/customFields";
 import { tidyNumber } from "@/contract/decimal";
 import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { ApprovalPreview } from "@/contract/types";
@@ -42,6 +43,7 @@ class NothingFound extends Error {}
 export function Simulation({ document, flow, tree, open, onClose, onDone }: Props) {
   const { t } = useTranslation();
   const me = useMe();
+  const meta = useMeta();
   const cases = useDocumentMeta("approval.case");
   const documentType = useContext(DocumentTypeContext);
   const fields = useConditionFields();
@@ -66,8 +68,10 @@ export function Simulation({ document, flow, tree, open, onClose, onDone }: Prop
   const sent = async (): Promise<Imagined> => {
     const { rows } = await fetchList(cases, { filter: `document_number = "${number.trim().replace(/["\\]/g, "")}" AND document_type = "${documentType}"`, orderBy: "create_time desc", pageSize: 1 });
     if (rows.length === 0) throw new NothingFound(t("flow.noSuchDocument", { number }));
-    const [{ requesterId, departmentId, amount, currency: money, facts }] = rows as unknown as Imagined[];
-    return { requesterId, departmentId, amount, currency: money, facts: facts ?? {} };
+    const [{ documentId, requesterId, departmentId, amount, currency: money, facts }] = rows as unknown as (Imagined & { documentId: string })[];
+    // what was added to it is told by the document itself, to who may see it
+    const added = factsUsed(tree).includes("custom_fields") ? { custom_fields: customFacts(meta, meta.documents[documentType], await fetchDocument(meta.documents[documentType], documentId)) } : {};
+    return { requesterId, departmentId, amount, currency: money, facts: { ...facts, ...added } };
   };
   const refused = run.error ? (run.error instanceof NothingFound ? { title: run.error.message, description: "" } : sentenceOf(run.error)) : undefined;
   return (
