@@ -6,14 +6,18 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from chassis import import_work
 from chassis.testing import COMPANY, Bench, refused, stable
 from heyi.platform.v1 import imports_pb2 as pb
+from identity.delegation.model import Delegation
+from identity.departure.model import Departure
 from identity.grant.model import Grant
 from identity.headship.model import Headship
 from identity.placement.model import Placement
+from identity.reorganisation.model import Reorganisation
 from identity.tests import factories as make
 from identity.tests.test_organisation_in_time import day, head_of, headship, later, placement
 
@@ -141,3 +145,32 @@ async def test_what_has_no_way_back_says_so_beforehand(house: Bench, admin: Any)
     assert batch.no_way_back == "IMPORT_NO_WAY_BACK"
     with refused("IMPORT_NO_WAY_BACK"):
         await admin.UndoImportBatch(id=batch.id, reason="名单有误")
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "fields", "row", "state"),
+    [
+        (
+            "identity.delegation", Delegation, ("delegate_id", "from_date", "until_date", "reason"),
+            (str(stable("boss")), day(0), day(9), "出差"), "REVOKED",
+        ),
+        (
+            "identity.departure", Departure, ("employee_id", "successor_id", "last_day_date", "reason"),
+            (str(stable("requester")), str(stable("colleague")), day(9), "离职"), "CANCELLED",
+        ),
+        ("identity.reorganisation", Reorganisation, ("title", "effective_date"), ("年度调整", day(9)), "CANCELLED"),
+        (
+            "identity.placement", Placement, ("employee_id", "department_id", "kind", "from_date"),
+            (str(stable("requester")), str(stable("finance")), "PRINCIPAL", day(0)), "CANCELLED",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_a_file_brought_is_out_of_force_after_its_undo(
+    house: Bench, admin: Any, kind: str, model: Any, fields: Sequence[str], row: Sequence[str], state: str
+) -> None:
+    batch = await brought(house, admin, kind, fields, row)
+
+    back = await taken_back(house, admin, batch)
+
+    assert (back.state, back.undone_count) == (State.UNDONE, 1), await why(admin, back)
+    assert state in await states(house, model)
