@@ -18,6 +18,7 @@ from chassis.call import Actor, Call
 from chassis.db import Part
 from chassis.errors import Refused
 from chassis.import_cells import Named, is_id
+from chassis.importable import REMOVES, way_back_of
 from chassis.typed_fields import Violation
 from heyi.platform.v1 import imports_pb2 as pb
 
@@ -162,28 +163,38 @@ async def used_here(
     """The same of this service's documents: one statement for each column that can refer to the type."""
     await call.every_company()
     found: dict[str, str] = {}
+    back = way_back_of(document)
+    stays = batch is not None and back is not None and back.policy.take_back != REMOVES
     for by, column in _referring(call.runtime.service, document):
-        asked = _uses(call.runtime.tables, column, keys, batch)
+        undone = call.runtime.tables.import_batch.c
+        others = sa.and_(undone.company_id == call.company_id, undone.document_type == by, undone.state == "UNDONE")
+        asked = _uses(call.runtime.tables, column, keys, batch, others if stays else sa.false())
         found |= {str(key): by for key in (await call.db.execute(asked)).scalars()}
     return found
 
 
-def _uses(tables: Any, column: Any, keys: Sequence[uuid.UUID], batch: uuid.UUID | None) -> Any:
+def _uses(tables: Any, column: Any, keys: Sequence[uuid.UUID], batch: uuid.UUID | None, others: Any) -> Any:
     """Which of the keys a column names, but for rows that came into being in the same act as the document: a joiner's
-    first placement is no use of the joiner.
+    first placement is no use of the joiner. Neither is what the batch has taken back, nor what `others` have and
+    nobody changed since: a head who was withdrawn.
     """
-    change, row = tables.audit_change, tables.import_row
+    change, row, batches = tables.audit_change, tables.import_row, tables.import_batch
     several = isinstance(column.type, sa.ARRAY)
     named = sa.func.unnest(column) if several else column
     met = column.overlap(list(keys)) if several else column.in_(keys)
-    uses = sa.select(column.table.c.id.label("id"), named.label("named")).where(met).subquery()
+    version = sa.func.coalesce(column.table.c.get("version", sa.null()), 0).label("version")
+    uses = sa.select(column.table.c.id.label("id"), named.label("named"), version).where(met).subquery()
     born, mine = change.alias("born"), change.alias("mine")
     together = sa.select(sa.literal(1)).where(
         born.c.document_id == uses.c.id, mine.c.document_id == uses.c.named,
         born.c.entry_id == mine.c.entry_id, born.c.version == 1, mine.c.version == 1,
     )  # fmt: skip
-    back = sa.select(row.c.document_id).where(row.c.batch_id == batch, row.c.state.in_(["RETIRED", "UNDONE"]))
-    taken_back = uses.c.id.in_(back.where(row.c.document_id.is_not(None)))
+    gone = sa.and_(row.c.state.in_(["RETIRED", "UNDONE"]), row.c.document_id.is_not(None))
+    back = sa.select(row.c.document_id).where(gone, row.c.batch_id == batch)
+    untouched = sa.select(row.c.document_id, row.c.document_version).where(
+        gone, row.c.document_version.is_not(None), row.c.batch_id.in_(sa.select(batches.c.id).where(others))
+    )
+    taken_back = sa.or_(uses.c.id.in_(back), sa.tuple_(uses.c.id, uses.c.version).in_(untouched))
     asked = sa.select(uses.c.named).where(uses.c.named.in_(keys), ~together.correlate(uses).exists(), ~taken_back)
     return asked.distinct()
 

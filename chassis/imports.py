@@ -186,6 +186,7 @@ def message_of(call: Call, batch: Any) -> Any:
         state=batch.state,
         actor_id=str(batch.actor_id),
         trouble=batch.trouble,
+        no_way_back=_no_way_back(call, batch.document_type),
         **{f"{name}_count": getattr(batch, f"{name}_count") for name in COUNTS},
     )
     message.create_time.FromDatetime(batch.created_at)
@@ -279,6 +280,14 @@ def _state(batch: Any, *allowed: str) -> None:
 def _may(call: Call, method: contract.Method) -> None:
     if not call.can(method.policy.permission):
         raise Refused("PERMISSION_MISSING", permission=method.policy.permission)
+
+
+def _no_way_back(call: Call, document: str) -> str:
+    """Name of the refusal that would answer the wish to take documents of this type back; "" where none would."""
+    method = way_back_of(document)
+    if method is None:
+        return "IMPORT_NO_WAY_BACK"
+    return "" if call.can(method.policy.permission) else "PERMISSION_MISSING"
 
 
 async def _last_columns(call: Call, document: str) -> dict[str, str]:

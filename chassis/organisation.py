@@ -336,7 +336,7 @@ class Organisation:
         unit = self.departments.get(department_id) if department_id else None
         if unit is None:
             return ""
-        head_id = unit.head_id if at is None else unit.headed_on(self._day_of(at, company_id))
+        head_id = unit.head_id if at is None else unit.headed_on(self.day_of(at, company_id))
         head = self.people.get(head_id) if head_id else None
         return head.name if head else ""
 
@@ -346,10 +346,11 @@ class Organisation:
         """A name of a day; one before it was known: the first name."""
         if known is None or at is None or not known.former:
             return known.name if known else ""
-        day = self._day_of(at, company_id)
+        day = self.day_of(at, company_id)
         return next((was.name for was in known.former if day <= was.until), known.name)
 
-    def _day_of(self, at: datetime.datetime | datetime.date, company_id: uuid.UUID) -> datetime.date:
+    def day_of(self, at: datetime.datetime | datetime.date, company_id: uuid.UUID) -> datetime.date:
+        """The business day of a company on which something happened."""
         if not isinstance(at, datetime.datetime):
             return at
         place = self.companies.get(company_id)

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from google.api import field_behavior_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,13 +152,23 @@ def _inner(column: Column) -> Any:
     return column.part.message_type if column.part is not None else None
 
 
-def test_what_is_taken_back_is_taken_back_by_a_right_of_its_own() -> None:
+# what an import of these makes is not taken back as a whole, and why
+NO_WAY_BACK = {
+    "approval.flow_definition": "a draft stays until it is published; only what was published is retired",
+    "identity.access_review": "its lines are asked of their reviewers at once: it is closed, with what was answered",
+}
+
+
+def test_whatever_a_file_makes_is_taken_back_by_a_right_of_its_own() -> None:
+    """An undo says id, etag and a reason: the method that a type names needs nothing else."""
     for document in importable():
         method = way_back_of(document)
+        assert (method is None) == (document in NO_WAY_BACK), f"{document}: say `take_back`, or why there is none"
         if method is not None:
             asked: Any = method.request.DESCRIPTOR
+            needed = {f.name for f in asked.fields if field_behavior_pb2.REQUIRED in contract.behaviours_of(f)}
             assert method.policy.permission.startswith(f"{document}.")
-            assert {field.name for field in asked.fields} <= {"id", "etag", "reason"}
+            assert needed <= {"id", "etag", "reason"} & {field.name for field in asked.fields}
 
 
 def test_secrets_have_no_column() -> None:

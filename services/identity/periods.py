@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Refused
+from chassis.states import advance
 
 if TYPE_CHECKING:
     from chassis import contract
@@ -23,6 +24,9 @@ TRANSITIONS = {
     ("PLANNED", "update"): "PLANNED",
     ("PLANNED", "cancel"): "CANCELLED",
     ("ACTIVE", "update"): "ACTIVE",
+    # on the day on which it was written down: `withdrawable`
+    ("ACTIVE", "cancel"): "CANCELLED",
+    ("ENDED", "cancel"): "CANCELLED",
 }
 
 
@@ -91,6 +95,28 @@ def changeable(period: Any, before: Span, today: datetime.date, *, refusal: str,
     if before.from_date < today and (others or period.from_date != before.from_date):
         facts: dict[str, Any] = {"from": before.from_date}
         raise Refused(refusal, **facts)
+
+
+def withdrawable(period: Any, call: Call) -> bool:
+    """Whether it may be withdrawn: before it begins, and later only on the day on which it was written down. A list
+    that was brought in wrong is taken back then; what stood longer than that is history.
+    """
+    written = call.organisation.day_of(period.created_at, period.company_id)
+    return bool(period.state == "PLANNED" or written >= call.organisation.today(period.company_id))
+
+
+def offer(period: Any, message: Any, call: Call) -> None:
+    """What is history cannot be withdrawn."""
+    if "cancel" in message.allowed_actions and not withdrawable(period, call):
+        message.allowed_actions.remove("cancel")
+
+
+def withdraw(period: Any, call: Call, refusal: str) -> None:
+    """Take it out of force. Refuses with `refusal` what is history."""
+    if (period.state, "cancel") in TRANSITIONS and not withdrawable(period, call):
+        facts: dict[str, Any] = {"from": period.from_date}
+        raise Refused(refusal, **facts)
+    advance(period, "cancel")
 
 
 def remember(document: Any, kind: type[Any], kept: Sequence[str], today: datetime.date) -> None:

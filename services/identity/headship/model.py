@@ -21,6 +21,7 @@ class Headship(Searchable, Document, Base):
     __transitions__ = periods.TRANSITIONS
     __search__ = ("reason",)
     __day__ = "until_date"
+    __present__ = staticmethod(periods.offer)
 
     company_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("company.id"), index=True)
     state: Mapped[str] = mapped_column(default="PLANNED", index=True)

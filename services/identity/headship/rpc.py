@@ -47,12 +47,13 @@ class Headships:
     async def CancelHeadship(self, request: pb.CancelHeadshipRequest, call: Call) -> Any:
         await epoch.bump(call)
         headship = await call.load(Headship, request.id, etag=request.etag)
-        advance(headship, "cancel")
+        periods.withdraw(headship, call, "HEADSHIP_BEGUN")
         if headship.kind == "HEAD":
             chain = await _others(headship, call)
             for other in periods.remove([one for one in chain if one.kind == "HEAD"], headship):
                 other.state = periods.state_on(other, call.today())
                 periods.tell(call, pb.HeadshipUpdated, other)
+        await heads.follow(call, [headship.department_id])
         return call.announce(pb.HeadshipUpdated, headship)
 
 

@@ -51,14 +51,21 @@ class Placements:
     async def CancelPlacement(self, request: pb.CancelPlacementRequest, call: Call) -> Any:
         await epoch.bump(call)
         placement = await call.load(Placement, request.id, etag=request.etag)
-        advance(placement, "cancel")
-        await keepable(call, await call.load(Employee, placement.employee_id, scope=False))
+        periods.withdraw(placement, call, "PLACEMENT_BEGUN")
+        employee = await call.load(Employee, placement.employee_id, scope=False)
+        await keepable(call, employee)
         if placement.kind == "PRINCIPAL":
             held = (await seats.of(call, [placement.employee_id]))[placement.employee_id]
             chain = [one for one in held if one is not placement and one.kind == "PRINCIPAL"]
-            for other in periods.remove(chain, placement):
+            before = periods.remove(chain, placement)
+            if not before and periods.holds(placement, call.today()):
+                # somewhere an employee belongs on every day
+                facts: dict[str, Any] = {"from": placement.from_date}
+                raise Refused("PLACEMENT_BEGUN", **facts)
+            for other in before:
                 other.state = periods.state_on(other, call.today())
                 periods.tell(call, pb.PlacementUpdated, other)
+            seats.show(call, employee, before)
         return call.announce(pb.PlacementUpdated, placement)
 
 

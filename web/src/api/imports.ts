@@ -42,6 +42,8 @@ export interface ImportBatch {
   totalCount: number;
   steps: ImportStep[];
   trouble: string;
+  /** Why it cannot be taken back as a whole; empty: it can. */
+  noWayBack: string;
 }
 
 export interface ImportProblem {

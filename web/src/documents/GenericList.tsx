@@ -1,4 +1,4 @@
-import { PlusOutlined, SettingOutlined, UploadOutlined } from "@ant-design/icons";
+import { PlusOutlined, SettingOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Empty, Popover, Segmented } from "antd";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -10,6 +10,7 @@ import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract
 import { DocumentTable, type Cells } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
 import { FilterBar } from "./FilterBar";
+import { ImportButton } from "./ImportButton";
 import { SIZES, useColumns, useListState, USUAL_SIZE, type ListState } from "./listState";
 import { SavedViews, ViewTabs } from "./SavedViews";
 import { SelectionBar } from "./SelectionBar";
@@ -52,9 +53,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
           <SavedViews document={document} columns={columns} />
           <ColumnChoice columns={columns} choices={choices} choose={choose} state={state} />
           <ExportButton document={document} state={state} columns={columns} />
-          {document.importable && creatable && !document.methods.import && (
-            <Button icon={<UploadOutlined />} onClick={() => go(`${document.route}/import`)}>{t("import.import")}</Button>
-          )}
+          {!madeElsewhere && !document.methods.import && <ImportButton document={document} />}
           {tools}
           {creatable && (
             <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new`)}>{t("list.new", { title: document.title })}</Button>

@@ -5,8 +5,19 @@ import { TypedInput } from "./TypedInput";
 import { both, comparisonsOf, conditionText } from "./design";
 import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
 
+interface Props {
+  label: string;
+  value: string;
+  /** What it can ask. */
+  fields: TypedField[];
+  error?: string;
+  hint?: string;
+  disabled?: boolean;
+  onChange: (rule: string) => void;
+}
+
 /** A rule of a form: chosen field by field, and readable as the formula that it is. */
-export function RuleInput({ label, value, fields, error, onChange }: { label: string; value: string; fields: TypedField[]; error?: string; onChange: (rule: string) => void }) {
+export function RuleInput({ label, value, fields, error, hint, disabled = false, onChange }: Props) {
   const { t, i18n } = useTranslation();
   const id = useId();
   const said: Record<string, string> = { in: t("forms.has"), yes: t("forms.isYes"), no: t("forms.isNo") };
@@ -19,8 +30,8 @@ export function RuleInput({ label, value, fields, error, onChange }: { label: st
   const bare = chosen === "yes" || chosen === "no";
   const kind = field && kindOf(field);
   return (
-    <Form.Item label={label} htmlFor={id} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
-      <div className="form-filter">
+    <Form.Item label={label} htmlFor={id} extra={hint} validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>
+      {!disabled && asked.length > 0 && <div className="form-filter">
         <Select
           aria-label={`${label}: ${t("forms.field")}`} className="form-choice" placeholder={t("forms.field")} value={key} options={asked.map((one) => ({ value: one.key, label: wordsIn(one.label, i18n.language) }))}
           onChange={(next: string) => {
@@ -34,8 +45,8 @@ export function RuleInput({ label, value, fields, error, onChange }: { label: st
         {field && (
           <Button disabled={!bare && (wanted === undefined || wanted === "")} onClick={() => onChange(both(value, conditionText(field, chosen!, String(wanted ?? ""))))}>{t("forms.addTerm")}</Button>
         )}
-      </div>
-      <Input.TextArea id={id} value={value} onChange={({ target }) => onChange(target.value)} rows={2} className="code-input" spellCheck={false} maxLength={1000} aria-invalid={Boolean(error)} />
+      </div>}
+      <Input.TextArea id={id} value={value} disabled={disabled} onChange={({ target }) => onChange(target.value)} rows={2} className="code-input" spellCheck={false} maxLength={1000} aria-invalid={Boolean(error)} />
     </Form.Item>
   );
 }

@@ -9,6 +9,7 @@ import { useCan } from "@/api/me";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { methodOf, type DocumentMeta } from "@/contract/meta";
 import GenericList from "@/documents/GenericList";
+import { ImportButton } from "@/documents/ImportButton";
 
 interface Imported {
   createdCount: number;
@@ -19,7 +20,7 @@ interface Imported {
 /** The working calendar, which comes as a file each year. */
 export default function CalendarDays({ document }: { document: DocumentMeta }) {
   const can = useCan();
-  return <GenericList document={document} tools={can(methodOf(document, "import")) && <ImportFile document={document} />} />;
+  return <GenericList document={document} tools={<><ImportButton document={document} />{can(methodOf(document, "import")) && <ImportFile document={document} />}</>} />;
 }
 
 function ImportFile({ document }: { document: DocumentMeta }) {

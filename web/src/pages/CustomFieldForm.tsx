@@ -15,6 +15,7 @@ import { FieldsForm } from "@/documents/FieldsForm";
 import { History } from "@/documents/History";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { useNamed } from "@/flow/fields";
+import { RuleInput } from "@/forms/RuleInput";
 import type { CustomField } from "./CustomFields";
 import { KINDS } from "@/forms/design";
 
@@ -35,6 +36,8 @@ interface Props {
   service: string;
   type: string;
   row: CustomField | undefined;
+  /** The other fields of the same documents: what a rule can ask. */
+  others: TypedField[];
   editable: boolean;
   onClose: () => void;
 }
@@ -42,7 +45,7 @@ interface Props {
 const NEW: TypedField = { key: "", label: {}, kind: "TEXT" };
 
 /** One field: its names, kind and rules, who sees it, and how it will look. */
-export function CustomFieldForm({ service, type, row, editable, onClose }: Props) {
+export function CustomFieldForm({ service, type, row, others, editable, onClose }: Props) {
   const { t } = useTranslation();
   const meta = useMeta();
   const document = useDocumentMeta("platform.custom_field");
@@ -52,7 +55,7 @@ export function CustomFieldForm({ service, type, row, editable, onClose }: Props
   const roles = useNamed("identity.role");
   const names = useNames();
   const hints = { "zh-CN": t("custom.hint.zh-CN"), en: t("custom.hint.en") };
-  const help = { formula: t("custom.formulaHelp"), visibleWhen: t("custom.visibleWhenHelp"), requiredWhen: t("custom.requiredWhenHelp") };
+  const hintsOf = { visibleWhen: t("custom.visibleWhenHelp"), requiredWhen: t("custom.requiredWhenHelp") };
   const put = (changes: Partial<TypedField>) => setField((before) => ({ ...before, ...changes }));
   const save = useMutation({
     meta: { shown: true },
@@ -72,28 +75,31 @@ export function CustomFieldForm({ service, type, row, editable, onClose }: Props
   const label = (name: string) => own(name)?.label ?? fieldOf(document, name)?.label ?? name;
   const kinds = enumValues(meta, "TypedField.Kind");
   const kindsOf = (some?: Kind[]) => kinds.filter(({ name }) => !some || some.includes(name as Kind)).map(({ name, label: text }) => ({ value: name, label: text }));
+  const errorAt = (path: string) => Object.entries(errors).find(([at]) => at === path || at.startsWith(`${path}.`) || at.startsWith(`${path}[`))?.[1];
   const item = (path: string, text: string, input: ReactNode, required = false, help?: string) => {
-    const error = Object.entries(errors).find(([at]) => at === path || at.startsWith(`${path}.`) || at.startsWith(`${path}[`))?.[1];
+    const error = errorAt(path);
     return <Form.Item key={path} label={text} htmlFor={path} required={required} extra={help} layout="vertical" validateStatus={error ? "error" : undefined} help={error ? <span role="alert">{error}</span> : undefined}>{input}</Form.Item>;
   };
   const simple = (name: keyof TypedField) => {
     const known = own(name);
-    return known && item(`field.${name}`, known.label, <FieldInput id={`field.${name}`} field={known} value={field[name] || undefined} disabled={!editable} onChange={(value) => put({ [name]: value ?? (known.type === "int" ? 0 : "") })} />);
+    return known && item(`field.${name}`, known.label, <FieldInput id={`field.${name}`} field={known} value={field[name] || undefined} onChange={(value) => put({ [name]: value ?? (known.type === "int" ? 0 : "") })} />);
   };
-  const rule = (name: "requiredWhen" | "visibleWhen" | "formula") => item(`field.${name}`, label(name), <Input.TextArea id={`field.${name}`} className="code-input" rows={2} spellCheck={false} disabled={!editable} value={field[name]} onChange={({ target }) => put({ [name]: target.value })} />, name === "formula", help[name]);
-  const rolesOf = (name: "readRoles" | "writeRoles") => item(name, label(name), <Select id={name} mode="tags" disabled={!editable} className="wide-input" value={more[name]} options={roles} optionFilterProp="label" onChange={(chosen) => setMore({ ...more, [name]: chosen })} />, false, t("custom.rolesHelp"));
+  const rule = (name: "requiredWhen" | "visibleWhen") => (
+    <RuleInput label={label(name)} value={field[name] ?? ""} fields={others} hint={hintsOf[name]} error={errorAt(`field.${name}`)} disabled={!editable} onChange={(said) => put({ [name]: said })} />
+  );
+  const rolesOf = (name: "readRoles" | "writeRoles") => item(name, label(name), <Select id={name} mode="multiple" className="wide-input" value={more[name]} options={roles} optionFilterProp="label" onChange={(chosen) => setMore({ ...more, [name]: chosen })} />, false, t("custom.rolesHelp"));
   const sentence = save.error ? sentenceOf(save.error) : undefined;
   return (
     <Drawer
-      open title={row ? t("form.edit", { title: wordsIn(row.field.label, meta.locale) }) : t("custom.add")} size="large" onClose={onClose}
+      open title={!row ? t("custom.add") : editable ? t("form.edit", { title: wordsIn(row.field.label, meta.locale) }) : wordsIn(row.field.label, meta.locale)} size="large" onClose={onClose}
       extra={editable && <Button type="primary" loading={save.isPending} onClick={() => save.mutate()}>{t("action.save")}</Button>}
     >
       {sentence && <Alert type="error" showIcon className="in-dialog" title={sentence.title} description={sentence.description} />}
-      <Form component="div" layout="vertical">
+      <Form component="div" layout="vertical" disabled={!editable}>
         {LANGUAGES.map((language) => item(
           `field.label.${language}`, names[language],
           <Input
-            id={`field.label.${language}`} maxLength={60} disabled={!editable} value={field.label[language] ?? ""} autoFocus={!row && language === LANGUAGES[0]}
+            id={`field.label.${language}`} maxLength={60} value={field.label[language] ?? ""} autoFocus={!row && language === LANGUAGES[0]}
             onChange={({ target }) => put({ label: { ...field.label, [language]: target.value }, ...(language === "en" && !row && field.key === keyOf(field.label.en ?? "") ? { key: keyOf(target.value) } : {}) })}
           />, true,
         ))}
@@ -113,23 +119,23 @@ export function CustomFieldForm({ service, type, row, editable, onClose }: Props
         ), true)}
         {field.kind === "COMPUTED" && (
           <>
-            {rule("formula")}
+            {item("field.formula", label("formula"), <Input.TextArea id="field.formula" className="code-input" rows={2} spellCheck={false} value={field.formula} onChange={({ target }) => put({ formula: target.value })} />, true, t("custom.formulaHelp"))}
             {item("field.resultKind", label("resultKind"), <Select id="field.resultKind" className="wide-input" disabled={Boolean(row)} value={field.resultKind === "KIND_UNSPECIFIED" ? undefined : field.resultKind} options={kindsOf(RESULTS)} onChange={(resultKind: Kind) => put({ resultKind })} />, true)}
             {field.resultKind === "NUMBER" && (["scale", "unit"] as const).map(simple)}
           </>
         )}
-        {field.kind !== "COMPUTED" && <Form.Item><Checkbox disabled={!editable} checked={Boolean(field.required)} onChange={({ target }) => put({ required: target.checked })}>{label("required")}</Checkbox></Form.Item>}
-        <Form.Item><Checkbox disabled={!editable} checked={more.listColumn} onChange={({ target }) => setMore({ ...more, listColumn: target.checked })}>{label("listColumn")}</Checkbox></Form.Item>
-        <Form.Item><Checkbox disabled={!editable} checked={more.printed} onChange={({ target }) => setMore({ ...more, printed: target.checked })}>{label("printed")}</Checkbox></Form.Item>
+        {field.kind !== "COMPUTED" && <Form.Item><Checkbox checked={Boolean(field.required)} onChange={({ target }) => put({ required: target.checked })}>{label("required")}</Checkbox></Form.Item>}
+        <Form.Item><Checkbox checked={more.listColumn} onChange={({ target }) => setMore({ ...more, listColumn: target.checked })}>{label("listColumn")}</Checkbox></Form.Item>
+        <Form.Item><Checkbox checked={more.printed} onChange={({ target }) => setMore({ ...more, printed: target.checked })}>{label("printed")}</Checkbox></Form.Item>
         <Preview field={field} />
         <details open={Boolean(field.visibleWhen || field.requiredWhen || more.readRoles.length || more.writeRoles.length || more.onlyCompanyId) || undefined}>
           <summary>{t("custom.more")}</summary>
-          {LANGUAGES.map((language) => item(`field.help.${language}`, hints[language], <Input id={`field.help.${language}`} maxLength={300} disabled={!editable} value={field.help?.[language] ?? ""} onChange={({ target }) => put({ help: { ...field.help, [language]: target.value } })} />))}
+          {LANGUAGES.map((language) => item(`field.help.${language}`, hints[language], <Input id={`field.help.${language}`} maxLength={300} value={field.help?.[language] ?? ""} onChange={({ target }) => put({ help: { ...field.help, [language]: target.value } })} />))}
           {rule("visibleWhen")}
           {field.kind !== "COMPUTED" && rule("requiredWhen")}
           {rolesOf("readRoles")}
           {rolesOf("writeRoles")}
-          {item("onlyCompanyId", label("onlyCompanyId"), <ReferencePicker id="onlyCompanyId" document="identity.company" value={more.onlyCompanyId || undefined} disabled={!editable} onChange={(id) => setMore({ ...more, onlyCompanyId: id ?? "" })} />)}
+          {item("onlyCompanyId", label("onlyCompanyId"), <ReferencePicker id="onlyCompanyId" document="identity.company" value={more.onlyCompanyId || undefined} onChange={(id) => setMore({ ...more, onlyCompanyId: id ?? "" })} />)}
         </details>
       </Form>
       {row && <History document={{ ...document, service }} id={row.id} />}

@@ -46,7 +46,7 @@ export default function CustomFields() {
   const meta = useMeta();
   const document = useDocumentMeta(KEY);
   const client = useQueryClient();
-  const holds = { create: useHolds(`${KEY}.create`), update: useHolds(`${KEY}.update`), move: useHolds(`${KEY}.move`) };
+  const holds = { create: useHolds(`${KEY}.create`), move: useHolds(`${KEY}.move`) };
   const [params, setParams] = useSearchParams();
   const [open, setOpen] = useState<CustomField | "new">();
   const [dragged, setDragged] = useState<CustomField>();
@@ -75,7 +75,7 @@ export default function CustomFields() {
     row.writeRoles.length > 0 && `${label("writeRoles")}: ${row.writeRoles.join(t("list.comma"))}`,
   ].filter(Boolean).join(" · ");
   const help = { retire: t("custom.retireHelp"), restore: t("custom.restoreHelp"), delete: t("custom.deleteHelp") };
-  const allowed = (row: CustomField, action: string) => row.allowedActions?.includes(action);
+  const allowed = (row: CustomField, action: string) => Boolean(row.allowedActions?.includes(action));
   return (
     <section className="page">
       <header className="page-head">
@@ -124,7 +124,12 @@ export default function CustomFields() {
           />
         </TableScroll>
       )}
-      {open && <CustomFieldForm key={open === "new" ? "new" : open.id} service={service} type={type} row={open === "new" ? undefined : open} editable={open === "new" || holds.update} onClose={() => setOpen(undefined)} />}
+      {open && (
+        <CustomFieldForm
+          key={open === "new" ? "new" : open.id} service={service} type={type} row={open === "new" ? undefined : open} editable={open === "new" || allowed(open, "update")} onClose={() => setOpen(undefined)}
+          others={rows.filter((one) => one.state === "ACTIVE" && (open === "new" || one.id !== open.id)).map(({ field }) => field)}
+        />
+      )}
     </section>
   );
 }

@@ -17,6 +17,7 @@ import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ActionBar } from "@/documents/ActionBar";
 import { FileButton } from "@/documents/ExportButton";
 import { FactsCard } from "@/documents/GenericDetail";
+import { ImportButton } from "@/documents/ImportButton";
 import { LinesTable } from "@/documents/LinesTable";
 import { PageProblem } from "@/documents/PageProblem";
 import type { Values } from "@/documents/formValues";
@@ -79,6 +80,7 @@ export default function DepartmentTree({ document }: { document: DocumentMeta })
           <Checkbox checked={people} onChange={({ target }) => setPeople(target.checked)}>{t("organisation.withPeople")}</Checkbox>
           <Button icon={<PrinterOutlined />} href={`${print.path}${queryText({ chartDate: day, people, company: context.company, locale: context.locale })}`} target="_blank" rel="noopener">{t("organisation.print")}</Button>
           <FileButton path={seats.path} query={{ chart_date: day }} />
+          <ImportButton document={document} />
           {can(document.methods.create) && <Button type="primary" icon={<PlusOutlined />} onClick={() => go(`${document.route}/new${chosen ? `?v.parentId=${chosen}` : ""}`)}>{t("list.new", { title: document.title })}</Button>}
         </div>
       </header>

@@ -147,14 +147,22 @@ function Outcome({ document, batch, onChange }: Props & { onChange: () => void }
             {batch.state === "IMPORTED" && good > 0 && start(t("import.rest", { count: good }), false)}
             {correct}
             {another}
-            {batch.expireTime && imported > undone && undo}
+            {batch.expireTime && imported > undone && !batch.noWayBack && undo}
           </div>
+          {imported > undone && batch.noWayBack && <NoWayBack batch={batch} />}
           {undoing && <Undo document={document} batch={batch} onClose={() => setUndoing(false)} />}
         </section>
       );
     default:
       return <section className="card"><Alert className="note" type="info" showIcon title={batch.state === "CANCELLED" ? t("import.cancelled") : t("import.uploading")} />{another}</section>;
   }
+}
+
+/** Why what came in stays in. */
+function NoWayBack({ batch }: { batch: ImportBatch }) {
+  const { t } = useTranslation();
+  const said = useMeta().refusals[batch.noWayBack];
+  return <p className="quiet">{batch.noWayBack === "PERMISSION_MISSING" ? t("import.undoNotYours") : [said?.message, said?.remedy].filter(Boolean).join(" ")}</p>;
 }
 
 function UnderWay({ batch, label, onStop }: { batch: ImportBatch; label: string; onStop?: () => void }) {
