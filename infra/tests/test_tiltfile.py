@@ -253,10 +253,11 @@ def test_a_pod_begins_its_service_anew_at_hup_and_ends_with_it(tilt: Tilt) -> No
         "import os, signal, sys; stop = [signal.SIGTERM]; signal.pthread_sigmask(signal.SIG_BLOCK, stop); "
         "print(os.getpid(), flush=True); signal.sigwait(stop); sys.exit(7)"
     )
-    # in a session of its own, so that nothing is left behind
+    # in a session of its own, so that nothing is left behind; a shell under `nohup` could not hear HUP, a pod's does
     started = subprocess.Popen(
-        [*command[:4], sys.executable, "-c", service], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [*command[:4], sys.executable, "-c", service], stdout=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         assert started.stdout
         pids = []
