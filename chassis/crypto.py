@@ -2,8 +2,8 @@
 
 A stored value is `version | key id | wrapped data key | nonce | ciphertext`, sealed with AES-256-GCM. What is sealed is
 bound to its table and column, so that a ciphertext moved elsewhere does not open. Keys are `k2:<base64>,k1:<base64>`:
-the first seals, all open. To rotate: put the new key in front, restart, run `reencrypt`, take the old key out. Only the
-small data keys are wrapped anew; no value is ever in clear on the way.
+the first seals, all open. To rotate: put the new key in front, restart, run `python -m chassis reencrypt <service>`,
+take the old key out. Only the small data keys are wrapped anew; no value is ever in clear on the way.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.types import LargeBinary, TypeDecorator
+
+from chassis.db import fenced_to
 
 INDEX_KEY = "index"
 
@@ -207,3 +209,19 @@ async def reencrypt(session: AsyncSession, model: Any, column: str, batch: int =
             {"ids": [row.id for row in rows], "sealed": fresh},
         )
     return len(rows)
+
+
+async def reencrypt_all(engine: AsyncEngine, base: Any) -> int:
+    """Bring every sealed value of a service under its current key, a transaction a batch; how many there were."""
+    count = 0
+    with fenced_to(None):
+        for mapper in base.registry.mappers:
+            for column in mapper.local_table.columns:
+                if not isinstance(column.type, Encrypted):
+                    continue
+                done = 1
+                while done:
+                    async with AsyncSession(engine) as session, session.begin():
+                        done = await reencrypt(session, mapper.class_, column.name)
+                    count += done
+    return count

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from chassis import contract, crypto
 from chassis.runtime import Envelope
 from chassis.testing import TEST_KEYS, refused, stable
-from procurement.supplier.model import SupplierBankAccount
 from procurement.tests.factories import Shop, credit_code
 
 NUMBER = "6222021234567896789"
@@ -245,10 +244,8 @@ async def test_keys_are_rotated_without_downtime(service: Any) -> None:
     crypto.use_keyring(engine, crypto.Keyring.parse(f"{KEY_2},{TEST_KEYS}"))
     try:
         assert (await reveal(service, supplier)).bank_accounts[0].account_number == NUMBER
-        async with service.runtime.sessions() as session, session.begin():
-            assert await crypto.reencrypt(session, SupplierBankAccount, "account_number") == 1
-        async with service.runtime.sessions() as session, session.begin():
-            assert await crypto.reencrypt(session, SupplierBankAccount, "account_number") == 0
+        assert await crypto.reencrypt_all(engine, service.runtime.service.base) == 1
+        assert await crypto.reencrypt_all(engine, service.runtime.service.base) == 0
 
         crypto.use_keyring(engine, crypto.Keyring.parse(KEY_2))
         assert (await reveal(service, supplier)).bank_accounts[0].account_number == NUMBER
