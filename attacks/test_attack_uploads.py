@@ -19,7 +19,6 @@ from infra.local.demo.story import line_of
 
 REQUISITION, REQUISITIONS = "procurement.purchase_requisition", "/v1/procurement/purchase-requisitions"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(document.cookie)</script></svg>'
-DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg"><style>path { fill: url(x) }</style><path d="M0 0h9"/></svg>'
 PDF = b"%PDF-1.7\n%%EOF\n"
 
 
@@ -57,32 +56,6 @@ def bomb() -> bytes:
     return out.getvalue()
 
 
-def crowded() -> bytes:
-    """A directory of far more entries than anybody unpacks, each of nothing."""
-    entry = b"PK\x01\x02" + bytes(24) + (1).to_bytes(2, "little") + bytes(16) + b"a"
-    size = len(entry) * 300_000
-    start = b"PK\x03\x04" + bytes(26)
-    return (
-        start
-        + entry * 300_000
-        + b"PK\x05\x06"
-        + bytes(4)
-        + b"\xff" * 4
-        + size.to_bytes(4, "little")
-        + (len(start).to_bytes(4, "little") + bytes(2))
-    )
-
-
-def greedy() -> bytes:
-    """A few bytes that want a dictionary of 4 GiB."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("a", b"a" * 100)
-    data = bytearray(out.getvalue())
-    data[36:40] = b"\xff" * 4
-    return bytes(data)
-
-
 def climbing() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -94,11 +67,7 @@ def climbing() -> bytes:
     ("name", "data", "reason"),
     [
         ("bomb.xlsx", bomb, "ATTACHMENT_BOMB"),
-        ("crowded.zip", crowded, "ATTACHMENT_ENTRIES"),
-        ("greedy.zip", greedy, "ATTACHMENT_BOMB"),
         ("climbs.zip", climbing, "ATTACHMENT_ENTRY"),
-        ("picture.svg", lambda: SVG, "ATTACHMENT_ACTIVE"),
-        ("picture.xml", lambda: SVG.decode().encode("utf-16"), "ATTACHMENT_ACTIVE"),
         ("page.png", lambda: b"<html><script>alert(1)</script></html>", "ATTACHMENT_CONTENT"),
         ("program.pdf", lambda: b"MZ" + bytes(500), "ATTACHMENT_CONTENT"),
     ],
@@ -112,7 +81,7 @@ async def test_attack_upload_of_what_nobody_should_open(
     assert reason_of(await download(requester, file["id"])) == "ATTACHMENT_NOT_READY"
 
 
-@pytest.mark.parametrize(("name", "data"), [("picture.svg", DRAWING), ("page.html", b"<script>alert(1)</script>")])
+@pytest.mark.parametrize(("name", "data"), [("picture.svg", SVG), ("page.html", b"<script>alert(1)</script>")])
 async def test_attack_script_in_a_file_runs_nowhere(requester: Session, paper: Any, name: str, data: bytes) -> None:
     """It comes as plain bytes for saving, whatever is asked, and is never shown small."""
     file = await attach(requester, REQUISITION, paper["id"], name, data)

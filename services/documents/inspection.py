@@ -1,9 +1,8 @@
 """What a file is, looked at by a process of its own: whatever is in it can at worst end that process.
 
-`python -m documents.inspection FILE PREVIEW MOST_UNPACKED EXTENSION`: prints JSON with `media_type` (None where the
-first bytes say nothing), `text`, `pictured` (a small picture was put at PREVIEW), or `refusal` and `facts`. It may use
-so much memory and time and no more, and opens nothing but these two files. MOST_UNPACKED in bytes; 0: it is not
-unpacked. EXTENSION is what the name says that it is.
+`python -m documents.inspection FILE PREVIEW MOST_UNPACKED`: prints JSON with `media_type` (None where the first bytes
+say nothing), `text`, `pictured` (a small picture was put at PREVIEW), or `refusal` and `facts`. It may use so much
+memory and time and no more, and opens nothing but these two files. MOST_UNPACKED in bytes; 0: it is not unpacked.
 """
 
 from __future__ import annotations
@@ -20,11 +19,8 @@ import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, Any
-from xml.parsers.expat import ExpatError
 
 import filetype
-
-from documents import drawing
 
 MEMORY_BYTES, CPU_SECONDS = 768 * 1024**2, 60
 MOST_ENTRIES, MOST_RATIO, RATIO_FROM_BYTES, MOST_NESTING = 2_000, 100, 10 * 1024**2, 1
@@ -142,20 +138,7 @@ def picture(path: Path, preview: Path) -> bool:
     return True
 
 
-def check_drawing(path: Path, extension: str) -> None:
-    """Refuse a drawing that holds something that runs, whatever its name says it is."""
-    try:
-        if not drawing.check(path) and extension == "svg":
-            raise Unsafe("ATTACHMENT_DAMAGED")
-    except drawing.Active as found:
-        raise Unsafe("ATTACHMENT_ACTIVE", found=found) from None
-    except ExpatError:
-        # not XML, or not all of it: only who says that it is a drawing has to be one
-        if extension == "svg":
-            raise Unsafe("ATTACHMENT_DAMAGED") from None
-
-
-def inspect(path: Path, preview: Path, most_unpacked: int, extension: str) -> dict[str, Any]:
+def inspect(path: Path, preview: Path, most_unpacked: int) -> dict[str, Any]:
     """Look at a file. Everything that its bytes say, as JSON."""
     kind = filetype.guess(str(path))
     found: dict[str, Any] = {"media_type": kind.mime if kind else None, "text": False, "pictured": False}
@@ -163,20 +146,15 @@ def inspect(path: Path, preview: Path, most_unpacked: int, extension: str) -> di
         found["text"] = is_text(path)
     elif kind.mime.startswith("image/"):
         found["pictured"] = picture(path, preview)
-    try:
-        if most_unpacked:
+    if most_unpacked:
+        try:
             with path.open("rb") as file:
                 Unpacking(most_unpacked, path.stat().st_size).look_into(file)
-        elif found["text"]:
-            check_drawing(path, extension)
-    except Unsafe as unsafe:
-        found |= {"refusal": unsafe.refusal, "facts": unsafe.facts}
-    except MemoryError:
-        # a directory of a million entries, a dictionary of gigabytes: whoever opens the file would fare no better
-        found |= {"refusal": "ATTACHMENT_BOMB", "facts": {"limit": f"{(most_unpacked or MEMORY_BYTES) // 1024**2} MiB"}}
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
-        # not implemented: a package of a later format than ours, or one that says so of an entry
-        found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
+        except Unsafe as unsafe:
+            found |= {"refusal": unsafe.refusal, "facts": unsafe.facts}
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
+            # not implemented: a package of a later format than ours, or one that says so of an entry
+            found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
     return found
 
 
@@ -185,8 +163,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path, preview, most, extension = sys.argv[1:]
-    print(json.dumps(inspect(Path(path), Path(preview), int(most), extension)))
+    path, preview, most = sys.argv[1:]
+    print(json.dumps(inspect(Path(path), Path(preview), int(most))))
 
 
 if __name__ == "__main__":

@@ -34,15 +34,9 @@ METHOD = "CheckAttachment"
 LOOK_SECONDS, LEASE, RENEW_SECONDS = 0.5, datetime.timedelta(seconds=30), 10.0
 # a scanner that is away is asked again, and the others go on meanwhile
 SCANNER_AGAIN = datetime.timedelta(seconds=30)
-# so is an inspection that failed for a reason of its own; a file for which it still does then is refused
-GIVE_UP = datetime.timedelta(minutes=10)
 WORKERS = 2
 INSPECTION_SECONDS = 120
 MOST_UNPACKED, MOST_UNPACKED_ZIP = 200 * 1024**2, 2 * 1024**3
-
-
-class InspectionFailed(Exception):
-    """It ended with an error that it does not know; its last words."""
 
 
 async def check_what_came(runtime: Runtime) -> None:
@@ -77,13 +71,6 @@ async def check_next(runtime: Runtime) -> bool:
         telemetry.count("heyi.documents.scanner.away")
         await _lease(runtime, row.id, SCANNER_AGAIN)
         return True
-    except InspectionFailed as failed:
-        log.error("an inspection failed", attachment=str(row.id), error=str(failed))
-        telemetry.count("heyi.documents.inspection.failed")
-        if runtime.clock.now() - row.touched_at < GIVE_UP:
-            await _lease(runtime, row.id, SCANNER_AGAIN)
-            return True
-        found = {"refusal": "ATTACHMENT_UNCHECKED", "refusal_facts": {"name": row.name}}
     finally:
         work.cancel()
     await _settle(runtime, row, found)
@@ -121,7 +108,7 @@ async def _check(settings: Settings, row: Any) -> dict[str, Any]:
 
 async def _inspect(path: Any, preview: Any, extension: str) -> dict[str, Any]:
     most = (MOST_UNPACKED_ZIP if extension == "zip" else MOST_UNPACKED) if extension in rules.PACKED else 0
-    command = [sys.executable, "-m", inspection.__name__, str(path), str(preview), str(most), extension]
+    command = [sys.executable, "-m", inspection.__name__, str(path), str(preview), str(most)]
     try:
         # a thread waits for it: the loop's own pipes to children were seen closing under gRPC's threads
         done = await asyncio.to_thread(
@@ -133,7 +120,7 @@ async def _inspect(path: Any, preview: Any, extension: str) -> dict[str, Any]:
         # ended for what it used of time or memory: whoever opens the file would fare no better
         raise Refused("ATTACHMENT_BOMB", limit=rules.size_text(most or MOST_UNPACKED))
     if done.returncode:
-        raise InspectionFailed(done.stderr.decode(errors="replace")[-500:])
+        raise RuntimeError(f"the inspection failed: {done.stderr.decode(errors='replace')[-500:]}")
     return dict(json.loads(done.stdout))
 
 
@@ -148,15 +135,7 @@ async def _take(runtime: Runtime) -> Any:
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    columns = (
-        table.c.id,
-        table.c.name,
-        table.c.size_bytes,
-        table.c.sha256,
-        table.c.blob,
-        table.c.added_by_id,
-        table.c.touched_at,
-    )
+    columns = (table.c.id, table.c.name, table.c.size_bytes, table.c.sha256, table.c.blob, table.c.added_by_id)
     taken = sa.update(table).where(table.c.id.in_(first.scalar_subquery())).values(leased_until=now + LEASE)
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis import telemetry
-from chassis.call import NO_COMPANY, Actor, Call, Refused
+from chassis.call import NO_COMPANY, Actor, Call
 from chassis.db import fenced_to
 from chassis.passes import over_and_over
 from chassis.runtime import Runtime
@@ -63,10 +63,9 @@ async def _clear(
             async with runtime.read_sessions() as session:
                 rows = (await session.execute(old.order_by(Attachment.touched_at).limit(BATCH))).all()
         for key, blob in rows:
-            # the row first, with a lock and another look: somebody may have brought it back meanwhile, and a row that
-            # is there has its bytes. Those of a sweep that died in between are strays.
-            if await _one(runtime, key, state, before, clear):
-                await settings_of(runtime).store.forget(blob)
+            # the bytes first: a row without bytes is swept again, bytes without a row are strays
+            await settings_of(runtime).store.forget(blob)
+            await _one(runtime, key, state, before, clear)
         number += len(rows)
         if len(rows) < BATCH:
             return number
@@ -78,24 +77,17 @@ async def _one(
     state: str,
     before: datetime.datetime,
     clear: Callable[[Call, Attachment], Coroutine[Any, Any, None]],
-) -> bool:
-    """Clear one row that is still what it was; whether it was."""
+) -> None:
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():
             actor = Actor(None, service=runtime.service.name)
             call = runtime.call_for_event(session, actor, NO_COMPANY, "")
-            try:
-                row = await call.load(Attachment, key, scope=False)
-            except Refused as gone:
-                if gone.reason != "DOCUMENT_NOT_FOUND":
-                    raise
-                return False
+            row = await call.load(Attachment, key, scope=False)
             if row.state != state or row.touched_at >= before:
-                return False
+                return
             call.company_id = row.company_id or row.charged_company_id
             await clear(call, row)
             await runtime.finish(call, METHOD)
-    return True
 
 
 async def _drop(call: Call, row: Attachment) -> None:

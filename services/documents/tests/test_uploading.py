@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chassis.testing import COMPANY, refused, stable
-from documents.attachment import checking, sweeping
 from documents.attachment.checking import check_next
 from documents.attachment.model import Attachment, StoreUsage
 from documents.attachment.sweeping import sweep
@@ -77,7 +76,6 @@ async def test_a_piece_leaves_no_audit_entry_and_no_new_version(files: Any) -> N
         ("a.pdf", b"GIF89a" + bytes(30), "ATTACHMENT_CONTENT"),
         ("a.png", b"<html><script>alert(1)</script></html>", "ATTACHMENT_CONTENT"),
         ("a.docx", b"PK\x03\x04" + bytes(60), "ATTACHMENT_DAMAGED"),
-        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "ATTACHMENT_ACTIVE"),
     ],
 )
 async def test_what_is_wrong_with_a_file_is_said_and_nothing_of_it_is_kept(
@@ -141,43 +139,6 @@ async def test_the_sweep_takes_what_was_given_up_and_what_no_row_names_and_nothi
     with refused("DOCUMENT_NOT_FOUND"):
         await files.service.as_("requester").GetAttachment(id=begun.id)
     assert (await used(files))[stable("requester")] == len(PDF)
-
-
-async def test_what_is_brought_back_while_the_sweep_looks_keeps_its_bytes(
-    files: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = await files.add("requester", "a.pdf", PDF)
-    await files.service.as_("requester").RemoveAttachment(id=file.id)
-    files.later(days=31)
-    clear = sweeping._one
-
-    async def late(*found: Any) -> bool:
-        await files.service.as_("requester").RestoreAttachment(id=file.id)
-        return await clear(*found)
-
-    monkeypatch.setattr(sweeping, "_one", late)
-    await sweep(files.service.runtime)
-    assert (await files.download("requester", file.id))[1] == PDF
-
-
-async def test_an_inspection_that_fails_by_itself_holds_nothing_up_and_is_given_up(
-    files: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr(checking.inspection, "__name__", "documents.there_is_none")
-        file = await files.add("requester", "a.pdf", PDF)
-        assert file.state == file.CHECKING
-    other = await files.add("requester", "b.pdf", PDF)
-    assert other.state == other.READY
-
-    monkeypatch.setattr(checking.inspection, "__name__", "documents.there_is_none")
-    files.later(minutes=11)
-    assert await check_next(files.service.runtime)
-    file = await files.service.as_("requester").GetAttachment(id=file.id)
-    assert (file.state, file.refusal, dict(file.refusal_facts)) == (
-        file.REFUSED, "ATTACHMENT_UNCHECKED", {"name": "a.pdf"},
-    )  # fmt: skip
-    assert sum((await used(files)).values()) == 2 * len(PDF)
 
 
 async def test_a_check_that_died_is_made_again_whole(files: Any) -> None:
