@@ -14,11 +14,12 @@ from api import Session, reason_of
 from attaching import PATH, attach, begin, download, finish, piece
 from attackers import own
 
+from documents.tests.hostile import ACTIVE, large_dictionary, long_list, svg
 from infra.local.demo.records import id_of
 from infra.local.demo.story import line_of
 
 REQUISITION, REQUISITIONS = "procurement.purchase_requisition", "/v1/procurement/purchase-requisitions"
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(document.cookie)</script></svg>'
+SVG = svg().encode()
 PDF = b"%PDF-1.7\n%%EOF\n"
 
 
@@ -67,6 +68,8 @@ def climbing() -> bytes:
     ("name", "data", "reason"),
     [
         ("bomb.xlsx", bomb, "ATTACHMENT_BOMB"),
+        ("list.zip", long_list, "ATTACHMENT_BOMB"),
+        ("dictionary.zip", large_dictionary, "ATTACHMENT_BOMB"),
         ("climbs.zip", climbing, "ATTACHMENT_ENTRY"),
         ("page.png", lambda: b"<html><script>alert(1)</script></html>", "ATTACHMENT_CONTENT"),
         ("program.pdf", lambda: b"MZ" + bytes(500), "ATTACHMENT_CONTENT"),
@@ -81,9 +84,23 @@ async def test_attack_upload_of_what_nobody_should_open(
     assert reason_of(await download(requester, file["id"])) == "ATTACHMENT_NOT_READY"
 
 
+@pytest.mark.parametrize("name", ["picture.svg", "picture.xml"])
+@pytest.mark.parametrize(("inside", "found"), ACTIVE)
+async def test_attack_upload_of_a_picture_that_runs_something(
+    requester: Session, paper: Any, name: str, inside: str, found: str
+) -> None:
+    """It is refused with what was found in it, in whatever encoding it comes and whatever its name says."""
+    file = await attach(requester, REQUISITION, paper["id"], name, svg(inside).encode("utf-16"))
+    assert (file["state"], file["refusal"]) == ("REFUSED", "ATTACHMENT_ACTIVE")
+    assert file["refusalFacts"]["found"] == found
+    assert reason_of(await download(requester, file["id"])) == "ATTACHMENT_NOT_READY"
+
+
 @pytest.mark.parametrize(("name", "data"), [("picture.svg", SVG), ("page.html", b"<script>alert(1)</script>")])
 async def test_attack_script_in_a_file_runs_nowhere(requester: Session, paper: Any, name: str, data: bytes) -> None:
-    """It comes as plain bytes for saving, whatever is asked, and is never shown small."""
+    """A page, and a harmless picture of a kind that could hold a script: they come as plain bytes for saving, whatever
+    is asked, and are never shown small.
+    """
     file = await attach(requester, REQUISITION, paper["id"], name, data)
     assert (file["state"], file["view"]) == ("READY", "NONE")
     for query in ({}, {"inline": "true"}):

@@ -1,8 +1,9 @@
 """What a file is, looked at by a process of its own: whatever is in it can at worst end that process.
 
-`python -m documents.inspection FILE PREVIEW MOST_UNPACKED`: prints JSON with `media_type` (None where the first bytes
-say nothing), `text`, `pictured` (a small picture was put at PREVIEW), or `refusal` and `facts`. It may use so much
-memory and time and no more, and opens nothing but these two files. MOST_UNPACKED in bytes; 0: it is not unpacked.
+`python -m documents.inspection FILE PREVIEW MOST_UNPACKED ENDING`: prints JSON with `media_type` (None where the first
+bytes say nothing), `text`, `pictured` (a small picture was put at PREVIEW), or `refusal` and `facts`. It may use so
+much memory and time and no more, and opens nothing but these two files. MOST_UNPACKED in bytes; 0: it is not unpacked.
+ENDING: what the file's name ends in.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import filetype
 
+from documents.active import active_part
+
 MEMORY_BYTES, CPU_SECONDS = 768 * 1024**2, 60
 MOST_ENTRIES, MOST_RATIO, RATIO_FROM_BYTES, MOST_NESTING = 2_000, 100, 10 * 1024**2, 1
+# An archive's list of entries is read into memory whole, whatever it says of their number: so much is still harmless.
+MOST_LISTED_BYTES = 8 * 1024**2
 MOST_PIXELS, PREVIEW_PIXELS = 50_000_000, 640
 TEXT_BYTES, PART_BYTES = 1024 * 1024, 256 * 1024
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
@@ -67,7 +72,7 @@ class Unpacking:
 
     def look_into(self, file: IO[bytes], level: int = 0) -> None:
         """Go through all entries. Raises Unsafe, BadZipFile."""
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], Listed(file, self.refusal()))) as archive:
             listed = archive.infolist()
             self.entries += len(listed)
             if self.entries > MOST_ENTRIES:
@@ -102,7 +107,28 @@ class Unpacking:
     def _add(self, count: int) -> None:
         self.count += count
         if self.count > self.most or self.count > max(RATIO_FROM_BYTES, MOST_RATIO * self.packed):
-            raise Unsafe("ATTACHMENT_BOMB", limit=f"{self.most // 1024**2} MiB")
+            raise self.refusal()
+
+    def refusal(self) -> Unsafe:
+        """It is more than may be unpacked."""
+        return Unsafe("ATTACHMENT_BOMB", limit=f"{self.most // 1024**2} MiB")
+
+
+class Listed:
+    """A file that `zipfile` reads in small parts, but for its list of entries, which it reads at once and of which it
+    makes objects before anybody can count them. What would be too much is refused instead of read.
+    """
+
+    def __init__(self, file: IO[bytes], refusal: Unsafe) -> None:
+        self._file, self._refusal = file, refusal
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MOST_LISTED_BYTES:
+            raise self._refusal
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def check_entry(entry: zipfile.ZipInfo) -> None:
@@ -138,7 +164,7 @@ def picture(path: Path, preview: Path) -> bool:
     return True
 
 
-def inspect(path: Path, preview: Path, most_unpacked: int) -> dict[str, Any]:
+def inspect(path: Path, preview: Path, most_unpacked: int, ending: str) -> dict[str, Any]:
     """Look at a file. Everything that its bytes say, as JSON."""
     kind = filetype.guess(str(path))
     found: dict[str, Any] = {"media_type": kind.mime if kind else None, "text": False, "pictured": False}
@@ -146,15 +172,21 @@ def inspect(path: Path, preview: Path, most_unpacked: int) -> dict[str, Any]:
         found["text"] = is_text(path)
     elif kind.mime.startswith("image/"):
         found["pictured"] = picture(path, preview)
-    if most_unpacked:
-        try:
+    unpacking = Unpacking(most_unpacked, path.stat().st_size)
+    try:
+        if found["text"] and (part := active_part(path, svg=ending == "svg")):
+            raise Unsafe("ATTACHMENT_ACTIVE", found=part)
+        if most_unpacked:
             with path.open("rb") as file:
-                Unpacking(most_unpacked, path.stat().st_size).look_into(file)
-        except Unsafe as unsafe:
-            found |= {"refusal": unsafe.refusal, "facts": unsafe.facts}
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
-            # not implemented: a package of a later format than ours, or one that says so of an entry
-            found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
+                unpacking.look_into(file)
+    except Unsafe as unsafe:
+        found |= {"refusal": unsafe.refusal, "facts": unsafe.facts}
+    except MemoryError:
+        # a few bytes can ask for gigabytes: a dictionary of LZMA's, a list of entries
+        found |= {"refusal": "ATTACHMENT_BOMB", "facts": {"limit": f"{MEMORY_BYTES // 1024**2} MiB"}}
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
+        # not implemented: a package of a later format than ours, or one that says so of an entry
+        found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
     return found
 
 
@@ -163,8 +195,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path, preview, most = sys.argv[1:]
-    print(json.dumps(inspect(Path(path), Path(preview), int(most))))
+    path, preview, most, ending = sys.argv[1:]
+    print(json.dumps(inspect(Path(path), Path(preview), int(most), ending)))
 
 
 if __name__ == "__main__":

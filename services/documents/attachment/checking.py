@@ -36,7 +36,13 @@ LOOK_SECONDS, LEASE, RENEW_SECONDS = 0.5, datetime.timedelta(seconds=30), 10.0
 SCANNER_AGAIN = datetime.timedelta(seconds=30)
 WORKERS = 2
 INSPECTION_SECONDS = 120
+# An inspection that ends without a word may be the machine's fault: it is made again, but not for ever.
+MOST_ATTEMPTS = 3
 MOST_UNPACKED, MOST_UNPACKED_ZIP = 200 * 1024**2, 2 * 1024**3
+
+
+class InspectionFailed(Exception):
+    """The process that looks into a file ended by itself and said nothing of the file."""
 
 
 async def check_what_came(runtime: Runtime) -> None:
@@ -71,6 +77,12 @@ async def check_next(runtime: Runtime) -> bool:
         telemetry.count("heyi.documents.scanner.away")
         await _lease(runtime, row.id, SCANNER_AGAIN)
         return True
+    except InspectionFailed as failed:
+        log.error("an inspection failed", file=str(row.id), attempt=row.attempts + 1, error=str(failed))
+        if row.attempts + 1 < MOST_ATTEMPTS:
+            await _lease(runtime, row.id, LEASE, attempts=row.attempts + 1)
+            return True
+        found = {"refusal": "ATTACHMENT_UNCHECKED", "refusal_facts": {"name": row.name, "attempts": str(MOST_ATTEMPTS)}}
     finally:
         work.cancel()
     await _settle(runtime, row, found)
@@ -108,7 +120,7 @@ async def _check(settings: Settings, row: Any) -> dict[str, Any]:
 
 async def _inspect(path: Any, preview: Any, extension: str) -> dict[str, Any]:
     most = (MOST_UNPACKED_ZIP if extension == "zip" else MOST_UNPACKED) if extension in rules.PACKED else 0
-    command = [sys.executable, "-m", inspection.__name__, str(path), str(preview), str(most)]
+    command = [sys.executable, "-m", inspection.__name__, str(path), str(preview), str(most), extension]
     try:
         # a thread waits for it: the loop's own pipes to children were seen closing under gRPC's threads
         done = await asyncio.to_thread(
@@ -120,7 +132,7 @@ async def _inspect(path: Any, preview: Any, extension: str) -> dict[str, Any]:
         # ended for what it used of time or memory: whoever opens the file would fare no better
         raise Refused("ATTACHMENT_BOMB", limit=rules.size_text(most or MOST_UNPACKED))
     if done.returncode:
-        raise RuntimeError(f"the inspection failed: {done.stderr.decode(errors='replace')[-500:]}")
+        raise InspectionFailed(f"it ended with {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
     return dict(json.loads(done.stdout))
 
 
@@ -135,18 +147,18 @@ async def _take(runtime: Runtime) -> Any:
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    columns = (table.c.id, table.c.name, table.c.size_bytes, table.c.sha256, table.c.blob, table.c.added_by_id)
+    wanted = ("id", "name", "size_bytes", "sha256", "blob", "added_by_id", "attempts")
     taken = sa.update(table).where(table.c.id.in_(first.scalar_subquery())).values(leased_until=now + LEASE)
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():
-            return (await session.execute(taken.returning(*columns))).one_or_none()
+            return (await session.execute(taken.returning(*(table.c[name] for name in wanted)))).one_or_none()
 
 
-async def _lease(runtime: Runtime, key: uuid.UUID, until: datetime.timedelta) -> None:
+async def _lease(runtime: Runtime, key: uuid.UUID, until: datetime.timedelta, **more: int) -> None:
     held = sa.update(Attachment.__table__).where(Attachment.id == key)
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():
-            await session.execute(held.values(leased_until=runtime.clock.now() + until))
+            await session.execute(held.values(leased_until=runtime.clock.now() + until, **more))
 
 
 async def _settle(runtime: Runtime, taken: Any, found: dict[str, Any]) -> None:

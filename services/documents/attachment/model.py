@@ -50,6 +50,8 @@ class Attachment(Searchable, Document, Base):
     # when a piece came last; who checks it renews the lease
     touched_at: Mapped[datetime.datetime]
     leased_until: Mapped[datetime.datetime | None]
+    # inspections of it that ended without a word
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     # of the caller: may they change the document (not stored)
     changes_document: ClassVar[bool] = False
 

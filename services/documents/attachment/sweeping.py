@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis import telemetry
-from chassis.call import NO_COMPANY, Actor, Call
+from chassis.call import NO_COMPANY, Actor, Call, Refused
 from chassis.db import fenced_to
 from chassis.passes import over_and_over
 from chassis.runtime import Runtime
@@ -56,17 +56,14 @@ async def _clear(
 ) -> int:
     """Rows that have stood in a state for so long, each in a transaction of its own."""
     before = runtime.clock.now() - after
-    old = sa.select(Attachment.id, Attachment.blob).where(Attachment.state == state, Attachment.touched_at < before)
+    old = sa.select(Attachment.id).where(Attachment.state == state, Attachment.touched_at < before)
     number = 0
     while True:
         with fenced_to(None):
             async with runtime.read_sessions() as session:
-                rows = (await session.execute(old.order_by(Attachment.touched_at).limit(BATCH))).all()
-        for key, blob in rows:
-            # the bytes first: a row without bytes is swept again, bytes without a row are strays
-            await settings_of(runtime).store.forget(blob)
-            await _one(runtime, key, state, before, clear)
-        number += len(rows)
+                rows = (await session.scalars(old.order_by(Attachment.touched_at).limit(BATCH))).all()
+        for key in rows:
+            number += await _one(runtime, key, state, before, clear)
         if len(rows) < BATCH:
             return number
 
@@ -77,17 +74,29 @@ async def _one(
     state: str,
     before: datetime.datetime,
     clear: Callable[[Call, Attachment], Coroutine[Any, Any, None]],
-) -> None:
+) -> bool:
+    """Whether it was cleared away: since it was listed it may have been brought back, gone on with, or deleted.
+
+    The row first, and its bytes once that is committed. After a crash in between, the bytes are ones that no row keeps,
+    and go as strays. The other way round, a crash would leave a row without bytes that could still be brought back.
+    """
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():
             actor = Actor(None, service=runtime.service.name)
             call = runtime.call_for_event(session, actor, NO_COMPANY, "")
-            row = await call.load(Attachment, key, scope=False)
+            try:
+                row = await call.load(Attachment, key, scope=False)
+            except Refused as refusal:
+                if refusal.reason != "DOCUMENT_NOT_FOUND":
+                    raise
+                return False
             if row.state != state or row.touched_at >= before:
-                return
-            call.company_id = row.company_id or row.charged_company_id
+                return False
+            blob, call.company_id = row.blob, row.company_id or row.charged_company_id
             await clear(call, row)
             await runtime.finish(call, METHOD)
+    await settings_of(runtime).store.forget(blob)
+    return True
 
 
 async def _drop(call: Call, row: Attachment) -> None:

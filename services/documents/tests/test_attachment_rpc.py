@@ -11,9 +11,10 @@ from PIL import Image
 
 from chassis.testing import refused
 from documents.attachment.sweeping import sweep
+from documents.tests import hostile
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+SVG = hostile.svg().encode()
 
 
 def png(width: int = 900, height: int = 700) -> bytes:
@@ -166,7 +167,7 @@ async def test_a_picture_is_shown_small_and_made_anew(files: Any) -> None:
         await files.service.as_("requester").PreviewAttachment(id=other.id)
 
 
-async def test_only_a_pdf_is_for_the_browser_s_viewer_and_a_script_is_plain_bytes(files: Any) -> None:
+async def test_only_a_pdf_is_for_the_browser_s_viewer_and_an_svg_is_plain_bytes(files: Any) -> None:
     pdf, svg = await files.add("requester", "a.pdf", PDF), await files.add("requester", "a.svg", SVG)
 
     assert (await files.download("requester", pdf.id, inline=True))[0].endswith("; inline")

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from documents.tests import hostile
+
 MIB = 1024**2
 
 
-def look(path: Path, most: int = 0) -> dict[str, Any]:
+def look(path: Path, most: int = 0, ending: str = "") -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "documents.inspection", str(path), str(path.with_suffix(".small")), str(most)],
+        [sys.executable, "-m", "documents.inspection", str(path), str(path.with_suffix(".small")), str(most), ending],
         capture_output=True,
         check=False,
         timeout=60,
@@ -147,3 +149,54 @@ def test_what_is_packed_by_a_method_that_we_do_not_have_counts_by_its_size(tmp_p
 def test_a_package_of_a_later_format_is_refused_as_one_that_cannot_be_read(tmp_path: Path) -> None:
     later = with_bytes(packed(("a.txt", b"a")), 4, 6, 99)
     assert look(put(tmp_path, "x.zip", later), 200 * MIB)["refusal"] == "ATTACHMENT_DAMAGED"
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        (lambda: hostile.long_list(), "ATTACHMENT_BOMB"),
+        (lambda: hostile.long_list(zip64=True), "ATTACHMENT_BOMB"),
+        (lambda: packed(("inner.zip", hostile.long_list(200_000))), "ATTACHMENT_BOMB"),
+        (lambda: hostile.long_list(3_000), "ATTACHMENT_ENTRIES"),
+        (lambda: hostile.long_list(3_000, zip64=True), "ATTACHMENT_ENTRIES"),
+        (hostile.large_dictionary, "ATTACHMENT_BOMB"),
+        (lambda: packed(("inner.zip", hostile.large_dictionary())), "ATTACHMENT_BOMB"),
+    ],
+)
+def test_an_archive_that_asks_for_all_the_memory_is_refused(tmp_path: Path, data: Any, refusal: str) -> None:
+    assert look(put(tmp_path, "x.zip", data()), 200 * MIB)["refusal"] == refusal
+
+
+@pytest.mark.parametrize(("inside", "found"), hostile.ACTIVE)
+def test_a_picture_that_a_browser_would_run_something_of_is_refused(tmp_path: Path, inside: str, found: str) -> None:
+    """Whatever its encoding, and whatever its name says."""
+    text = hostile.svg(inside)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "gb18030"):
+        for ending in ("svg", "txt"):
+            said = look(put(tmp_path, "x", text.encode(encoding)), 0, ending)
+            assert (said["refusal"], said["facts"]) == ("ATTACHMENT_ACTIVE", {"found": found})
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "refusal"),
+    [
+        ('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>', "svg", "ATTACHMENT_ACTIVE"),
+        ('<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>', "txt", "ATTACHMENT_ACTIVE"),
+        ('<?xml version="1.0" encoding="utf-7"?><svg/>', "svg", "ATTACHMENT_ACTIVE"),
+        ('<?xml-stylesheet href="a.xsl"?><svg/>', "xml", "ATTACHMENT_ACTIVE"),
+        ('<s:svg xmlns:s="http://www.w3.org/2000/svg" onload="x"/>', "xml", "ATTACHMENT_ACTIVE"),
+        ('<html xmlns="http://www.w3.org/1999/xhtml"><script/></html>', "svg", "ATTACHMENT_ACTIVE"),
+        (hostile.svg(" " * 2 * MIB + "<script/>"), "svg", "ATTACHMENT_ACTIVE"),
+        ("<svg><g></svg>", "svg", "ATTACHMENT_DAMAGED"),
+        ("no picture at all", "svg", "ATTACHMENT_DAMAGED"),
+        ("<svg/> begins a picture", "txt", None),
+        ("<!DOCTYPE html><html><script>alert(1)</script></html>", "html", None),
+        ('<?xml version="1.0" encoding="gb18030"?><图 onload="x"/>', "xml", None),
+        (hostile.svg(), "svg", None),
+        ('<?xml version="1.0" encoding="UTF-8"?>\n<!-- 图 -->\n' + hostile.svg("<g>一</g>"), "svg", None),
+    ],
+)  # fmt: skip
+def test_a_picture_is_judged_as_its_reader_reads_it(
+    tmp_path: Path, text: str, ending: str, refusal: str | None
+) -> None:
+    assert look(put(tmp_path, "x", text.encode()), 0, ending).get("refusal") == refusal

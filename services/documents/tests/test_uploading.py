@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import gzip
 import hashlib
 import os
 import uuid
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chassis.testing import COMPANY, refused, stable
-from documents.attachment.checking import check_next
+from documents.attachment.checking import MOST_ATTEMPTS, check_next
 from documents.attachment.model import Attachment, StoreUsage
-from documents.attachment.sweeping import sweep
+from documents.attachment.rules import KEPT_REMOVED
+from documents.attachment.sweeping import _clear, _purge, sweep
+from documents.tests import hostile
 from documents.tests.test_attachment_rpc import PDF
 
 
@@ -76,6 +79,9 @@ async def test_a_piece_leaves_no_audit_entry_and_no_new_version(files: Any) -> N
         ("a.pdf", b"GIF89a" + bytes(30), "ATTACHMENT_CONTENT"),
         ("a.png", b"<html><script>alert(1)</script></html>", "ATTACHMENT_CONTENT"),
         ("a.docx", b"PK\x03\x04" + bytes(60), "ATTACHMENT_DAMAGED"),
+        ("a.zip", hostile.large_dictionary(), "ATTACHMENT_BOMB"),
+        ("a.svg", hostile.svg("<script/>").encode(), "ATTACHMENT_ACTIVE"),
+        ("a.svg", gzip.compress(hostile.svg("<script/>").encode()), "ATTACHMENT_CONTENT"),
     ],
 )
 async def test_what_is_wrong_with_a_file_is_said_and_nothing_of_it_is_kept(
@@ -139,6 +145,40 @@ async def test_the_sweep_takes_what_was_given_up_and_what_no_row_names_and_nothi
     with refused("DOCUMENT_NOT_FOUND"):
         await files.service.as_("requester").GetAttachment(id=begun.id)
     assert (await used(files))[stable("requester")] == len(PDF)
+
+
+async def test_a_file_that_is_brought_back_while_the_sweep_goes_on_keeps_its_bytes(files: Any) -> None:
+    """It was listed with the one that goes first, and comes back before its own turn."""
+    first, second = [await files.add("requester", name, PDF) for name in ("first.pdf", "second.pdf")]
+    for file in (first, second):
+        await files.service.as_("requester").RemoveAttachment(id=file.id)
+        files.later(seconds=1)
+    files.later(days=31)
+
+    async def purge(call: Any, row: Any) -> None:
+        await files.service.as_("requester").RestoreAttachment(id=second.id)
+        await _purge(call, row)
+
+    assert await _clear(files.service.runtime, "REMOVED", KEPT_REMOVED, purge) == 1
+    assert (await files.download("requester", second.id))[1] == PDF
+    assert files.lying() == [files.store.blob(await files.blob(second.id))]
+
+
+async def test_an_inspection_that_ends_without_a_word_holds_up_nobody_and_is_not_made_for_ever(
+    files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Python without its library ends with 1 before it has looked at anything."""
+    file = await files.add("requester", "a.pdf", PDF, check=False)
+    for attempt in range(MOST_ATTEMPTS):
+        monkeypatch.setenv("PYTHONHOME", str(files.store.folder))
+        assert await check_next(files.service.runtime)
+        monkeypatch.delenv("PYTHONHOME")
+        assert (await files.add("requester", f"{attempt}.pdf", PDF)).state == file.READY
+        files.later(seconds=31)
+    refusal = await files.service.as_("requester").GetAttachment(id=file.id)
+    assert (refusal.state, refusal.refusal) == (file.REFUSED, "ATTACHMENT_UNCHECKED")
+    assert dict(refusal.refusal_facts) == {"name": "a.pdf", "attempts": str(MOST_ATTEMPTS)}
+    assert (await used(files))[stable("requester")] == MOST_ATTEMPTS * len(PDF)
 
 
 async def test_a_check_that_died_is_made_again_whole(files: Any) -> None:
