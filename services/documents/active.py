@@ -66,8 +66,10 @@ class _Judge:
         if encoding and encoding.lower() not in ENCODINGS:
             self._before_root(f"encoding {encoding[:40]}")
 
-    def doctype(self, *_: Any) -> None:
-        self._before_root("<!DOCTYPE>")
+    def doctype(self, _name: str, _system: str | None, _public: str | None, internal: int) -> None:
+        # drawing programs name the public one, which no browser fetches; entities of its own could hold anything
+        if internal:
+            self._before_root("<!DOCTYPE […]>")
 
     def instruction(self, target: str, _data: str) -> None:
         # a style sheet may be a program that writes another document

@@ -191,6 +191,7 @@ def test_a_picture_that_a_browser_would_run_something_of_is_refused(tmp_path: Pa
         ("no picture at all", "svg", "ATTACHMENT_DAMAGED"),
         ("<svg/> begins a picture", "txt", None),
         ("<!DOCTYPE html><html><script>alert(1)</script></html>", "html", None),
+        ('<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd"><svg/>', "svg", None),
         ('<?xml version="1.0" encoding="gb18030"?><图 onload="x"/>', "xml", None),
         (hostile.svg(), "svg", None),
         ('<?xml version="1.0" encoding="UTF-8"?>\n<!-- 图 -->\n' + hostile.svg("<g>一</g>"), "svg", None),
