@@ -191,6 +191,8 @@ async def window(
         context = await (browser if chromium else await firefox()).new_context(
             locale=locale, viewport={"width": size[0], "height": size[1]}, bypass_csp=bypass_csp,
             color_scheme="dark" if dark else "light", has_touch=chromium and size == PHONE,
+            # a list that still moves takes a press for another place; Firefox's stories see it move
+            reduced_motion="reduce" if chromium else "no-preference",
             proxy={"server": proxy} if proxy else None,
         )  # fmt: skip
         context.set_default_timeout(30_000)

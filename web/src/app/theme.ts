@@ -4,7 +4,9 @@ import { theme, type ThemeConfig } from "antd";
 const FONT =
   'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans SC", "Noto Sans CJK SC", sans-serif';
 
-const shared = { fontFamily: FONT, fontSize: 14, borderRadius: 6, controlHeight: 32, wireframe: false, motionDurationMid: "0.12s", motionDurationSlow: "0.18s" };
+/** Who asked the system for less motion gets none: antd's parts wait for the end of theirs. */
+const motion = !(globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false);
+const shared = { fontFamily: FONT, fontSize: 14, borderRadius: 6, controlHeight: 32, wireframe: false, motion, motionDurationMid: "0.12s", motionDurationSlow: "0.18s" };
 
 export function themeOf(dark: boolean): ThemeConfig {
   return {
