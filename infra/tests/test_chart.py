@@ -287,6 +287,16 @@ def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> N
     }  # fmt: skip
 
 
+def test_an_autoscaler_aims_at_what_a_process_can_do_and_not_at_what_it_requests(rendered: dict[str, Objects]) -> None:
+    scaler = at(rendered["everything else"], "HorizontalPodAutoscaler/inventory")["spec"]
+
+    assert [metric["resource"] for metric in scaler["metrics"]] == [
+        {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "700m"}},
+        {"name": "memory", "target": {"type": "AverageValue", "averageValue": "400Mi"}},
+    ]
+    assert "/serviceDefaults/hpa/cpu" in chart.template("--set", "serviceDefaults.hpa.cpu=70", fails=True)
+
+
 def test_the_arithmetic_counts_the_pool_that_a_process_has() -> None:
     size = inspect.signature(engine_for).parameters["pool_size"].default
     overflow = re.search(r"max_overflow=(\d+)", inspect.getsource(engine_for))
