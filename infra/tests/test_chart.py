@@ -287,6 +287,22 @@ def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> N
     }  # fmt: skip
 
 
+def test_what_a_service_says_is_laid_over_what_all_say() -> None:
+    common = {"settings.ALL": "1", "settings.HEYI_DOCUMENTS_STORE": "/x", "podAnnotations.all": "1"}
+    secret = ("serviceDefaults.secretSettings.PASS.secret=all", "serviceDefaults.secretSettings.PASS.key=pass")
+    own = ("services.documents.secretSettings.OWN.secret=own", "services.documents.secretSettings.OWN.key=own")
+    words = [*(f"serviceDefaults.{key}={value}" for key, value in common.items()), *secret, *own]
+    words += ["services.documents.podAnnotations.own=1"]
+    objects = chart.objects(chart.template("--set-string", ",".join(words)))
+
+    told = environment(objects, "Deployment/documents")
+    assert (told["ALL"], told["HEYI_DOCUMENTS_STORE"]) == ("1", "/var/lib/heyi/documents")
+    assert {"PASS", "OWN"} <= told.keys()
+    noted = at(objects, "Deployment/documents")["spec"]["template"]["metadata"]["annotations"]
+    assert (noted["all"], noted["own"]) == ("1", "1")
+    assert "OWN" not in environment(objects, "Deployment/inventory")
+
+
 def test_an_autoscaler_aims_at_what_a_process_can_do_and_not_at_what_it_requests(rendered: dict[str, Objects]) -> None:
     scaler = at(rendered["everything else"], "HorizontalPodAutoscaler/inventory")["spec"]
 
