@@ -340,6 +340,24 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
 
 
+def test_clusters_of_the_operator_keep_what_was_committed_within_a_minute(rendered: dict[str, Objects]) -> None:
+    clusters = chart_rules.of_kind(rendered["CloudNativePG"], "Cluster")
+
+    for one in clusters:
+        parameters = one["spec"]["postgresql"]["parameters"]
+        assert {name: value for name, value in parameters.items() if "archive" in name} == {"archive_timeout": "45"}
+        # and each comes back from its own backup
+        (source,) = one["spec"]["externalClusters"]
+        assert source["barmanObjectStore"]["serverName"] == one["metadata"]["name"]
+    assert len(clusters) > 2
+    (door,) = (
+        rule["from"]
+        for rule in at(rendered["CloudNativePG"], "NetworkPolicy/pg-identity")["spec"]["ingress"]
+        if "namespaceSelector" in rule["from"][0]
+    )
+    assert door == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}}}]
+
+
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:
     for variant in ("demo", "production"):
         text = at(rendered[variant], "ConfigMap/keycloak")["data"]["heyi-realm.json"]
