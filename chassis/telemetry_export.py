@@ -12,6 +12,7 @@ import datetime
 import importlib.metadata
 import os
 import re
+import socket
 import sqlite3
 import threading
 import time
@@ -252,7 +253,8 @@ class Otlp:
                     "service.name": service,
                     "service.namespace": "heyi",
                     "service.version": version(),
-                    "service.instance.id": f"{self._instance}-{self._process}-{os.getpid()}",
+                    # a pod has no other name of its own: its process is number 1 in each, as in every replica
+                    "service.instance.id": f"{self._instance}-{socket.gethostname()}-{self._process}-{os.getpid()}",
                 }
             )
         return self._resources[service]

@@ -282,7 +282,8 @@ def check_package(checks: Checks) -> None:
 
 def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
     """Values that Helm must refuse, and a word of why."""
-    demo, everything = str(CHART / "values-demo.yaml"), str(CHART / "ci" / "everything-values.yaml")
+    demo = str(CHART / "values-demo.yaml")
+    everything, cnpg = (str(CHART / "ci" / f"{name}-values.yaml") for name in ("everything", "cnpg"))
     return {
         "an unknown key": (("--set", "postgress.host=x"), "additional properties"),
         "an unknown key of a service": (("--set", "services.inventory.replica=3"), "additional properties"),
@@ -291,6 +292,10 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "maxConnections (600)"),
         "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "(150)"),
         "a moment without its zone": (("--set", "backup.restore.at=2026-11-27T18:30:00"), "at"),
+        "one backup for all clusters": (
+            ("-f", cnpg, "--set", "postgresql.cnpg.externalClusters[0].barmanObjectStore.serverName=one"),
+            "come back from the same",
+        ),
         "two makers of Secrets": (("-f", everything, "--set", "secrets.external.enabled=true"), "not both"),
     }
 

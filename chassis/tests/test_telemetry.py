@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import logging
+import os
 import threading
 import time
 import types
@@ -319,10 +320,10 @@ class Collector:
     """Takes what an OpenTelemetry exporter sends."""
 
     def __init__(self) -> None:
-        self.spans, self.metrics = [], []
+        self.spans, self.metrics, self.instances = [], [], set()
         self.server = grpc.server(futures.ThreadPoolExecutor(2))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
-        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Numbers(self.metrics), self.server)
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Numbers(self), self.server)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
 
@@ -337,11 +338,14 @@ class Collector:
 
 
 class Numbers:
-    def __init__(self, kept) -> None:
-        self.kept = kept
+    def __init__(self, collector) -> None:
+        self.collector = collector
 
     def Export(self, request, context):
-        self.kept += [m for one in request.resource_metrics for scope in one.scope_metrics for m in scope.metrics]
+        for one in request.resource_metrics:
+            told = {attribute.key: attribute.value.string_value for attribute in one.resource.attributes}
+            self.collector.instances.add(told["service.instance.id"])
+            self.collector.metrics += [metric for scope in one.scope_metrics for metric in scope.metrics]
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
@@ -369,6 +373,20 @@ def test_a_collector_gets_spans_and_numbers(logs_put_back):
     assert found["heyi.outbox.oldest"].gauge.data_points[0].as_double == 3.5
     histogram = found["heyi.rpc.duration"].histogram.data_points[0]
     assert (histogram.count, len(histogram.bucket_counts)) == (1, len(histogram.explicit_bounds) + 1)
+
+
+def test_replicas_are_told_apart(logs_put_back, monkeypatch):
+    """In pods the number of the process is the same in each: only the host's name, which is the pod's, is its own."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    collector = Collector()
+    for host in ("heyi-identity-a", "heyi-identity-b"):
+        monkeypatch.setattr(telemetry_export.socket, "gethostname", lambda host=host: host)
+        telemetry.set_up("chassis", "heyi", otlp_endpoint=f"http://127.0.0.1:{collector.port}")
+        telemetry.gauge("heyi.outbox.waiting", 1)
+        telemetry.shut_down()
+    collector.server.stop(0)
+
+    assert collector.instances == {"heyi-heyi-identity-a-chassis-1", "heyi-heyi-identity-b-chassis-1"}
 
 
 def test_errors_that_cause_each_other_are_told_once_each():

@@ -287,6 +287,32 @@ def test_a_new_service_is_one_entry_of_values(rendered: dict[str, Objects]) -> N
     }  # fmt: skip
 
 
+def test_what_a_service_says_is_laid_over_what_all_say() -> None:
+    common = {"settings.ALL": "1", "settings.HEYI_DOCUMENTS_STORE": "/x", "podAnnotations.all": "1"}
+    secret = ("serviceDefaults.secretSettings.PASS.secret=all", "serviceDefaults.secretSettings.PASS.key=pass")
+    own = ("services.documents.secretSettings.OWN.secret=own", "services.documents.secretSettings.OWN.key=own")
+    words = [*(f"serviceDefaults.{key}={value}" for key, value in common.items()), *secret, *own]
+    words += ["services.documents.podAnnotations.own=1"]
+    objects = chart.objects(chart.template("--set-string", ",".join(words)))
+
+    told = environment(objects, "Deployment/documents")
+    assert (told["ALL"], told["HEYI_DOCUMENTS_STORE"]) == ("1", "/var/lib/heyi/documents")
+    assert {"PASS", "OWN"} <= told.keys()
+    noted = at(objects, "Deployment/documents")["spec"]["template"]["metadata"]["annotations"]
+    assert (noted["all"], noted["own"]) == ("1", "1")
+    assert "OWN" not in environment(objects, "Deployment/inventory")
+
+
+def test_an_autoscaler_aims_at_what_a_process_can_do_and_not_at_what_it_requests(rendered: dict[str, Objects]) -> None:
+    scaler = at(rendered["everything else"], "HorizontalPodAutoscaler/inventory")["spec"]
+
+    assert [metric["resource"] for metric in scaler["metrics"]] == [
+        {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "700m"}},
+        {"name": "memory", "target": {"type": "AverageValue", "averageValue": "400Mi"}},
+    ]
+    assert "/serviceDefaults/hpa/cpu" in chart.template("--set", "serviceDefaults.hpa.cpu=70", fails=True)
+
+
 def test_the_arithmetic_counts_the_pool_that_a_process_has() -> None:
     size = inspect.signature(engine_for).parameters["pool_size"].default
     overflow = re.search(r"max_overflow=(\d+)", inspect.getsource(engine_for))
@@ -312,6 +338,24 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     # a log that nobody takes away would fill the volume
     alone = chart.objects(chart.template(*chart.arguments_of(VARIANTS["demo"]), "--set", "backup.enabled=false"))
     assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
+
+
+def test_clusters_of_the_operator_keep_what_was_committed_within_a_minute(rendered: dict[str, Objects]) -> None:
+    clusters = chart_rules.of_kind(rendered["CloudNativePG"], "Cluster")
+
+    for one in clusters:
+        parameters = one["spec"]["postgresql"]["parameters"]
+        assert {name: value for name, value in parameters.items() if "archive" in name} == {"archive_timeout": "45"}
+        # and each comes back from its own backup
+        (source,) = one["spec"]["externalClusters"]
+        assert source["barmanObjectStore"]["serverName"] == one["metadata"]["name"]
+    assert len(clusters) > 2
+    (door,) = (
+        rule["from"]
+        for rule in at(rendered["CloudNativePG"], "NetworkPolicy/pg-identity")["spec"]["ingress"]
+        if "namespaceSelector" in rule["from"][0]
+    )
+    assert door == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}}}]
 
 
 def test_the_realm_has_a_place_for_every_secret_and_each_is_filled(rendered: dict[str, Objects]) -> None:

@@ -26,7 +26,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- range $name, $own := .Values.services }}
 {{- $one := deepCopy $.Values.serviceDefaults }}
 {{- range $key, $value := $own | default dict }}
-{{- if and (kindIs "map" $value) (has $key (list "image" "hpa" "resources")) }}
+{{- if and (kindIs "map" $value) (has $key (list "image" "hpa" "resources" "settings" "secretSettings" "podAnnotations")) }}
 {{- range $inner, $said := $value }}{{ $_ := set (index $one $key) $inner $said }}{{ end }}
 {{- else }}{{ $_ := set $one $key $value }}{{ end }}
 {{- end }}
