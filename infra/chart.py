@@ -292,6 +292,7 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "maxConnections (600)"),
         "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "(150)"),
         "a moment without its zone": (("--set", "backup.restore.at=2026-11-27T18:30:00"), "at"),
+        "a server that cannot be verified": (("--set", "postgresql.caSecret="), "needs postgresql.caSecret"),
         "one backup for all clusters": (
             ("-f", cnpg, "--set", "postgresql.cnpg.externalClusters[0].barmanObjectStore.serverName=one"),
             "come back from the same",

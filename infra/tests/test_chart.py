@@ -340,6 +340,19 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
 
 
+def test_the_authority_is_mounted_where_a_server_is_verified_and_nowhere_else(rendered: dict[str, Objects]) -> None:
+    required = ("--set", "postgresql.sslMode=require,postgresql.caSecret=")
+    variants = rendered | {"in clear": chart.objects(chart.template(*required))}
+
+    verified = {name for name, objects in variants.items() if "postgresql-ca" in json.dumps(objects)}
+
+    assert verified == {"defaults", "production", "everything else"}
+    for kind_and_name in (BOOK, DOOR, "StatefulSet/keycloak", "Job/first-migrate-identity"):
+        volumes = {one["name"]: one for one in pod(rendered["defaults"], kind_and_name)["volumes"]}
+        items = [{"key": "ca.crt", "path": "ca.crt"}]
+        assert volumes["postgresql-ca"]["secret"] == {"secretName": "postgresql-ca", "items": items}
+
+
 def test_clusters_of_the_operator_keep_what_was_committed_within_a_minute(rendered: dict[str, Objects]) -> None:
     clusters = chart_rules.of_kind(rendered["CloudNativePG"], "Cluster")
 

@@ -157,12 +157,21 @@ resources: {requests: {storage: {{ .size }}}}
 
 {{- define "heyi.databasePort" -}}{{ ternary .root.Values.postgresql.port 5432 (eq .root.Values.postgresql.mode "external") }}{{- end }}
 
+{{/* The Secret with the authority of an external server's certificate, where it is verified. */}}
+{{- define "heyi.caSecret" -}}
+{{- $pg := .Values.postgresql -}}
+{{- if and (eq $pg.mode "external") (hasPrefix "verify" $pg.sslMode) -}}
+{{- if not $pg.caSecret }}{{ fail (printf "postgresql.sslMode %s needs postgresql.caSecret: a Secret whose ca.crt is the authority of the server's certificate" $pg.sslMode) }}{{ end }}
+{{- $pg.caSecret }}
+{{- end }}
+{{- end }}
+
 {{/* host:port/name?sslmode=…, for libpq and JDBC alike. */}}
 {{- define "heyi.databaseAt" -}}
 {{- $pg := .root.Values.postgresql -}}
 {{- $mode := ternary $pg.sslMode (ternary "require" "disable" (eq $pg.mode "cnpg")) (eq $pg.mode "external") -}}
 {{ include "heyi.databaseHost" . }}:{{ include "heyi.databasePort" . }}/{{ .name }}?sslmode={{ $mode }}
-{{- if $pg.caSecret }}&sslrootcert=/etc/heyi/postgresql/ca.crt{{ end }}
+{{- if include "heyi.caSecret" .root }}&sslrootcert=/etc/heyi/postgresql/ca.crt{{ end }}
 {{- end }}
 
 {{/* A database's address in the environment, its password from the Secret: dict "root" "name" "svc" "role" "env". */}}
