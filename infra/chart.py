@@ -288,6 +288,7 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "an unknown key": (("--set", "postgress.host=x"), "additional properties"),
         "an unknown key of a service": (("--set", "services.inventory.replica=3"), "additional properties"),
         "no replicas": (("--set", "services.inventory.replicas=0"), "minimum"),
+        "a collector without its port": (("--set", "telemetry.endpoint=https://otel.example.com"), "endpoint"),
         "an address that is none": (("--set", "publicUrl=heyi"), "publicUrl"),
         "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "maxConnections (600)"),
         "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "(150)"),

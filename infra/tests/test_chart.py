@@ -340,6 +340,20 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
 
 
+@pytest.mark.parametrize("peers", [[], [{"ipBlock": {"cidr": "10.8.0.0/16"}}]], ids=["anywhere", "named"])
+def test_the_way_to_a_collector_of_ones_own_is_open_on_its_port(peers: list[Any]) -> None:
+    endpoint = "https://otel.example.com:14317/"
+    telemetry = {"endpoint": endpoint, "peers": peers, "collector": {"enabled": True}}
+    objects = chart.objects(chart.template("--set-json", f"telemetry={json.dumps(telemetry)}"))
+
+    assert environment(objects, BOOK)["HEYI_OTLP_ENDPOINT"] == endpoint
+    rules = at(objects, "NetworkPolicy/identity")["spec"]["egress"]
+    (to,) = (rule["to"] for rule in rules if rule["ports"] == [{"protocol": "TCP", "port": 14317}])
+    assert peers in ([], to)
+    assert all("ipBlock" in one for one in to)
+    assert not [rule for rule in rules if rule["ports"][0]["port"] == 4317]
+
+
 def test_the_authority_is_mounted_where_a_server_is_verified_and_nowhere_else(rendered: dict[str, Objects]) -> None:
     required = ("--set", "postgresql.sslMode=require,postgresql.caSecret=")
     variants = rendered | {"in clear": chart.objects(chart.template(*required))}
