@@ -354,6 +354,17 @@ def test_the_way_to_a_collector_of_ones_own_is_open_on_its_port(peers: list[Any]
     assert not [rule for rule in rules if rule["ports"][0]["port"] == 4317]
 
 
+def test_event_servers_wait_for_nodes_of_their_own_only_where_pods_wait_at_all(rendered: dict[str, Objects]) -> None:
+    waiting = chart.objects(chart.template("--set", "topologySpread=DoNotSchedule"))
+
+    for objects, word in ((rendered["defaults"], "preferred"), (waiting, "required")):
+        spec = pod(objects, "StatefulSet/nats")
+        (term,) = spec["affinity"]["podAntiAffinity"].pop(f"{word}DuringSchedulingIgnoredDuringExecution")
+        assert spec["affinity"]["podAntiAffinity"] == {}
+        labels = term.get("podAffinityTerm", term)["labelSelector"]["matchLabels"]
+        assert labels == {f"{APP}/name": "nats", f"{APP}/instance": "heyi"}
+
+
 def test_the_authority_is_mounted_where_a_server_is_verified_and_nowhere_else(rendered: dict[str, Objects]) -> None:
     required = ("--set", "postgresql.sslMode=require,postgresql.caSecret=")
     variants = rendered | {"in clear": chart.objects(chart.template(*required))}
