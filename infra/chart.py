@@ -99,6 +99,11 @@ def template(*arguments: str, chart: Path = CHART, kubernetes: str = KUBERNETES[
     return helm("template", *where, *apis, *arguments, fails=fails)
 
 
+def notes_of(*arguments: str) -> str:
+    """What whoever installs it is told at the end."""
+    return helm("install", "heyi", CHART, "--dry-run=client", *arguments).partition("\nNOTES:\n")[2]
+
+
 def arguments_of(variant: Variant) -> list[str]:
     """Its values files and switches for Helm."""
     return [word for file in variant.files for word in ("--values", str(CHART / file))] + list(variant.more)
@@ -259,7 +264,7 @@ def check_variant(checks: Checks, variant: Variant) -> None:
     if variant.name in ("defaults", "demo"):
         helm(*lint, *values)
         checks(f"{variant.name}: helm lint", [])
-        _, _, notes = helm("install", "heyi", CHART, "--dry-run=client", *values).partition("\nNOTES:\n")
+        notes = notes_of(*values)
         checks(f"{variant.name}: notes", [] if "Open      http" in notes and "<no value>" not in notes else [notes])
     for kubernetes in KUBERNETES:
         found = objects(template(*words, kubernetes=kubernetes))

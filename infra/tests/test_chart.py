@@ -365,6 +365,15 @@ def test_event_servers_wait_for_nodes_of_their_own_only_where_pods_wait_at_all(r
         assert labels == {f"{APP}/name": "nats", f"{APP}/instance": "heyi"}
 
 
+@pytest.mark.parametrize(("mode", "lost"), [("external", "and Secrets."), ("bundled", "and Secrets, nor databases.")])
+def test_whoever_installs_it_without_a_backup_is_told(mode: str, lost: str) -> None:
+    words = ("--set", f"postgresql.mode={mode}")
+    without = chart.notes_of(*words)
+
+    assert f"WARNING   backup.enabled is off: nobody keeps documents {lost}\n" in without
+    assert "backup.enabled" not in chart.notes_of(*words, "--set", "backup.enabled=true")
+
+
 def test_the_authority_is_mounted_where_a_server_is_verified_and_nowhere_else(rendered: dict[str, Objects]) -> None:
     required = ("--set", "postgresql.sslMode=require,postgresql.caSecret=")
     variants = rendered | {"in clear": chart.objects(chart.template(*required))}
