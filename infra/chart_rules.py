@@ -314,7 +314,12 @@ def may_reach(objects: Objects, caller: Object, asked: Object, port: int) -> boo
 
 def ways(objects: Objects) -> list[str]:
     """the ways that the suite needs are open, and others are not"""
-    parts = {pod["metadata"]["labels"]["app.kubernetes.io/name"]: pod["metadata"]["labels"] for _, pod in pods(objects)}
+
+    def part(labels: Object) -> str:
+        migrates = labels["app.kubernetes.io/component"] == "migrate"
+        return f"migration of {labels['app.kubernetes.io/name']}" if migrates else str(labels["app.kubernetes.io/name"])
+
+    parts = {part(pod["metadata"]["labels"]): pod["metadata"]["labels"] for _, pod in pods(objects)}
     opened = {
         name: container["ports"][0]["containerPort"]
         for _, pod in pods(objects)
@@ -332,7 +337,10 @@ def ways(objects: Objects) -> list[str]:
     needed |= {(name, "nats") for name in users}
     needed |= {(name, "keycloak") for name in (*services, "gateway", "reconciler", "test")} | {("keycloak", "gateway")}
     needed |= {(name, "postgresql") for name in (*services, "gateway", "reconciler", "keycloak", "databases", *BACKUP)}
-    strangers = {
+    migrations = {f"migration of {name}" for name in (*services, "gateway")}
+    needed |= {(name, asked) for name in migrations for asked in ("postgresql", "nats")}
+    strangers = {(name, asked) for name in migrations for asked in opened.keys() - {"postgresql", "nats"}}
+    strangers |= {
         ("nats", "postgresql"),
         ("test", "postgresql"),
         ("test", "nats"),

@@ -147,6 +147,8 @@ BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
     ("fence", "anybody", lambda o: at(o, "NetworkPolicy/identity")["spec"]["egress"].append({"ports": []})),
     ("ways", "gateway cannot reach identity", lambda o: at(o, "NetworkPolicy/identity")["spec"].pop("ingress")),
     ("ways", "inventory cannot reach nats", lambda o: at(o, "NetworkPolicy/inventory")["spec"].pop("egress")),
+    ("ways", "migration of inventory cannot", lambda o: o.remove(at(o, "NetworkPolicy/migrate"))),
+    ("ways", "migration of inventory can reach", lambda o: open_way(o, "migrate", "identity", 50051)),
     ("ways", "test can reach nats", lambda o: open_way(o, "test", "nats", 4222)),
     ("ways", "a stranger can", lambda o: open_way(o, "default-deny", "nats", 4222)),
 ]  # fmt: skip
@@ -311,6 +313,21 @@ def test_an_autoscaler_aims_at_what_a_process_can_do_and_not_at_what_it_requests
         {"name": "memory", "target": {"type": "AverageValue", "averageValue": "400Mi"}},
     ]
     assert "/serviceDefaults/hpa/cpu" in chart.template("--set", "serviceDefaults.hpa.cpu=70", fails=True)
+
+
+def test_the_migration_of_a_service_that_an_upgrade_brings_is_let_through(rendered: dict[str, Objects]) -> None:
+    """It runs before the upgrade, under the policies of the release that does not know the service yet."""
+    running = rendered["demo"]
+    words = (*chart.arguments_of(VARIANTS["demo, upgraded"]), "--set", "services.expenses.keys=true")
+    after = chart.objects(chart.template(*words))
+    job = at(after, "Job/migrate-expenses")
+    labels = job["spec"]["template"]["metadata"]["labels"]
+
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
+    for asked, port in (("postgresql", 5432), ("nats", 4222)):
+        server = at(running, f"StatefulSet/{asked}")["spec"]["template"]["metadata"]["labels"]
+        assert chart_rules.may_reach(running, labels, server, port), asked
+        assert not chart_rules.may_reach(running, labels | {f"{APP}/component": "server"}, server, port)
 
 
 def test_the_arithmetic_counts_the_pool_that_a_process_has() -> None:
