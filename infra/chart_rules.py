@@ -18,9 +18,6 @@ LASTING, ONCE = ("Deployment", "StatefulSet"), ("Job", "Pod", "CronJob")
 METADATA = ipaddress.ip_address("169.254.169.254")
 # the one that talks to the cluster's API
 TALKS_TO_THE_API = "secrets"
-# it has no door, and nothing that a probe could ask
-WITHOUT_A_DOOR = "reconciler"
-
 # Jobs that ask the databases alone
 BACKUP = ("backup", "resend")
 
@@ -110,16 +107,18 @@ def bounded(objects: Objects) -> list[str]:
 
 
 def probed(objects: Objects) -> list[str]:
-    """lasting containers have three probes, time to leave, and a liveness that asks nothing else"""
+    """lasting containers have three probes, behind a Service time to leave, and a liveness that asks nothing else"""
     out = []
+    asked = [{"matchLabels": service["spec"]["selector"]} for service in of_kind(objects, "Service")]
     for one, pod in pods(objects):
-        if one["kind"] not in LASTING or pod["metadata"]["labels"]["app.kubernetes.io/name"] == WITHOUT_A_DOOR:
+        if one["kind"] not in LASTING:
             continue
+        wanted = {"startupProbe", "readinessProbe", "livenessProbe"}
+        wanted |= {"lifecycle"} if any(selects(selector, pod["metadata"]["labels"]) for selector in asked) else set()
         if pod["spec"].get("terminationGracePeriodSeconds", 30) < 30:
             out.append(f"{title(one)}: too little time to end")
         for container in pod["spec"]["containers"]:
-            lacks = {"startupProbe", "readinessProbe", "livenessProbe", "lifecycle"} - container.keys()
-            out += [f"{title(one)}: {container['name']}: no {name}" for name in sorted(lacks)]
+            out += [f"{title(one)}: {container['name']}: no {name}" for name in sorted(wanted - container.keys())]
             if "ready" in json.dumps(container.get("livenessProbe", {})):
                 out.append(f"{title(one)}: {container['name']}: liveness asks for readiness")
     return out

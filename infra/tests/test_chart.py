@@ -124,6 +124,8 @@ BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
     ("bounded", "no size", lambda o: pod(o, DOOR)["volumes"].append({"name": "x", "emptyDir": {}})),
     ("bounded", "for ever", lambda o: at(o, "Job/first-databases")["spec"].pop("activeDeadlineSeconds")),
     ("probed", "no startupProbe", lambda o: inside(o, DOOR).pop("startupProbe")),
+    ("probed", "no livenessProbe", lambda o: inside(o, "Deployment/reconciler").pop("livenessProbe")),
+    ("probed", "no lifecycle", lambda o: inside(o, DOOR).pop("lifecycle")),
     ("probed", "liveness asks", lambda o: inside(o, DOOR)["livenessProbe"]["httpGet"].update(path="/health/ready")),
     ("images", "no fixed tag", lambda o: inside(o, DOOR).update(image="heyi:latest")),
     ("images", "not both", lambda o: at(o, "ConfigMap/images")["data"].update({"images.txt": "heyi/gateway:0.1.0"})),
@@ -476,6 +478,9 @@ def test_a_pod_is_asked_by_grpc_or_at_a_port_of_its_own(rendered: dict[str, Obje
     other = "everything else"
     assert [one["service"] for one in asked(other, "identity")] == ["live", "ready", "live"]
     assert [one["path"] for one in asked(other, "gateway")] == ["/health/live", "/health/ready", "/health/live"]
+    for variant in ("demo", other):
+        assert [one["port"] for one in asked(variant, "reconciler")] == ["probes"] * 3
+        assert environment(rendered[variant], "Deployment/reconciler")["HEYI_PROBE_PORT"] == "8086"
     for name in ("identity", "gateway"):
         assert asked("demo", name) == [{"path": f"/{word}", "port": "probes"} for word in ("live", "ready", "live")]
         assert environment(rendered["demo"], f"Deployment/{name}")["HEYI_PROBE_PORT"] == "8086"

@@ -38,6 +38,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- toYaml $all }}
 {{- end }}
 
+{{/* Where a service is asked by HTTP whether it lives, beside its calls; what has no calls has no other way. */}}
+{{- define "heyi.probePort" -}}
+{{- with .root.Values.settings.probePort | default (ternary 8086 0 (eq .svc.protocol "none")) }}{{ . }}{{ end }}
+{{- end }}
+
 {{/* An image by registry, repository, tag and digest; `images.registry` goes before its own. */}}
 {{- define "heyi.image" -}}
 {{- $registry := .root.Values.images.registry | default .image.registry -}}

@@ -63,9 +63,9 @@ HEYI_STREAM_REPLICAS: {{ $.root.Values.nats.replicas | quote }}
 {{- end }}
 {{- if ne .svc.protocol "none" }}
 HEYI_{{ .svc.upper }}_LISTEN: "0.0.0.0:{{ .svc.port }}"
-{{- with $.root.Values.settings.probePort }}
-HEYI_PROBE_PORT: {{ . | quote }}
 {{- end }}
+{{- with include "heyi.probePort" . }}
+HEYI_PROBE_PORT: {{ . | quote }}
 {{- end }}
 {{- if eq .name "gateway" }}
 HEYI_GATEWAY_TRUSTED_PROXIES: {{ $.root.Values.settings.trustedProxies | quote }}
