@@ -14,6 +14,7 @@ from typing import Any
 
 import alembic.command
 import alembic.config
+import nats.errors
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -33,14 +34,17 @@ VALUE_INDEX = "_custom_fields"
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
 
 
-async def migrate(service: Service, settings: MigrationSettings) -> None:
-    """Tables, roles' rights, seeds, stream and consumer. Safe to run again and from two places at once."""
+async def migrate(service: Service, settings: MigrationSettings) -> bool:
+    """Tables, roles' rights, seeds, stream and consumer. Safe to run again and from two places at once.
+
+    False where the event server does not know the service yet: see `migrate_stream`.
+    """
     engine = owner_engine(settings.owner_database_url)
     try:
         await migrate_database(service, engine)
     finally:
         await engine.dispose()
-    await migrate_stream(service, settings.nats_url, settings.tls)
+    return await migrate_stream(service, settings.nats_url, settings.tls)
 
 
 def owner_engine(url: str) -> AsyncEngine:
@@ -96,15 +100,30 @@ async def make_revision(service: Service, engine: AsyncEngine, message: str) -> 
         )
 
 
-async def migrate_stream(service: Service, url: str, tls: Tls | None = None) -> None:
-    """The one stream, and this service's durable consumer with the subjects that it reacts to."""
-    connection = await wire.connect(url, service.name, tls, max_reconnect_attempts=3)
+async def migrate_stream(service: Service, url: str, tls: Tls | None = None) -> bool:
+    """The one stream, and this service's durable consumer with the subjects that it reacts to.
+
+    False where the server refuses the account: a new service's is made with the release, which comes after its
+    migration, and the service makes its consumer itself when it is let in (`chassis.sweep`).
+    """
+    told: list[str] = []
+
+    async def note(error: Exception) -> None:
+        told.append(str(error))
+
+    try:
+        connection = await wire.connect(url, service.name, tls, max_reconnect_attempts=3, error_cb=note)
+    except nats.errors.NoServersError:
+        if told and "Authorization Violation" in told[-1]:
+            return False
+        raise
     try:
         stream = connection.jetstream()
         await ensure_stream(stream)
         await ensure_consumer(stream, service)
     finally:
         await connection.close()
+    return True
 
 
 def _fences(service: Service) -> list[str]:
@@ -166,5 +185,6 @@ def _config(service: Service, connection: sa.Connection) -> alembic.config.Confi
 
 def run(service: Service) -> None:
     """Migrate one service as the environment says."""
-    asyncio.run(migrate(service, MigrationSettings.read(service.name)))
-    print(f"{service.name}: database and stream are up to date", flush=True)
+    known = asyncio.run(migrate(service, MigrationSettings.read(service.name)))
+    later = "the database is up to date; the event server refuses the account, its consumer is made when it is let in"
+    print(f"{service.name}: {'database and stream are up to date' if known else later}", flush=True)

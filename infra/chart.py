@@ -99,6 +99,11 @@ def template(*arguments: str, chart: Path = CHART, kubernetes: str = KUBERNETES[
     return helm("template", *where, *apis, *arguments, fails=fails)
 
 
+def notes_of(*arguments: str) -> str:
+    """What whoever installs it is told at the end."""
+    return helm("install", "heyi", CHART, "--dry-run=client", *arguments).partition("\nNOTES:\n")[2]
+
+
 def arguments_of(variant: Variant) -> list[str]:
     """Its values files and switches for Helm."""
     return [word for file in variant.files for word in ("--values", str(CHART / file))] + list(variant.more)
@@ -259,7 +264,7 @@ def check_variant(checks: Checks, variant: Variant) -> None:
     if variant.name in ("defaults", "demo"):
         helm(*lint, *values)
         checks(f"{variant.name}: helm lint", [])
-        _, _, notes = helm("install", "heyi", CHART, "--dry-run=client", *values).partition("\nNOTES:\n")
+        notes = notes_of(*values)
         checks(f"{variant.name}: notes", [] if "Open      http" in notes and "<no value>" not in notes else [notes])
     for kubernetes in KUBERNETES:
         found = objects(template(*words, kubernetes=kubernetes))
@@ -288,10 +293,12 @@ def refusals() -> dict[str, tuple[tuple[str, ...], str]]:
         "an unknown key": (("--set", "postgress.host=x"), "additional properties"),
         "an unknown key of a service": (("--set", "services.inventory.replica=3"), "additional properties"),
         "no replicas": (("--set", "services.inventory.replicas=0"), "minimum"),
+        "a collector without its port": (("--set", "telemetry.endpoint=https://otel.example.com"), "endpoint"),
         "an address that is none": (("--set", "publicUrl=heyi"), "publicUrl"),
         "more connections than the server has": (("--set", "serviceDefaults.hpa.max=9"), "maxConnections (600)"),
         "too small a server for a demo": (("-f", demo, "--set", "postgresql.maxConnections=150"), "(150)"),
         "a moment without its zone": (("--set", "backup.restore.at=2026-11-27T18:30:00"), "at"),
+        "a server that cannot be verified": (("--set", "postgresql.caSecret="), "needs postgresql.caSecret"),
         "one backup for all clusters": (
             ("-f", cnpg, "--set", "postgresql.cnpg.externalClusters[0].barmanObjectStore.serverName=one"),
             "come back from the same",

@@ -18,9 +18,6 @@ LASTING, ONCE = ("Deployment", "StatefulSet"), ("Job", "Pod", "CronJob")
 METADATA = ipaddress.ip_address("169.254.169.254")
 # the one that talks to the cluster's API
 TALKS_TO_THE_API = "secrets"
-# it has no door, and nothing that a probe could ask
-WITHOUT_A_DOOR = "reconciler"
-
 # Jobs that ask the databases alone
 BACKUP = ("backup", "resend")
 
@@ -110,16 +107,18 @@ def bounded(objects: Objects) -> list[str]:
 
 
 def probed(objects: Objects) -> list[str]:
-    """lasting containers have three probes, time to leave, and a liveness that asks nothing else"""
+    """lasting containers have three probes, behind a Service time to leave, and a liveness that asks nothing else"""
     out = []
+    asked = [{"matchLabels": service["spec"]["selector"]} for service in of_kind(objects, "Service")]
     for one, pod in pods(objects):
-        if one["kind"] not in LASTING or pod["metadata"]["labels"]["app.kubernetes.io/name"] == WITHOUT_A_DOOR:
+        if one["kind"] not in LASTING:
             continue
+        wanted = {"startupProbe", "readinessProbe", "livenessProbe"}
+        wanted |= {"lifecycle"} if any(selects(selector, pod["metadata"]["labels"]) for selector in asked) else set()
         if pod["spec"].get("terminationGracePeriodSeconds", 30) < 30:
             out.append(f"{title(one)}: too little time to end")
         for container in pod["spec"]["containers"]:
-            lacks = {"startupProbe", "readinessProbe", "livenessProbe", "lifecycle"} - container.keys()
-            out += [f"{title(one)}: {container['name']}: no {name}" for name in sorted(lacks)]
+            out += [f"{title(one)}: {container['name']}: no {name}" for name in sorted(wanted - container.keys())]
             if "ready" in json.dumps(container.get("livenessProbe", {})):
                 out.append(f"{title(one)}: {container['name']}: liveness asks for readiness")
     return out
@@ -314,7 +313,12 @@ def may_reach(objects: Objects, caller: Object, asked: Object, port: int) -> boo
 
 def ways(objects: Objects) -> list[str]:
     """the ways that the suite needs are open, and others are not"""
-    parts = {pod["metadata"]["labels"]["app.kubernetes.io/name"]: pod["metadata"]["labels"] for _, pod in pods(objects)}
+
+    def part(labels: Object) -> str:
+        migrates = labels["app.kubernetes.io/component"] == "migrate"
+        return f"migration of {labels['app.kubernetes.io/name']}" if migrates else str(labels["app.kubernetes.io/name"])
+
+    parts = {part(pod["metadata"]["labels"]): pod["metadata"]["labels"] for _, pod in pods(objects)}
     opened = {
         name: container["ports"][0]["containerPort"]
         for _, pod in pods(objects)
@@ -332,7 +336,10 @@ def ways(objects: Objects) -> list[str]:
     needed |= {(name, "nats") for name in users}
     needed |= {(name, "keycloak") for name in (*services, "gateway", "reconciler", "test")} | {("keycloak", "gateway")}
     needed |= {(name, "postgresql") for name in (*services, "gateway", "reconciler", "keycloak", "databases", *BACKUP)}
-    strangers = {
+    migrations = {f"migration of {name}" for name in (*services, "gateway")}
+    needed |= {(name, asked) for name in migrations for asked in ("postgresql", "nats")}
+    strangers = {(name, asked) for name in migrations for asked in opened.keys() - {"postgresql", "nats"}}
+    strangers |= {
         ("nats", "postgresql"),
         ("test", "postgresql"),
         ("test", "nats"),

@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncpg
 
-POLL_SECONDS, LONGEST_PAUSE_SECONDS, STOP_SECONDS = 5.0, 60.0, 10.0
+POLL_SECONDS, LONGEST_PAUSE_SECONDS, STOP_SECONDS, PROBE_SECONDS = 5.0, 60.0, 10.0, 2.0
 # China knows no summer time; the zone's file would cost memory
 SHANGHAI = datetime.timezone(datetime.timedelta(hours=8))
 DEFAULT_AT = "02:30"
@@ -55,6 +55,7 @@ async def serve() -> int:
     """Work until SIGTERM or SIGINT."""
     try:
         at = hour_of(os.environ.get("HEYI_RECONCILER_AT") or DEFAULT_AT)
+        port = int(os.environ.get("HEYI_PROBE_PORT") or 0)
     except ValueError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -62,6 +63,7 @@ async def serve() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     say("ready", at=f"{at:%H:%M}")
+    door = await asyncio.start_server(_live, port=port) if port else None
     books, pause = Watched(os.environ["HEYI_IDENTITY_RO_DATABASE_URL"]), POLL_SECONDS
     while not stopping.is_set():
         try:
@@ -73,7 +75,19 @@ async def serve() -> int:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause)
     await books.close()
+    if door is not None:
+        door.close()
     return 0
+
+
+async def _live(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say by HTTP that this process lives: its loop turns, and nothing outside of it counts."""
+    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        async with asyncio.timeout(PROBE_SECONDS):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlive")
+            await writer.drain()
+    writer.close()
 
 
 class Watched:

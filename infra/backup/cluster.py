@@ -4,13 +4,14 @@ KUBECONFIG=file NAMESPACE=name make restore-drill    # the release `heyi` of tha
 SCRATCH=name                                         # where it comes back (NAMESPACE-drill); deleted at the end
 
 Nothing is written into the release that runs: its server is told messages that stand in its log alone, by whose times
-is seen what would be lost. The copy is quiet: no mail is set up in it, webhooks and group chats are paused.
+is seen what would be lost. The copy is quiet: no mail is set up in it, webhooks and group chats are paused, no alert is
+sent; and nothing leads to it from outside.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import copy as copying
 import datetime
 import json
 import re
@@ -25,7 +26,7 @@ from infra.backup.drill import LOST_SECONDS, RPO_SECONDS, RTO_SECONDS, Checks
 from infra.cluster.hands import CHART, RELEASE, Cluster, FailedError, must
 from infra.local.report import CannotContinueError, until
 
-SERVER, BACKUP = f"{RELEASE}-postgresql-0", f"{RELEASE}-backup"
+SERVER = f"{RELEASE}-postgresql-0"
 KEPT = "/var/lib/heyi/backup"
 # what runs in a pod does not end with who asked for it: it ends by itself, later than the worst moment comes
 BEATING_SECONDS, EVERY_SECONDS = 300, 0.2
@@ -46,7 +47,7 @@ def drill(said: Mapping[str, str]) -> int:
         values = _values(release)
         check(True, "a backup is made", release.backed_up())
         with _scratch(copy):
-            _prepare(release, copy)
+            _prepare(release, copy, values)
             with _beats(release):
                 _wait_for_the_worst_moment(release)
                 lost_at, began = _now(release), time.monotonic()
@@ -116,18 +117,40 @@ def _scratch(copy: Cluster) -> Iterator[None]:
         copy.kubectl("delete", "namespace", copy.namespace, "--wait=false")
 
 
-def _prepare(release: Cluster, copy: Cluster) -> None:
-    """The backup's key, a volume for its content, and who takes it in: volumes do not cross namespaces."""
-    key = release.get("secret", BACKUP)["data"]["key"]
-    copy.kubectl("create", "secret", "generic", BACKUP, f"--from-literal=key={base64.b64decode(key).decode()}")
-    size = release.get("pvc", BACKUP)["spec"]["resources"]
+def of_a_copy(values: Any) -> tuple[Any, list[str]]:
+    """What a release is told that comes back beside another, and the Secrets beside its own that it needs for that.
+
+    It has volumes of its own, and nobody hears of it: no mail, no alert, no way in from outside.
+    """
+    values = copying.deepcopy(values)
+    values["backup"]["restore"] = {"claim": "before", "name": "", "at": "", "quiet": True}
+    for volume in (values["backup"]["storage"], *values["storage"].values()):
+        volume["existingClaim"] = ""
+    values["ingress"]["enabled"] = values["httpRoute"]["enabled"] = False
+    values["telemetry"]["webhook"] |= {"url": "", "secret": ""}
+    needed = {values["backup"]["keySecret"] or f"{RELEASE}-backup", *values["images"]["pullSecrets"]}
+    for service in (values["serviceDefaults"], *values["services"].values()):
+        for kind in {"settings", "secretSettings"} & service.keys():
+            service[kind] = {key: said for key, said in service[kind].items() if not key.startswith("HEYI_SMTP_")}
+        needed |= {said["secret"] for said in service.get("secretSettings", {}).values()}
+    return values, sorted(needed)
+
+
+def _prepare(release: Cluster, copy: Cluster, values: Any) -> None:
+    """Secrets, the backup's key among them, a volume for its content, and who takes it in."""
+    for name in of_a_copy(values)[1]:
+        secret = release.get("secret", name)
+        kept = {key: secret[key] for key in ("apiVersion", "kind", "type", "data")} | {"metadata": {"name": name}}
+        copy.kubectl("create", "-f", "-", given=json.dumps(kept))
+    size = release.get("pvc", values["backup"]["storage"]["existingClaim"] or f"{RELEASE}-backup")["spec"]["resources"]
     claim = {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "before"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": size},
     }  # fmt: skip
     copy.kubectl("apply", "-f", "-", given=json.dumps(claim))
     image = release.get("pod", SERVER)["spec"]["containers"][0]["image"]
-    copy.pod("carrier", image, ["sleep", "infinity"], claims={"before": KEPT})
+    pull = {"imagePullSecrets": [{"name": name} for name in values["images"]["pullSecrets"]]}
+    copy.pod("carrier", image, ["sleep", "infinity"], claims={"before": KEPT}, **pull)
     copy.kubectl("wait", "pod/carrier", "--for=condition=Ready", "--timeout=120s", seconds=130)
 
 
@@ -146,10 +169,9 @@ def _carry(release: Cluster, copy: Cluster) -> None:
 
 
 def _come_back(copy: Cluster, values: Any) -> None:
-    values["backup"]["restore"] = {"claim": "before", "name": "", "at": "", "quiet": True}
     words = ["install", RELEASE, str(CHART), "-f", "-", "--wait", "--timeout", "14m"]
     try:
-        copy.helm(*words, given=yaml.safe_dump(values))
+        copy.helm(*words, given=yaml.safe_dump(of_a_copy(values)[0]))
         copy.all_ready()
     except FailedError as trouble:
         raise FailedError(f"{trouble}\n{copy.troubles()}") from None

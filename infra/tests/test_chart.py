@@ -124,6 +124,8 @@ BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
     ("bounded", "no size", lambda o: pod(o, DOOR)["volumes"].append({"name": "x", "emptyDir": {}})),
     ("bounded", "for ever", lambda o: at(o, "Job/first-databases")["spec"].pop("activeDeadlineSeconds")),
     ("probed", "no startupProbe", lambda o: inside(o, DOOR).pop("startupProbe")),
+    ("probed", "no livenessProbe", lambda o: inside(o, "Deployment/reconciler").pop("livenessProbe")),
+    ("probed", "no lifecycle", lambda o: inside(o, DOOR).pop("lifecycle")),
     ("probed", "liveness asks", lambda o: inside(o, DOOR)["livenessProbe"]["httpGet"].update(path="/health/ready")),
     ("images", "no fixed tag", lambda o: inside(o, DOOR).update(image="heyi:latest")),
     ("images", "not both", lambda o: at(o, "ConfigMap/images")["data"].update({"images.txt": "heyi/gateway:0.1.0"})),
@@ -147,6 +149,8 @@ BROKEN: list[tuple[str, str, Callable[[Objects], Any]]] = [
     ("fence", "anybody", lambda o: at(o, "NetworkPolicy/identity")["spec"]["egress"].append({"ports": []})),
     ("ways", "gateway cannot reach identity", lambda o: at(o, "NetworkPolicy/identity")["spec"].pop("ingress")),
     ("ways", "inventory cannot reach nats", lambda o: at(o, "NetworkPolicy/inventory")["spec"].pop("egress")),
+    ("ways", "migration of inventory cannot", lambda o: o.remove(at(o, "NetworkPolicy/migrate"))),
+    ("ways", "migration of inventory can reach", lambda o: open_way(o, "migrate", "identity", 50051)),
     ("ways", "test can reach nats", lambda o: open_way(o, "test", "nats", 4222)),
     ("ways", "a stranger can", lambda o: open_way(o, "default-deny", "nats", 4222)),
 ]  # fmt: skip
@@ -313,6 +317,21 @@ def test_an_autoscaler_aims_at_what_a_process_can_do_and_not_at_what_it_requests
     assert "/serviceDefaults/hpa/cpu" in chart.template("--set", "serviceDefaults.hpa.cpu=70", fails=True)
 
 
+def test_the_migration_of_a_service_that_an_upgrade_brings_is_let_through(rendered: dict[str, Objects]) -> None:
+    """It runs before the upgrade, under the policies of the release that does not know the service yet."""
+    running = rendered["demo"]
+    words = (*chart.arguments_of(VARIANTS["demo, upgraded"]), "--set", "services.expenses.keys=true")
+    after = chart.objects(chart.template(*words))
+    job = at(after, "Job/migrate-expenses")
+    labels = job["spec"]["template"]["metadata"]["labels"]
+
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
+    for asked, port in (("postgresql", 5432), ("nats", 4222)):
+        server = at(running, f"StatefulSet/{asked}")["spec"]["template"]["metadata"]["labels"]
+        assert chart_rules.may_reach(running, labels, server, port), asked
+        assert not chart_rules.may_reach(running, labels | {f"{APP}/component": "server"}, server, port)
+
+
 def test_the_arithmetic_counts_the_pool_that_a_process_has() -> None:
     size = inspect.signature(engine_for).parameters["pool_size"].default
     overflow = re.search(r"max_overflow=(\d+)", inspect.getsource(engine_for))
@@ -338,6 +357,53 @@ def test_a_bundled_server_has_the_settings_of_one_machine(rendered: dict[str, Ob
     # a log that nobody takes away would fill the volume
     alone = chart.objects(chart.template(*chart.arguments_of(VARIANTS["demo"]), "--set", "backup.enabled=false"))
     assert not [word for word in inside(alone, "StatefulSet/postgresql")["args"] if "archive" in word]
+
+
+@pytest.mark.parametrize("peers", [[], [{"ipBlock": {"cidr": "10.8.0.0/16"}}]], ids=["anywhere", "named"])
+def test_the_way_to_a_collector_of_ones_own_is_open_on_its_port(peers: list[Any]) -> None:
+    endpoint = "https://otel.example.com:14317/"
+    telemetry = {"endpoint": endpoint, "peers": peers, "collector": {"enabled": True}}
+    objects = chart.objects(chart.template("--set-json", f"telemetry={json.dumps(telemetry)}"))
+
+    assert environment(objects, BOOK)["HEYI_OTLP_ENDPOINT"] == endpoint
+    rules = at(objects, "NetworkPolicy/identity")["spec"]["egress"]
+    (to,) = (rule["to"] for rule in rules if rule["ports"] == [{"protocol": "TCP", "port": 14317}])
+    assert peers in ([], to)
+    assert all("ipBlock" in one for one in to)
+    assert not [rule for rule in rules if rule["ports"][0]["port"] == 4317]
+
+
+def test_event_servers_wait_for_nodes_of_their_own_only_where_pods_wait_at_all(rendered: dict[str, Objects]) -> None:
+    waiting = chart.objects(chart.template("--set", "topologySpread=DoNotSchedule"))
+
+    for objects, word in ((rendered["defaults"], "preferred"), (waiting, "required")):
+        spec = pod(objects, "StatefulSet/nats")
+        (term,) = spec["affinity"]["podAntiAffinity"].pop(f"{word}DuringSchedulingIgnoredDuringExecution")
+        assert spec["affinity"]["podAntiAffinity"] == {}
+        labels = term.get("podAffinityTerm", term)["labelSelector"]["matchLabels"]
+        assert labels == {f"{APP}/name": "nats", f"{APP}/instance": "heyi"}
+
+
+@pytest.mark.parametrize(("mode", "lost"), [("external", "and Secrets."), ("bundled", "and Secrets, nor databases.")])
+def test_whoever_installs_it_without_a_backup_is_told(mode: str, lost: str) -> None:
+    words = ("--set", f"postgresql.mode={mode}")
+    without = chart.notes_of(*words)
+
+    assert f"WARNING   backup.enabled is off: nobody keeps documents {lost}\n" in without
+    assert "backup.enabled" not in chart.notes_of(*words, "--set", "backup.enabled=true")
+
+
+def test_the_authority_is_mounted_where_a_server_is_verified_and_nowhere_else(rendered: dict[str, Objects]) -> None:
+    required = ("--set", "postgresql.sslMode=require,postgresql.caSecret=")
+    variants = rendered | {"in clear": chart.objects(chart.template(*required))}
+
+    verified = {name for name, objects in variants.items() if "postgresql-ca" in json.dumps(objects)}
+
+    assert verified == {"defaults", "production", "everything else"}
+    for kind_and_name in (BOOK, DOOR, "StatefulSet/keycloak", "Job/first-migrate-identity"):
+        volumes = {one["name"]: one for one in pod(rendered["defaults"], kind_and_name)["volumes"]}
+        items = [{"key": "ca.crt", "path": "ca.crt"}]
+        assert volumes["postgresql-ca"]["secret"] == {"secretName": "postgresql-ca", "items": items}
 
 
 def test_clusters_of_the_operator_keep_what_was_committed_within_a_minute(rendered: dict[str, Objects]) -> None:
@@ -412,6 +478,9 @@ def test_a_pod_is_asked_by_grpc_or_at_a_port_of_its_own(rendered: dict[str, Obje
     other = "everything else"
     assert [one["service"] for one in asked(other, "identity")] == ["live", "ready", "live"]
     assert [one["path"] for one in asked(other, "gateway")] == ["/health/live", "/health/ready", "/health/live"]
+    for variant in ("demo", other):
+        assert [one["port"] for one in asked(variant, "reconciler")] == ["probes"] * 3
+        assert environment(rendered[variant], "Deployment/reconciler")["HEYI_PROBE_PORT"] == "8086"
     for name in ("identity", "gateway"):
         assert asked("demo", name) == [{"path": f"/{word}", "port": "probes"} for word in ("live", "ready", "live")]
         assert environment(rendered["demo"], f"Deployment/{name}")["HEYI_PROBE_PORT"] == "8086"

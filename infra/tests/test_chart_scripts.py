@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import asyncpg
 import pytest
@@ -177,3 +179,25 @@ def test_a_migration_waits_for_the_event_server_too() -> None:
     waiting.wait()
 
     assert script("wait.py", url, "", url.rsplit("@", 1)[1].split("/")[0]).wait(20) == 0
+
+
+def test_the_reconciler_lives_while_the_database_is_away() -> None:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        port, nobody = one.getsockname()[1], other.getsockname()[1]
+    told = {
+        "HEYI_PROBE_PORT": str(port),
+        "HEYI_IDENTITY_RO_DATABASE_URL": f"postgresql://ro@127.0.0.1:{nobody}/identity",
+    }
+    command = [sys.executable, "-m", "reconciler", "serve"]
+    with subprocess.Popen(command, env=os.environ | told, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["event"] == "ready"
+            assert json.loads(process.stdout.readline())["event"] == "waits for the database"
+            with urlopen(f"http://127.0.0.1:{port}/live", timeout=5) as answer:
+                assert (answer.status, answer.read()) == (200, b"live")
+        finally:
+            process.terminate()
+        assert process.wait(10) == 0

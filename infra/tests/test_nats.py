@@ -7,8 +7,9 @@ import socket
 import nats.errors
 import pytest
 
-from chassis import stream
+from chassis import migrate, stream
 from chassis.outbox import STREAM
+from chassis.service import find
 from chassis.testing import eventually
 from infra.local.nats import Nats
 from infra.local.processes import Processes
@@ -70,6 +71,18 @@ async def test_a_service_announces_asks_and_gets_its_answers(accounts):
         if owner != "gateway":
             assert (await wire.publish(f"evt.{owner}.thing.done", b"")).stream == STREAM
         assert await accounts[owner].forbidden() == []
+
+
+async def test_a_migration_before_the_account_is_there_leaves_the_consumer_to_the_service(server, accounts):
+    """An upgrade that brings a service migrates it before the event server is told of it."""
+    inventory = find("inventory")
+
+    assert await migrate.migrate_stream(inventory, f"nats://inventory:x@127.0.0.1:{server.port}") is False
+    assert await migrate.migrate_stream(find("procurement"), accounts["procurement"].url) is True
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        with pytest.raises(nats.errors.NoServersError):
+            await migrate.migrate_stream(inventory, f"nats://inventory:x@127.0.0.1:{probe.getsockname()[1]}")
 
 
 async def test_what_identity_announces_is_heard_at_once_past_the_stream(accounts):

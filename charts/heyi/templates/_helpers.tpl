@@ -38,6 +38,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- toYaml $all }}
 {{- end }}
 
+{{/* Where a service is asked by HTTP whether it lives, beside its calls; what has no calls has no other way. */}}
+{{- define "heyi.probePort" -}}
+{{- with .root.Values.settings.probePort | default (ternary 8086 0 (eq .svc.protocol "none")) }}{{ . }}{{ end }}
+{{- end }}
+
 {{/* An image by registry, repository, tag and digest; `images.registry` goes before its own. */}}
 {{- define "heyi.image" -}}
 {{- $registry := .root.Values.images.registry | default .image.registry -}}
@@ -157,12 +162,21 @@ resources: {requests: {storage: {{ .size }}}}
 
 {{- define "heyi.databasePort" -}}{{ ternary .root.Values.postgresql.port 5432 (eq .root.Values.postgresql.mode "external") }}{{- end }}
 
+{{/* The Secret with the authority of an external server's certificate, where it is verified. */}}
+{{- define "heyi.caSecret" -}}
+{{- $pg := .Values.postgresql -}}
+{{- if and (eq $pg.mode "external") (hasPrefix "verify" $pg.sslMode) -}}
+{{- if not $pg.caSecret }}{{ fail (printf "postgresql.sslMode %s needs postgresql.caSecret: a Secret whose ca.crt is the authority of the server's certificate" $pg.sslMode) }}{{ end }}
+{{- $pg.caSecret }}
+{{- end }}
+{{- end }}
+
 {{/* host:port/name?sslmode=…, for libpq and JDBC alike. */}}
 {{- define "heyi.databaseAt" -}}
 {{- $pg := .root.Values.postgresql -}}
 {{- $mode := ternary $pg.sslMode (ternary "require" "disable" (eq $pg.mode "cnpg")) (eq $pg.mode "external") -}}
 {{ include "heyi.databaseHost" . }}:{{ include "heyi.databasePort" . }}/{{ .name }}?sslmode={{ $mode }}
-{{- if $pg.caSecret }}&sslrootcert=/etc/heyi/postgresql/ca.crt{{ end }}
+{{- if include "heyi.caSecret" .root }}&sslrootcert=/etc/heyi/postgresql/ca.crt{{ end }}
 {{- end }}
 
 {{/* A database's address in the environment, its password from the Secret: dict "root" "name" "svc" "role" "env". */}}

@@ -1,14 +1,14 @@
 {{/* What every pod of a service mounts: /tmp, the database's authority, the scripts of files/. */}}
 {{- define "heyi.mountsOfPod" -}}
 - {name: tmp, mountPath: /tmp}
-{{- if .root.Values.postgresql.caSecret }}
+{{- if include "heyi.caSecret" .root }}
 - {name: postgresql-ca, mountPath: /etc/heyi/postgresql, readOnly: true}
 {{- end }}
 {{- end }}
 
 {{- define "heyi.volumesOfPod" -}}
 - {name: tmp, emptyDir: {sizeLimit: {{ .svc.tmp }}}}
-{{- with .root.Values.postgresql.caSecret }}
+{{- with include "heyi.caSecret" .root }}
 - {name: postgresql-ca, secret: {secretName: {{ . }}, items: [{key: ca.crt, path: ca.crt}]}}
 {{- end }}
 {{- if and .svc.database (include "heyi.together" .root) }}
@@ -63,9 +63,9 @@ HEYI_STREAM_REPLICAS: {{ $.root.Values.nats.replicas | quote }}
 {{- end }}
 {{- if ne .svc.protocol "none" }}
 HEYI_{{ .svc.upper }}_LISTEN: "0.0.0.0:{{ .svc.port }}"
-{{- with $.root.Values.settings.probePort }}
-HEYI_PROBE_PORT: {{ . | quote }}
 {{- end }}
+{{- with include "heyi.probePort" . }}
+HEYI_PROBE_PORT: {{ . | quote }}
 {{- end }}
 {{- if eq .name "gateway" }}
 HEYI_GATEWAY_TRUSTED_PROXIES: {{ $.root.Values.settings.trustedProxies | quote }}
