@@ -37,8 +37,10 @@ def command(arguments: list[str]) -> None:
                 service, settings = find(name), ServiceSettings.read(name)
                 engine, keyring = engine_for(settings.database_url), crypto.Keyring.parse(settings.keys)
                 crypto.use_keyring(engine, keyring)
-                count = asyncio.run(crypto.reencrypt_all(engine, service.base))
-                print(f"{name}: {count} sealed values brought under key {keyring.current}, which opens all of them now")
+                count, left = asyncio.run(crypto.reencrypt_all(engine, service.base))
+                print(f"{name}: {count} sealed values brought under key {keyring.current}")
+                if left:
+                    raise SystemExit(f"{name}: some of {', '.join(left)} were in use: keep the old key, run it again")
         case ["revision", name, message]:
             from chassis import testing
 

@@ -211,9 +211,11 @@ async def reencrypt(session: AsyncSession, model: Any, column: str, batch: int =
     return len(rows)
 
 
-async def reencrypt_all(engine: AsyncEngine, base: Any) -> int:
-    """Bring every sealed value of a service under its current key, a transaction a batch; how many there were."""
-    count = 0
+async def reencrypt_all(engine: AsyncEngine, base: Any) -> tuple[int, list[str]]:
+    """Bring every sealed value of a service under its current key, a transaction a batch: how many there were, and the
+    columns in which some are left, since a call held their rows.
+    """
+    count, left, prefix = 0, list[str](), keyring_of(engine).prefix()
     with fenced_to(None):
         for mapper in base.registry.mappers:
             for column in mapper.local_table.columns:
@@ -224,4 +226,8 @@ async def reencrypt_all(engine: AsyncEngine, base: Any) -> int:
                     async with AsyncSession(engine) as session, session.begin():
                         done = await reencrypt(session, mapper.class_, column.name)
                     count += done
-    return count
+                async with AsyncSession(engine) as session:
+                    old = sa.func.substring(sa.type_coerce(column, LargeBinary), 1, len(prefix)) != prefix
+                    if await session.scalar(sa.select(sa.exists().where(column.is_not(None), old))):
+                        left.append(f"{column.table.name}.{column.name}")
+    return count, left

@@ -9,6 +9,7 @@ ENDING: what the file's name ends in.
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import lzma
 import resource
@@ -184,7 +185,13 @@ def inspect(path: Path, preview: Path, most_unpacked: int, ending: str) -> dict[
     except MemoryError:
         # a few bytes can ask for gigabytes: a dictionary of LZMA's, a list of entries
         found |= {"refusal": "ATTACHMENT_BOMB", "facts": {"limit": f"{MEMORY_BYTES // 1024**2} MiB"}}
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError):
+    except OSError as problem:
+        # bzip2 says by one without a number that its data is wrong, and a place before the beginning is EINVAL;
+        # others are this machine's, such as no room to unpack into: no fault of the file
+        if problem.errno not in (None, errno.EINVAL):
+            raise
+        found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError):
         # not implemented: a package of a later format than ours, or one that says so of an entry
         found |= {"refusal": "ATTACHMENT_DAMAGED", "facts": {}}
     return found

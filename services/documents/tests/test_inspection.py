@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import stat
 import subprocess
 import sys
@@ -201,3 +202,23 @@ def test_a_picture_is_judged_as_its_reader_reads_it(
     tmp_path: Path, text: str, ending: str, refusal: str | None
 ) -> None:
     assert look(put(tmp_path, "x", text.encode()), 0, ending).get("refusal") == refusal
+
+
+def test_that_there_is_no_room_to_unpack_into_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    path = put(tmp_path, "x.zip", packed(("inner.zip", packed(("a.txt", b"a")))))
+    done = subprocess.run(
+        [sys.executable, "-m", "documents.inspection", str(path), str(tmp_path / "small"), str(200 * MIB), "zip"],
+        capture_output=True, check=False, timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert look(path, 200 * MIB).get("refusal") is None
+
+
+def test_wrong_data_of_bzip2_is_the_files_fault(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a", b"a" * 1000)
+    data = bytearray(out.getvalue())
+    data[31:34] = b"xxx"
+    assert look(put(tmp_path, "x.zip", bytes(data)), 200 * MIB)["refusal"] == "ATTACHMENT_DAMAGED"

@@ -244,8 +244,14 @@ async def test_keys_are_rotated_without_downtime(service: Any) -> None:
     crypto.use_keyring(engine, crypto.Keyring.parse(f"{KEY_2},{TEST_KEYS}"))
     try:
         assert (await reveal(service, supplier)).bank_accounts[0].account_number == NUMBER
-        assert await crypto.reencrypt_all(engine, service.runtime.service.base) == 1
-        assert await crypto.reencrypt_all(engine, service.runtime.service.base) == 0
+        base = service.runtime.service.base
+        held = sa.text("SELECT 1 FROM supplier_bank_account FOR UPDATE")
+        async with service.runtime.sessions() as session, session.begin():
+            await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+            await session.execute(held)
+            assert await crypto.reencrypt_all(engine, base) == (0, ["supplier_bank_account.account_number"])
+        assert await crypto.reencrypt_all(engine, base) == (1, [])
+        assert await crypto.reencrypt_all(engine, base) == (0, [])
 
         crypto.use_keyring(engine, crypto.Keyring.parse(KEY_2))
         assert (await reveal(service, supplier)).bank_accounts[0].account_number == NUMBER
