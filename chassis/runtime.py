@@ -114,7 +114,8 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
-        read_only = self.engine.execution_options(postgresql_readonly=True)
+        # a document is read by several statements: all of them see it as it was when the first one did
+        read_only = self.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
         self.read_sessions = async_sessionmaker(read_only, expire_on_commit=False, autoflush=False)
         self.tables = tables_of(self.service.base.metadata)
         self.custom = custom_fields.Known(self.service.base.metadata.info["custom_field"])

@@ -20,7 +20,9 @@ HEX = re.compile(rb"<([0-9a-f]+)>")
 
 def texts(pdf: bytes) -> list[str]:
     """The words of a PDF, read by each of its fonts: a word stands in one of them."""
-    streams = [zlib.decompress(one) for one in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)]
+    # what was packed may end with the very byte that may also end its line: the sum at its end is not asked for
+    packed = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    streams = [zlib.decompressobj().decompress(one) for one in packed]
     runs = [b"".join(HEX.findall(run)) for one in streams for run in re.findall(rb"\[(<[^\]]*)\] TJ", one)]
     read = []
     for font in (one for one in streams if b"beginbfchar" in one):

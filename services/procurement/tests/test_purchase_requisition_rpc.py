@@ -7,6 +7,8 @@ import datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
 from chassis import canonical
 from chassis.clients import Clients
@@ -340,6 +342,28 @@ async def test_statements_do_not_grow_with_lines(shop: Shop, service: Any) -> No
         assert ten == thousand, counts
         # one line is of one kind, so it makes either an order or a task
         assert one == ten or name == "approve", counts
+
+
+async def test_head_and_lines_are_read_as_of_one_moment(shop: Shop, service: Any) -> None:
+    submitted = await shop.submitted()
+    between: list[str] = []
+
+    def agreed_meanwhile(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FROM purchase_requisition_line" in statement and not between:
+            between.append(statement)
+            await_only(service.deliver(approved(submitted)))
+
+    engine = service.runtime.engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", agreed_meanwhile)
+    try:
+        seen = await shop.requester.GetPurchaseRequisition(id=submitted.id)
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", agreed_meanwhile)
+    now = await shop.requester.GetPurchaseRequisition(id=submitted.id)
+
+    assert (seen.state, seen.lines[0].order_id) == (pb.PurchaseRequisition.SUBMITTED, "")
+    assert now.state == pb.PurchaseRequisition.ORDERED
+    assert now.lines[0].order_id
 
 
 async def test_a_requisition_that_was_submitted_shows_the_department_of_its_day(shop: Shop) -> None:
