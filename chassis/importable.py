@@ -100,9 +100,12 @@ def columns_of(document: str) -> tuple[Column, ...]:
         if contract.spec_of(field).once:
             # what is shown once would be shown to nobody
             raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
+        behaviours = contract.behaviours_of(field)
+        needed = REQUIRED in behaviours
         if not _writable(field):
+            if needed and INPUT_ONLY in behaviours:
+                raise Refused("IMPORT_NOT_POSSIBLE", document_type=document)
             continue
-        needed = REQUIRED in contract.behaviours_of(field)
         if _fits(field):
             own.append(Column(field.name, field, needed))
         elif parts := _parts(field):

@@ -14,7 +14,7 @@ import decimal
 import itertools
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,19 @@ import sqlalchemy as sa
 from google.protobuf import json_format, message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis import contract, crypto, custom_fields, ids, inbox, migrate, policy, testing_postgres, timers, upgrades
+from chassis import (
+    contract,
+    crypto,
+    custom_fields,
+    ids,
+    import_work,
+    inbox,
+    migrate,
+    policy,
+    testing_postgres,
+    timers,
+    upgrades,
+)
 from chassis.clients import Clients
 from chassis.clock import FrozenClock
 from chassis.db import engine_for, tables_of
@@ -32,6 +44,7 @@ from chassis.runtime import Envelope, Runtime
 from chassis.service import Service, find
 from chassis.settings import ServiceSettings, SharedSettings
 from chassis.testing_tokens import AUDIENCE, ISSUER, TestIssuer
+from heyi.platform.v1 import imports_pb2
 
 MORNING = "2026-11-23T09:00:00+08:00"
 TEST_KEYS = "k1:" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -232,6 +245,38 @@ class Bench:
         )
         subject = contract.subject_of(type(event))
         return [await inbox.work_on(self.runtime, subject, event.SerializeToString(), headers) for _ in range(times)]
+
+    async def work_imports(self) -> None:
+        """Let imports go on until nothing of them is left to do."""
+        worker = import_work.Worker(self.runtime)
+        while await worker.work():
+            pass
+
+    async def bring_in(self, who: Caller, document_type: str, fields: Sequence[str], *rows: Sequence[str]) -> Any:
+        """Import rows of cells as somebody; the batch, with all of them in."""
+        columns = [{"position": at, "header": field, "field": field} for at, field in enumerate(fields, 1)]
+        batch = await who.CreateImportBatch(
+            document_type=document_type, file_name="list.xlsx", file_hash=document_type, columns=columns
+        )
+        sent = [{"row_number": number, "cells": list(row)} for number, row in enumerate(rows, 2)]
+        await who.AddRowsImportBatch(id=batch.id, rows=sent, complete=True)
+        await who.CheckImportBatch(id=batch.id)
+        await self.work_imports()
+        await who.StartImportBatch(id=batch.id)
+        await self.work_imports()
+        batch = await who.GetImportBatch(id=batch.id)
+        problems = [(one.field, one.reason) for one in (await who.ListImportProblems(id=batch.id)).problems]
+        assert batch.imported_count == len(rows), problems
+        return batch
+
+    async def take_back(self, who: Caller, batch: Any) -> tuple[int, int, list[str]]:
+        """Undo an import: how many of its documents went, how many stayed, and why."""
+        await who.UndoImportBatch(id=batch.id, reason="清单有误")
+        await self.work_imports()
+        batch = await who.GetImportBatch(id=batch.id)
+        assert batch.state == imports_pb2.ImportBatch.UNDONE
+        problems = (await who.ListImportProblems(id=batch.id)).problems
+        return batch.undone_count, batch.kept_count, [one.reason for one in problems]
 
     async def run_timers(self) -> int:
         """Run what is due by the clock; how many timers were taken."""

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from chassis import import_work
 from chassis.testing import COMPANY, Bench, refused, stable
-from heyi.platform.v1 import imports_pb2 as pb
 from identity.delegation.model import Delegation
 from identity.departure.model import Departure
 from identity.grant.model import Grant
@@ -20,41 +18,6 @@ from identity.placement.model import Placement
 from identity.reorganisation.model import Reorganisation
 from identity.tests import factories as make
 from identity.tests.test_organisation_in_time import day, head_of, headship, later, placement
-
-State = pb.ImportBatch.State
-
-
-async def brought(house: Bench, admin: Any, kind: str, fields: Sequence[str], *rows: Sequence[str]) -> Any:
-    """A file of a type, imported."""
-    columns = [{"position": at, "header": field, "field": field} for at, field in enumerate(fields, 1)]
-    batch = await admin.CreateImportBatch(
-        document_type=kind, file_name="wrong.xlsx", file_hash=kind, columns=columns
-    )  # fmt: skip
-    sent = [{"row_number": number, "cells": list(row)} for number, row in enumerate(rows, 2)]
-    await admin.AddRowsImportBatch(id=batch.id, rows=sent, complete=True)
-    await admin.CheckImportBatch(id=batch.id)
-    await work(house)
-    await admin.StartImportBatch(id=batch.id)
-    await work(house)
-    batch = await admin.GetImportBatch(id=batch.id)
-    assert (batch.state, batch.imported_count) == (State.IMPORTED, len(rows)), await why(admin, batch)
-    return batch
-
-
-async def work(house: Bench) -> None:
-    worker = import_work.Worker(house.runtime)
-    while await worker.work():
-        pass
-
-
-async def taken_back(house: Bench, admin: Any, batch: Any) -> Any:
-    await admin.UndoImportBatch(id=batch.id, reason="名单有误")
-    await work(house)
-    return await admin.GetImportBatch(id=batch.id)
-
-
-async def why(admin: Any, batch: Any) -> list[tuple[str, str]]:
-    return [(one.field, one.reason) for one in (await admin.ListImportProblems(id=batch.id)).problems]
 
 
 async def states(house: Bench, model: Any, *conditions: Any) -> list[str]:
@@ -71,27 +34,23 @@ async def test_heads_and_roles_that_a_file_brought_are_taken_back_and_then_the_p
     """People who head something, or hold a role, are in use; withdrawn and revoked those are no use of them."""
     role = await admin.CreateRole(role=make.role("identity.employee.get"))
     people = [make.employee(department_id=str(stable("workshop"))) for _ in range(2)]
-    joiners = await brought(
-        house, admin, "identity.employee", ("code", "name", "username", "department_id", "home_company_id"),
+    joiners = await house.bring_in(
+        admin, "identity.employee", ("code", "name", "username", "department_id", "home_company_id"),
         *((one["code"], one["name"], one["username"], str(stable("workshop")), str(COMPANY)) for one in people),
     )  # fmt: skip
-    heads = await brought(
-        house, admin, "identity.headship", HEADS, (str(stable("workshop")), "HEAD", people[0]["code"], day(0)),
+    heads = await house.bring_in(
+        admin, "identity.headship", HEADS, (str(stable("workshop")), "HEAD", people[0]["code"], day(0)),
         (str(stable("finance")), "HEAD", people[1]["code"], day(-2)),
     )  # fmt: skip
-    grants = await brought(house, admin, "identity.grant", GRANTS, (people[1]["code"], role.code, "COMPANY"))
+    grants = await house.bring_in(admin, "identity.grant", GRANTS, (people[1]["code"], role.code, "COMPANY"))
     assert [one.no_way_back for one in (joiners, heads, grants)] == ["", "", ""]
     assert await head_of(house, "workshop") != stable("head")
 
-    kept = await taken_back(house, admin, joiners)
-    assert (kept.undone_count, kept.kept_count) == (0, 2)
-    assert {reason for _, reason in await why(admin, kept)} == {"IMPORT_IN_USE"}
+    assert await house.take_back(admin, joiners) == (0, 2, ["IMPORT_IN_USE"] * 2)
     for batch in (grants, heads):
-        back = await taken_back(house, admin, batch)
-        assert (back.state, back.undone_count, back.kept_count) == (State.UNDONE, batch.imported_count, 0)
-    gone = await taken_back(house, admin, joiners)
+        assert await house.take_back(admin, batch) == (batch.imported_count, 0, [])
 
-    assert (gone.undone_count, gone.kept_count) == (2, 0), await why(admin, gone)
+    assert await house.take_back(admin, joiners) == (2, 0, [])
     assert await head_of(house, "workshop") == stable("head")
     assert await head_of(house, "finance") == stable("finance_head")
     assert await states(house, Grant, Grant.role_id == role.id) == ["REVOKED"]
@@ -138,8 +97,8 @@ async def test_the_only_place_of_somebody_is_not_withdrawn(house: Bench, admin: 
 async def test_what_has_no_way_back_says_so_beforehand(house: Bench, admin: Any) -> None:
     role = await admin.CreateRole(role=make.role("identity.employee.get"))
     await admin.CreateGrant(grant=make.grant("requester", role.id))
-    batch = await brought(
-        house, admin, "identity.access_review", ("title", "due_date", "department_id"),
+    batch = await house.bring_in(
+        admin, "identity.access_review", ("title", "due_date", "department_id"),
         ("年度复核", day(9), str(stable("workshop"))),
     )  # fmt: skip
     assert batch.no_way_back == "IMPORT_NO_WAY_BACK"
@@ -168,9 +127,7 @@ async def test_what_has_no_way_back_says_so_beforehand(house: Bench, admin: Any)
 async def test_what_a_file_brought_is_out_of_force_after_its_undo(
     house: Bench, admin: Any, kind: str, model: Any, fields: Sequence[str], row: Sequence[str], state: str
 ) -> None:
-    batch = await brought(house, admin, kind, fields, row)
+    batch = await house.bring_in(admin, kind, fields, row)
 
-    back = await taken_back(house, admin, batch)
-
-    assert (back.state, back.undone_count) == (State.UNDONE, 1), await why(admin, back)
+    assert await house.take_back(admin, batch) == (1, 0, [])
     assert state in await states(house, model)
