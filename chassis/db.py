@@ -41,8 +41,9 @@ SESSION = {
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",
 }
-# no connection, no room for one, the server stops or starts, or took longer over a statement or a lock than we wait
-AWAY = ("08", "53", "57P", "57014", "55P03")
+# no connection, no room for one, the server stops or starts, is a copy that takes no writes (yet), or took longer over
+# a statement or a lock than we wait
+AWAY = ("08", "53", "57P", "25006", "57014", "55P03")
 
 
 def utc() -> sa.DateTime:
@@ -420,7 +421,12 @@ def is_away(problem: BaseException) -> bool:
     if not isinstance(problem, sa.exc.DBAPIError):
         # a server that refuses the connection, or a pool without a free one
         return isinstance(problem, sa.exc.TimeoutError | ConnectionError | TimeoutError)
-    return problem.connection_invalidated or str(getattr(problem.orig, "sqlstate", "") or "").startswith(AWAY)
+    return problem.connection_invalidated or sqlstate(problem).startswith(AWAY)
+
+
+def sqlstate(problem: sa.exc.DBAPIError) -> str:
+    """PostgreSQL's code of what went wrong; empty where it said none."""
+    return str(getattr(problem.orig, "sqlstate", "") or "")
 
 
 def address_of(url: str) -> sa.URL:

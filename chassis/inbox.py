@@ -25,12 +25,12 @@ import nats.errors
 import sqlalchemy as sa
 from nats.aio.msg import Msg
 from sqlalchemy.dialects import postgresql as pg
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import contract, faults, ids, telemetry, vitals
 from chassis.call import NO_COMPANY, Actor
-from chassis.db import fenced_to
+from chassis.db import fenced_to, sqlstate
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.outbox import STREAM, Outgoing
 from chassis.together import save_alike
@@ -51,11 +51,19 @@ IN_FLIGHT, PULL_SECONDS, AT_ONCE = 64, 20, 8
 TOGETHER, TOGETHER_SECONDS = 50, 0.1
 # while a request for messages stands, the server says so this often; one that is silent for longer is lost
 HEARTBEAT_SECONDS, SILENCE_SECONDS = 0.5, 1.25
-REPLAY_POLL_SECONDS = 1.0
+REPLAY_POLL_SECONDS, REPLAYED_AT_ONCE = 1.0, 20
+# somebody else was in the way (a serialization failure, a deadlock), or a table changed since a statement was prepared
+PASSING = ("40001", "40P01", "0A000")
 
 
 class Passing(Exception):
     """The event could not be worked on now; later it may."""
+
+
+class NoReactionError(Exception):
+    """A later release let the stream bring an event to which this one, which runs beside it or was rolled back to, does
+    not react. It is parked, and the first release that does react works on it without being asked.
+    """
 
 
 def seconds_before_retry(delivered: int) -> int:
@@ -116,11 +124,11 @@ async def work_on(runtime: Runtime, subject: str, payload: bytes, headers: Mappi
     except (OSError, TimeoutError) as error:
         raise Passing(type(error).__name__) from error
     except DBAPIError as error:
-        if isinstance(error, IntegrityError):
+        if sqlstate(error) not in PASSING:
             raise
         raise Passing(telemetry.plain(error)) from error
     except Refused as refusal:
-        if refusal.code == UNAVAILABLE or refusal.reason == "IN_PROGRESS":
+        if refusal.code == UNAVAILABLE or refusal.reason in ("IN_PROGRESS", "STALE_ETAG"):
             raise Passing(str(refusal)) from refusal
         raise
     vitals.reacted(subject, headers, time.perf_counter() - began)
@@ -187,8 +195,10 @@ async def _react(
     actor = Actor(None, service=runtime.service.name, caused_by=ids.parse(caused_by) if caused_by else None)
     call = runtime.call_for_event(session, actor, company, event.headers.get("traceparent", ""))
     call.copies = copies
+    if not (reactions := runtime.service.reactions.get(event.subject)):
+        raise NoReactionError(event.subject)
     message = contract.load().events[event.subject].FromString(event.payload)
-    for reaction in runtime.service.reactions[event.subject]:
+    for reaction in reactions:
         await reaction.react(message, call)
     return call
 
@@ -364,18 +374,25 @@ class Consumer:
 async def replay_parked(runtime: Runtime) -> None:
     """Work again on parked events that somebody asked for, until cancelled."""
     while True:
+        more = False
         try:
-            await replay_requested(runtime)
+            more = await replay_requested(runtime) == REPLAYED_AT_ONCE
         except (DBAPIError, PoolTimeout, OSError) as error:
             log.warning("parked events wait", service=runtime.service.name, error=telemetry.plain(error))
-        await asyncio.sleep(REPLAY_POLL_SECONDS)
+        if not more:
+            await asyncio.sleep(REPLAY_POLL_SECONDS)
 
 
 async def replay_requested(runtime: Runtime) -> int:
-    """Work once on the parked events that somebody asked for; returns how many succeeded."""
+    """Work once on parked events that somebody asked for, and on those that another release knew nothing of; returns
+    how many succeeded.
+    """
     faults.point("replay")
     table = runtime.tables.parked_event
-    wanted = sa.select(table).where(table.c.replay_requested_at.is_not(None), table.c.resolved_at.is_(None)).limit(20)
+    ours = table.c.subject.in_(list(runtime.service.reactions))
+    asked = table.c.replay_requested_at.is_not(None)
+    unknown = table.c.error.startswith(NoReactionError.__name__)
+    wanted = sa.select(table).where(asked | (unknown & ours), table.c.resolved_at.is_(None)).limit(REPLAYED_AT_ONCE)
     async with runtime.sessions() as session:
         rows = (await session.execute(wanted)).all()
     done = 0

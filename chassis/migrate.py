@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import alembic.command
 import alembic.config
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from chassis import audit_retention, custom_fields
 from chassis import stream as wire
-from chassis.db import address_of
+from chassis.db import address_of, sqlstate
 from chassis.health import newest_script
 from chassis.service import Service
 from chassis.settings import MigrationSettings
@@ -30,7 +31,11 @@ from chassis.stream import ensure_consumer, ensure_stream
 from chassis.tls import Tls
 
 LOCK = 4_806_711
+# a service waits two seconds for a lock (`db.SESSION`): behind us it has to get it within that
+LOCK_SECONDS, PAUSE_SECONDS, TRIES = 1, 2.0, 100
+LOCK_TIMEOUT = "55P03"
 VALUE_INDEX = "_custom_fields"
+T = TypeVar("T")
 ENVIRONMENT = Path(__file__).parent / "migrations_env"
 
 
@@ -41,10 +46,11 @@ async def migrate(service: Service, settings: MigrationSettings) -> bool:
     """
     engine = owner_engine(settings.owner_database_url)
     try:
-        await migrate_database(service, engine)
+        ours = await migrate_database(service, engine)
     finally:
         await engine.dispose()
-    return await migrate_stream(service, settings.nats_url, settings.tls)
+    # what a later release listens to stays on its way: it comes back to it
+    return not ours or await migrate_stream(service, settings.nats_url, settings.tls)
 
 
 def owner_engine(url: str) -> AsyncEngine:
@@ -52,19 +58,47 @@ def owner_engine(url: str) -> AsyncEngine:
     return create_async_engine(address_of(url), pool_size=1, connect_args={"dsn": url})
 
 
-async def migrate_database(service: Service, engine: AsyncEngine) -> None:
-    """Numbered scripts up to the newest, then fences and rights, then the rows that must be there."""
-    async with engine.begin() as connection:
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+async def migrate_database(service: Service, engine: AsyncEngine) -> bool:
+    """Numbered scripts up to the newest, then fences and rights, then the rows that must be there. False where a later
+    release did it already.
+    """
+
+    async def work(connection: AsyncConnection) -> bool:
         if await of_a_later_release(connection, service.name):
-            return
+            return False
         # a table whose rows a script changed cannot be altered while checks of them are put off
         await connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
         await connection.run_sync(lambda sync: alembic.command.upgrade(_config(service, sync), "head"))
-        for statement in [*_fences(service), *_value_indexes(service)]:
+        for statement in [
+            *audit_retention.statements(f"{service.name}_app"),
+            *await _fences(service, connection),
+            *await _value_indexes(service, connection),
+        ]:
             await connection.execute(sa.text(statement))
         if service.seed is not None:
             await service.seed(connection)
+        return True
+
+    return await beside_work(engine, work)
+
+
+async def beside_work(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Change a database in one transaction while the release before works on it: under the lock of migrations, and
+    waiting for a table no longer than those who then wait for us can bear; given up and tried again while somebody
+    reads it for longer.
+    """
+    for tries in range(1, TRIES + 1):
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                await connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                return await work(connection)
+        except sa.exc.DBAPIError as error:
+            if sqlstate(error) != LOCK_TIMEOUT or tries == TRIES:
+                raise
+            print("somebody holds what is to be changed: tried again", flush=True)
+        await asyncio.sleep(PAUSE_SECONDS)
+    raise AssertionError("the last try raises")
 
 
 async def of_a_later_release(connection: AsyncConnection, package: str) -> bool:
@@ -126,33 +160,63 @@ async def migrate_stream(service: Service, url: str, tls: Tls | None = None) -> 
     return True
 
 
-def _fences(service: Service) -> list[str]:
-    """Rows of one company stay out of calls about another, whatever a query forgets; the trail is not changed."""
+async def _fences(service: Service, connection: AsyncConnection) -> list[str]:
+    """Rows of one company stay out of calls about another, whatever a query forgets. Only what is not there yet: each
+    of these statements keeps everybody out of its table.
+    """
     app = f"{service.name}_app"
-    statements = audit_retention.statements(app)
+    statements = []
+    fenced, there = await _fenced(connection)
     setting = "current_setting('heyi.company', true)"
     for table in service.base.metadata.sorted_tables:
         column = table.c.get("company_id")
         if column is None or table.name in ("idempotency", "number_series", "audit_entry"):
             continue
         rule = f"company_id IS NULL OR {setting} = '*' OR company_id::text = {setting}"
-        statements += [
-            f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY",
-            f"DROP POLICY IF EXISTS company ON {table.name}",
-            f"CREATE POLICY company ON {table.name} TO {app} USING ({rule}) WITH CHECK ({rule})",
-            f"DROP POLICY IF EXISTS reports ON {table.name}",
-            f"CREATE POLICY reports ON {table.name} FOR SELECT TO {service.name}_ro USING (true)",
-        ]
+        if table.name not in fenced:
+            statements.append(f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY")
+        for name, wanted in (
+            ("company", f"TO {app} USING ({rule}) WITH CHECK ({rule})"),
+            ("reports", f"FOR SELECT TO {service.name}_ro USING (true)"),
+        ):
+            if there.get((table.name, name)) != wanted:
+                said = wanted.replace("'", "''")
+                statements += [
+                    f"DROP POLICY IF EXISTS {name} ON {table.name}",
+                    f"CREATE POLICY {name} ON {table.name} {wanted}",
+                    f"COMMENT ON POLICY {name} ON {table.name} IS '{said}'",
+                ]
     return statements
 
 
-def _value_indexes(service: Service) -> list[str]:
-    """What a filter asks of added fields to be equal is found by an index; rows without any value are not in it."""
+async def _fenced(connection: AsyncConnection) -> tuple[set[str], dict[tuple[str, str], str]]:
+    """Tables with a fence, and what each policy was made of: the database says its rule in words of its own, so the
+    comment keeps ours.
+    """
+    rows = await connection.execute(
+        sa.text(
+            "SELECT c.relname, p.polname, obj_description(p.oid, 'pg_policy') FROM pg_class c "
+            "LEFT JOIN pg_policy p ON p.polrelid = c.oid "
+            "WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity"
+        )
+    )
+    found = rows.all()
+    return {table for table, _, _ in found}, {(table, name): said for table, name, said in found if name}
+
+
+async def _value_indexes(service: Service, connection: AsyncConnection) -> list[str]:
+    """What a filter asks of added fields to be equal is found by an index; rows without any value are not in it. Only
+    those that are not there yet: `IF NOT EXISTS` would lock the table before it looks.
+    """
     column = custom_fields.COLUMN
+    named = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE :like"
+    there = set(await connection.scalars(sa.text(named), {"like": f"%{VALUE_INDEX}"}))
+    wanted = {f"ix_{mapper.local_table.name}{VALUE_INDEX}": mapper for mapper in custom_fields.mappers(service.base)}
     return [
-        f"CREATE INDEX IF NOT EXISTS ix_{table}{VALUE_INDEX} ON {table} USING gin ({column} jsonb_path_ops)"
+        f"CREATE INDEX {name} ON {mapper.local_table.name} USING gin ({column} jsonb_path_ops)"
         f" WHERE {column} IS NOT NULL"
-        for table in (mapper.local_table.name for mapper in custom_fields.mappers(service.base))
+        for name, mapper in wanted.items()
+        if name not in there
     ]
 
 

@@ -36,6 +36,8 @@ log = telemetry.logger("chassis.outbox")
 
 STREAM = "EVT"
 BATCH, IDLE_SECONDS, ACK_SECONDS = 200, 0.5, 5.0
+# what every stream takes, until it is known what this one does; what publishing adds to an event's own headers
+EVENT_BYTES, WIRE_BYTES = 1024 * 1024, 512
 # a mark is a transaction: those of one moment share it, out of the way of what the events set going
 MARK_SECONDS = 0.25
 
@@ -59,6 +61,11 @@ class Outgoing(NamedTuple):
     subject: str
     payload: bytes
     headers: dict[str, str]
+
+
+def size_of(row: Outgoing) -> int:
+    """Bytes of an event on the wire, at most."""
+    return len(row.payload) + sum(len(name) + len(value) + 4 for name, value in row.headers.items()) + WIRE_BYTES
 
 
 def values(rows: Sequence[Outgoing]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ from chassis import (
 )  # fmt: skip
 from chassis.call import EVERYTHING, NO_COMPANY, Actor, Call
 from chassis.clock import Clock
-from chassis.db import Document, fenced_to, is_away, tables_of
+from chassis.db import Document, fenced_to, is_away, sqlstate, tables_of
 from chassis.errors import UNAVAILABLE, Refused
 from chassis.organisation import Person
 from chassis.tls import name_of
@@ -109,6 +109,8 @@ class Runtime:
     # takes what a commit announced
     hand_over: Callable[[Sequence[outbox.Outgoing]], None] = lambda rows: None
     settings: Any = None
+    # how large an event the stream takes, as it was last heard of it
+    event_bytes: int = outbox.EVENT_BYTES
     # when each timer must have run by, by its name, on the monotonic clock
     due: dict[str, float] = field(default_factory=dict)
 
@@ -367,6 +369,9 @@ class Runtime:
         message = self._as_message(call, result)
         vitals.about(changed)
         call.outgoing = [outbox.outgoing(call, announcement) for announcement in call.announcements]
+        # what the stream would never take must not be promised to it
+        if (size := max(map(outbox.size_of, call.outgoing), default=0)) > self.event_bytes:
+            raise Refused("DOCUMENT_TOO_LARGE", bytes=size, limit_bytes=self.event_bytes)
         # a piece of a file leaves no entry of its own; everything else that writes does, reactions too
         on_record = call.method is None or call.method.policy.audit
         pieces = audit.pieces(call, method_name, changed, telemetry.trace_id()) if on_record else []
@@ -420,7 +425,7 @@ class Runtime:
             except (ConnectionError, TimeoutError) as error:
                 raise Refused("SERVICE_UNAVAILABLE", service=self.service.name) from error
             except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None) or ""
+                state = sqlstate(error)
                 plan_outdated = "cached statement" in str(error.orig)
                 if tries < TRIES and (state in RETRIED or (plan_outdated and tries == 1)):
                     telemetry.count("heyi.tx.retries", sqlstate=state)

@@ -7,7 +7,6 @@ no discovery. A method of the contract that nobody serves, or one without a poli
 from __future__ import annotations
 
 import importlib
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,10 +110,10 @@ class Service:
         for mapper in base.registry.mappers:
             if getattr(mapper.class_, "__message__", None) is not None:
                 plan_for(mapper.class_)
-        self.reactions: dict[str, list[Reaction]] = defaultdict(list)
+        self.reactions: dict[str, list[Reaction]] = {}
         for reaction in self.reactions_list:
             for subject in reaction.subjects:
-                self.reactions[subject].append(reaction)
+                self.reactions.setdefault(subject, []).append(reaction)
 
     def methods(self) -> list[contract.Method]:
         """The methods of the contract that this service serves."""

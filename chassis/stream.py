@@ -39,7 +39,7 @@ async def ensure_stream(stream: Any) -> None:
         discard=nats.js.api.DiscardPolicy.NEW,
         max_age=14 * 24 * 3600,
         max_bytes=8 * 1024**3,
-        max_msg_size=1024 * 1024,
+        max_msg_size=4 * 1024 * 1024,
         duplicate_window=600,
         deny_delete=True,
         deny_purge=True,

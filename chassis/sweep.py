@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from chassis import faults, ids, inbox, stream, telemetry
 from chassis.db import tables_of
 from chassis.errors import Refused
-from chassis.outbox import STREAM
+from chassis.outbox import EVENT_BYTES, STREAM
 from heyi.platform.v1 import records_pb2
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = telemetry.logger("chassis.sweep")
 
 LIST_EVENTS = "heyi.platform.v1.Records/ListEvents"
-PAGE, WHOLE = 2_000, 20
+PAGE, WHOLE, WHOLE_BYTES = 2_000, 20, 16 * 1024 * 1024
 # longer than a mark's transaction, which is one statement of at most three seconds
 SETTLING = datetime.timedelta(seconds=15)
 LOOK_SECONDS = 3.0
@@ -58,7 +58,11 @@ async def list_events(request: Any, call: Call) -> Any:
     reply = records_pb2.ListEventsResponse()
     if request.event_ids:
         wanted = [ids.parse(text) for text in request.event_ids[:WHOLE]]
+        size = 0
         for row in (await call.db.execute(sa.select(table).where(table.c.event_id.in_(wanted)))).all():
+            # what does not fit in is asked for again
+            if (size := size + len(row.payload)) > WHOLE_BYTES and reply.events:
+                break
             headers = {name: value for name, value in row.headers.items() if value}
             reply.events.add(event_id=str(row.event_id), subject=row.subject, payload=row.payload, headers=headers)
         return reply
@@ -103,10 +107,10 @@ def _place(token: str) -> tuple[datetime.datetime, Any]:
 
 async def run(runtime: Runtime, connection: Client, every_seconds: float) -> None:
     """Sweep at the start, every few minutes, and soon after the stream lost something; until cancelled."""
-    js, known, due, lost = connection.jetstream(), None, 0.0, False
+    known, due, lost = None, 0.0, False
     while True:
         try:
-            now = await _state_of_stream(js, runtime)
+            now = await _state_of_stream(connection, runtime)
             if known is not None and (now[0] != known[0] or now[1] < known[1]):
                 log.warning("the stream lost events", service=runtime.service.name)
                 due, lost = 0.0, True
@@ -120,8 +124,9 @@ async def run(runtime: Runtime, connection: Client, every_seconds: float) -> Non
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _state_of_stream(js: Any, runtime: Runtime) -> tuple[Any, int]:
+async def _state_of_stream(connection: Client, runtime: Runtime) -> tuple[Any, int]:
     """When the stream was made and how far it is; made anew, with our consumer, where either is gone."""
+    js = connection.jetstream()
     try:
         info = await js.stream_info(STREAM)
         if runtime.service.reactions:
@@ -131,6 +136,8 @@ async def _state_of_stream(js: Any, runtime: Runtime) -> tuple[Any, int]:
         await stream.ensure_stream(js)
         await stream.ensure_consumer(js, runtime.service)
         info = await js.stream_info(STREAM)
+    limits = (info.config.max_msg_size or 0, connection.max_payload)
+    runtime.event_bytes = min((limit for limit in limits if limit > 0), default=EVENT_BYTES)
     return info.created, info.state.last_seq
 
 

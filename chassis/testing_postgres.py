@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import os
 import pwd
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from chassis import migrate
+from chassis import audit_retention, migrate
 from chassis.service import Service
 
 VARIABLE = "HEYI_TEST_POSTGRES"
@@ -104,7 +105,8 @@ async def prepare_service(url: str, service: Service, worker: str) -> str:
     digest = hashlib.sha256()
     for script in sorted(migrate._versions(service).glob("*.py")):
         digest.update(script.read_bytes())
-    digest.update("".join(migrate._fences(service)).encode())
+    for module in (migrate, audit_retention):
+        digest.update(inspect.getsource(module).encode())
     template, database = f"tmpl_{service.name}_{digest.hexdigest()[:10]}", f"t_{service.name}_{worker}"
     admin = _admin(url)
     try:

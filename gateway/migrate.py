@@ -7,8 +7,9 @@ from pathlib import Path
 import alembic.command
 import alembic.config
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.migrate import ENVIRONMENT, LOCK, of_a_later_release, owner_engine
+from chassis.migrate import ENVIRONMENT, beside_work, of_a_later_release, owner_engine
 from gateway.sessions import METADATA
 
 FOLDER = Path(__file__).parent
@@ -19,12 +20,14 @@ async def migrate(owner_database_url: str) -> None:
     """Numbered scripts up to the newest. Safe to run again and from two places at once."""
     engine = owner_engine(owner_database_url)
     try:
-        async with engine.begin() as connection:
-            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            if not await of_a_later_release(connection, "gateway"):
-                await connection.run_sync(_upgrade)
+        await beside_work(engine, _work)
     finally:
         await engine.dispose()
+
+
+async def _work(connection: AsyncConnection) -> None:
+    if not await of_a_later_release(connection, "gateway"):
+        await connection.run_sync(_upgrade)
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -181,7 +181,7 @@ def differing() -> list[str]:
     """Copies that are not as their sources are, and files that have none any more."""
     wanted = copies()
     kept = {str(file.relative_to(CHART)) for file in (CHART / "files").rglob("*") if file.is_file()}
-    programs = ("first.py", "wait.py", "make_secrets.py", "databases.sh", "base.sh", "recover.sh", "pg_hba.conf")
+    programs = ("wait.py", "make_secrets.py", "databases.sh", "base.sh", "recover.sh", "pg_hba.conf")
     own = {f"files/{name}" for name in programs}
     stale = [f"{path}: has no source" for path in sorted(kept - wanted.keys() - own)]
     texts = {path: (CHART / path).read_text("utf-8") if (CHART / path).exists() else "" for path in wanted}

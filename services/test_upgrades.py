@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
 import os
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from test_every_service import NAMES
 
 from chassis import migrate, testing_postgres, upgrades
@@ -50,13 +54,63 @@ async def test_a_release_that_was_rolled_back_to_leaves_the_newer_tables_alone(
         await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
         before = await connection.run_sync(upgrades.shape_of)
 
-    await migrate.migrate_database(service, owner)
+    assert await migrate.migrate_database(service, owner) is False
 
     async with owner.connect() as connection:
         assert await connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
         assert await connection.run_sync(upgrades.shape_of) == before
     assert "of a later release (script 9999" in capsys.readouterr().out
     await owner.dispose()
+
+
+@contextlib.asynccontextmanager
+async def company_s_database(name: str) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine, list[str]]]:
+    """Inventory's database as its owner and as its service see it, and its tables that are fenced."""
+    worker, url = os.environ.get("PYTEST_XDIST_WORKER", "main"), os.environ[testing_postgres.VARIABLE]
+    database = f"{name}_{worker}"
+    await testing_postgres.make_database(url, find("inventory"), database)
+    owner = migrate.owner_engine(testing_postgres.at(url, database, "inventory_owner"))
+    app = migrate.owner_engine(testing_postgres.at(url, database, "inventory_app"))
+    async with owner.connect() as connection:
+        found = await connection.scalars(sa.text("SELECT DISTINCT polrelid::regclass::text FROM pg_policy"))
+        yield owner, app, sorted(found)
+    await owner.dispose()
+    await app.dispose()
+
+
+async def reads(connection: AsyncConnection, tables: Sequence[str]) -> None:
+    for table in tables:
+        await connection.execute(sa.text(f"SELECT FROM {table} LIMIT 1"))
+
+
+async def test_an_upgrade_that_brings_no_change_waits_for_nobody_and_nobody_for_it() -> None:
+    """Beside a check of the books, which reads everything in one transaction for minutes."""
+    async with company_s_database("beside_a_reader") as (owner, app, tables), app.connect() as reader:
+        assert len(tables) > 5
+        await reads(reader, tables)
+        async with asyncio.timeout(migrate.LOCK_SECONDS):
+            assert await migrate.migrate_database(find("inventory"), owner) is True
+
+
+async def test_an_upgrade_that_must_change_a_table_lets_others_through_until_it_can(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with company_s_database("behind_a_reader") as (owner, app, tables), app.connect() as other:
+        async with owner.begin() as connection:
+            await connection.execute(sa.text(f"COMMENT ON POLICY company ON {tables[0]} IS 'of an earlier release'"))
+        async with app.connect() as reader:
+            await reads(reader, tables)
+            upgrade = asyncio.create_task(migrate.migrate_database(find("inventory"), owner))
+            # it gives up and tries again; who wants the table meanwhile is let through in the time that a service waits
+            while capsys.readouterr().out.count("tried again") < 1:
+                async with asyncio.timeout(2):
+                    await reads(other, tables[:1])
+                await other.rollback()
+            assert not upgrade.done()
+        assert await upgrade is True
+        async with owner.connect() as connection:
+            said = "SELECT obj_description(oid, 'pg_policy') FROM pg_policy"
+            assert all("earlier" not in text for text in await connection.scalars(sa.text(said)))
 
 
 # a statement of a script, and what the old code would stumble over

@@ -186,6 +186,12 @@ def test_kubernetes_own_schema_notices_a_word_it_does_not_know(rendered: dict[st
     ]  # fmt: skip
 
 
+def test_what_the_prometheus_operator_reads_has_the_labels_by_which_it_chooses(rendered: dict[str, Objects]) -> None:
+    read = [one for one in rendered["production"] if one["apiVersion"].startswith("monitoring.coreos.com/")]
+    assert {one["kind"] for one in read} == {"PodMonitor", "PrometheusRule", "AlertmanagerConfig"}
+    assert {one["metadata"]["labels"].get("release") for one in read} == {"kube-prometheus-stack"}
+
+
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(Exception, match="stands twice"):
         chart.objects("a: 1\na: 2\n")

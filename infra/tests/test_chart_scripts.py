@@ -146,18 +146,6 @@ def script(name: str, url: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env={"DATABASE_URL": url}, stdout=subprocess.PIPE, text=True)
 
 
-async def test_the_first_migration_runs_where_there_are_no_tables_alone(
-    database: tuple[str, asyncpg.Connection],
-) -> None:
-    url, inside = database
-    assert script("first.py", url, "-c", "print('migrates')").communicate()[0] == "migrates\n"
-    assert script("first.py", url, "-c", "raise SystemExit(3)").wait() == 3
-
-    await inside.execute("CREATE TABLE alembic_version ()")
-
-    assert script("first.py", url, "-c", "print('migrates')").communicate()[0] == "the tables are there already\n"
-
-
 async def test_a_pod_waits_for_its_tables_and_no_longer(database: tuple[str, asyncpg.Connection]) -> None:
     url, inside = database
     waiting = script("wait.py", url, "alembic_version")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import uuid
 
@@ -20,16 +21,49 @@ from chassis.call import Call
 from chassis.errors import Refused, from_status, to_status
 from chassis.mapping import plan_for
 from chassis.runtime import Envelope
+from chassis.service import on
 from chassis.testing import refused, stable
+from heyi.inventory.v1 import units_pb2 as pb
 from inventory.item.model import Item
 from inventory.unit.model import Unit
 
+CREATED = "evt.inventory.unit.created"
 UNIT = {"code": "PCS", "name": "个", "dimension": "count", "factor": "1"}
 
 
 async def count(service, model) -> int:
     async with service.runtime.engine.connect() as connection:
         return (await connection.execute(sa.select(sa.func.count()).select_from(model))).scalar_one()
+
+
+@contextlib.contextmanager
+def reacting(service, react):
+    """The service reacts to new units meanwhile."""
+    service.service.reactions[CREATED] = [on(pb.UnitCreated, react)]
+    try:
+        yield
+    finally:
+        del service.service.reactions[CREATED]
+
+
+async def came(service, *events):
+    """The stream brings units, over a connection that is closed before it is told what became of them."""
+    consumer = inbox.Consumer(service.runtime, NATS())
+    for event in events or [pb.UnitCreated()]:
+        message = Msg(NATS(), CREATED, f"$JS.ACK.s.{consumer.name}.1.1.1.1.0", event.SerializeToString())
+        consumer.waiting.append(inbox.Event(CREATED, message.data, inbox.event_headers(uuid.uuid4()), message))
+    consumer._start()
+    while consumer.work:
+        await asyncio.wait(consumer.work)
+        await asyncio.sleep(0)
+    assert not consumer.documents
+
+
+async def parked(service):
+    table = service.runtime.tables.parked_event
+    async with service.runtime.engine.connect() as connection:
+        unsolved = sa.select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.id)
+        return (await connection.execute(unsolved)).all()
 
 
 async def test_fifty_calls_with_one_key_make_one_unit(service):
@@ -226,19 +260,15 @@ async def test_a_call_that_fails_after_its_caller_hung_up_is_on_record(service, 
 
 async def test_a_stream_that_goes_away_before_it_is_told_brings_its_events_again(service):
     """Acknowledging fails on a connection that is closed: said in the log, and the next event is worked on."""
-    consumer = inbox.Consumer(service.runtime, NATS())
-    message = Msg(NATS(), "evt.approval.case.opened", f"$JS.ACK.s.{consumer.name}.1.1.1.1.0", b"")
-    headers = inbox.event_headers(uuid.uuid4())
-    consumer.waiting.append(inbox.Event(message.subject, message.data, headers, message))
-    with capture_logs() as said:
-        consumer._start()
-        while consumer.work:
-            await asyncio.wait(consumer.work)
-            await asyncio.sleep(0)
+
+    async def nothing(_event, _call: Call) -> None:
+        pass
+
+    with reacting(service, nothing), capture_logs() as said:
+        await came(service)
 
     (told,) = said
     assert (told["event"], told["log_level"]) == ("events not acknowledged", "warning")
-    assert not consumer.documents
 
 
 async def test_a_database_that_is_away_is_told_as_such_and_no_fault(service, as_):
@@ -360,21 +390,74 @@ async def test_an_event_is_worked_on_once_however_often_it_comes(service):
     async def react(event, call: Call) -> None:
         seen.append(event.unit.code)
 
-    from chassis.service import on
-    from heyi.inventory.v1 import units_pb2 as pb
-
-    service.service.reactions["evt.inventory.unit.created"] = [on(pb.UnitCreated, react)]
-    try:
+    with reacting(service, react):
         event = pb.UnitCreated(unit={"code": "PCS"})
         key = uuid.uuid4()
         assert await service.deliver(event, times=5, event_id=key) == [True, False, False, False, False]
         again = uuid.uuid4()
         outcomes = await asyncio.gather(*(service.deliver(event, event_id=again) for _ in range(8)))
-    finally:
-        del service.service.reactions["evt.inventory.unit.created"]
 
     assert sorted(worked for (worked,) in outcomes) == [False] * 7 + [True]
     assert seen == ["PCS", "PCS"]
+
+
+async def test_an_event_that_only_a_later_release_reacts_to_waits_for_that_release(service):
+    """Beside a later release, or rolled back from it: what this one does not know is not taken as done."""
+    seen: list[str] = []
+
+    async def react(event, call: Call) -> None:
+        seen.append(event.unit.code)
+
+    await came(service)
+    await came(service, pb.UnitCreated(unit={"code": "PCS"}), pb.UnitCreated(unit={"code": "BOX"}))
+    (first, *_) = waiting = await parked(service)
+    assert len(waiting) == 3
+    assert (first.subject, first.error) == (CREATED, f"NoReactionError: {CREATED}")
+    assert await inbox.replay_requested(service.runtime) == 0
+
+    with reacting(service, react):
+        assert await inbox.replay_requested(service.runtime) == 3
+        assert await inbox.replay_requested(service.runtime) == 0
+
+    assert sorted(seen) == ["", "BOX", "PCS"]
+    assert await parked(service) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [("SELECT 1/0", True), ("SELECT 'x'::int", True), ("SELECT FROM nowhere", True), ("SET heyi.x = 'y'", False)],
+)
+async def test_what_its_data_makes_impossible_is_parked_at_once(service, statement, left):
+    async def react(_event, call: Call) -> None:
+        await call.db.execute(sa.text(statement))
+
+    with reacting(service, react):
+        await came(service)
+
+    assert [one.attempts for one in await parked(service)] == ([1] if left else [])
+
+
+async def test_what_was_in_the_way_is_passing_and_not_parked(service):
+    async def react(_event, call: Call) -> None:
+        problem = sa.text("DO $$ BEGIN RAISE EXCEPTION 'in the way' USING ERRCODE = '40001'; END $$")
+        await call.db.execute(problem)
+
+    with reacting(service, react), pytest.raises(inbox.Passing):
+        await service.deliver(pb.UnitCreated())
+
+
+async def test_a_document_that_the_stream_would_never_take_is_refused_and_nothing_kept(service, as_):
+    await as_("admin").CreateUnit(unit=UNIT)
+    service.runtime.event_bytes, usual = 1_000, service.runtime.event_bytes
+    try:
+        with refused("DOCUMENT_TOO_LARGE") as refusal:
+            await as_("admin").CreateUnit(unit={**UNIT, "code": "BOX", "name": "大箱" * 20})
+    finally:
+        service.runtime.event_bytes = usual
+
+    assert int(refusal.value.facts["bytes"]) > int(refusal.value.facts["limit_bytes"]) == 1_000
+    assert await count(service, Unit) == 1
+    assert len(await service.events()) == 1
 
 
 async def test_old_keys_and_events_are_thrown_away_but_nothing_that_is_still_to_be_published(service, as_):
