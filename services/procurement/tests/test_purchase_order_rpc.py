@@ -287,6 +287,18 @@ async def test_a_large_change_waits_for_agreement_and_then_takes_effect(shop: Sh
     assert (await service.as_("head").GetPurchaseOrder(id=pending.id)).id == pending.id
 
 
+async def test_approvers_are_told_the_amount_that_the_change_makes(shop: Shop, service: Any) -> None:
+    """Half a cent goes up in both."""
+    line = {"item_id": shop.bearing, "quantity": "1", "unit_price": "50", "tax_rate": "0"}
+    order = await shop.released(line, currency="USD", exchange_rate="0.01")
+    edit = {"line_id": order.lines[0].id, "unit_price": "100.5"}
+    pending = await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "涨价", "lines": [edit]})
+    ((_, event),) = await service.events("purchase_order.change_submitted")
+    await service.deliver(answer(cases_pb2.CaseApproved, pending, "APPROVED"))
+    changed = await shop.buyer.GetPurchaseOrder(id=order.id)
+    assert (event.approval.amount, changed.amount, changed.base_amount) == ("1.01", "100.50", "1.01")
+
+
 async def test_a_change_asks_whom_the_buyer_chooses_only_where_a_flow_leaves_a_choice(
     shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
