@@ -490,6 +490,31 @@ async def test_a_cancelled_orders_price_is_not_the_last_price(shop: Shop) -> Non
     assert (draft.lines[0].last_unit_price, draft.lines[0].unit_price) == ("", "")
 
 
+async def test_a_cancelled_order_leaves_the_price_that_was_paid_before(shop: Shop) -> None:
+    """Of the orders that stand, for the item and in the currency of the one that is cancelled."""
+
+    async def sent(price: str, *more: dict[str, Any], **fields: Any) -> Any:
+        shop.service.clock.advance(seconds=1)
+        return await shop.released({"item_id": shop.bolt, "quantity": "10", "unit_price": price}, *more, **fields)
+
+    async def last() -> tuple[str, str]:
+        lines = (await shop.draft(shop.line(shop.bolt), shop.line(shop.cable))).lines
+        return lines[0].last_unit_price, lines[1].last_unit_price
+
+    kept = await sent("70", {"item_id": shop.cable, "quantity": "1", "unit_price": "5"})
+    await sent("9", currency="USD", exchange_rate="7")
+    older, newer, newest = [await sent(price) for price in ("71", "72", "73")]
+    await shop.order({"item_id": shop.bolt, "quantity": "1", "unit_price": "99"})
+    assert await last() == ("73", "5")
+    await shop.buyer.CancelPurchaseOrder(id=older.id, reason="价格错误")
+    assert await last() == ("73", "5")
+    await asyncio.gather(*(shop.buyer.CancelPurchaseOrder(id=one.id, reason="取消") for one in (newest, newer)))
+    assert await last() == ("70", "5")
+    await shop.buyer.ConfirmPurchaseOrder(id=kept.id)
+    await shop.buyer.CancelPurchaseOrder(id=kept.id, reason="取消")
+    assert await last() == ("", "")
+
+
 async def test_the_order_is_printed_in_chinese_while_no_transaction_waits(
     shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
