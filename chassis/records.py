@@ -17,6 +17,7 @@ from chassis.mapping import instant_of
 from heyi.platform.v1 import records_pb2
 
 LIST_HELD = "heyi.platform.v1.Records/ListHeld"
+LIST_GONE = "heyi.platform.v1.Records/ListGone"
 HELD_SHOWN = 500
 
 
@@ -51,6 +52,15 @@ class Records:
                 names = [row[0] or "" for row in rows]
                 reply.groups.add(kind=held.kind, document_type=document, count=rows[0][1], names=names)
         return reply
+
+    async def ListGone(self, request: Any, call: Call) -> Any:
+        model = call.runtime.service.model_of(request.document_type)
+        if model is None:
+            raise Refused("DOCUMENT_NOT_FOUND", document_type=request.document_type[:100], id="")
+        asked = dict.fromkeys(map(ids.parse, request.ids))
+        await call.every_company()
+        there = set(await call.db.scalars(sa.select(model.id).where(model.id.in_(asked))))
+        return records_pb2.ListGoneResponse(ids=[str(key) for key in asked if key not in there])
 
     async def ListHistory(self, request: Any, call: Call) -> Any:
         service = call.runtime.service

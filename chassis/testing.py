@@ -441,3 +441,13 @@ async def revise(service: Service, message_text: str) -> None:
         owner = migrate.owner_engine(testing_postgres.at(url, f"revise_{service.name}", f"{service.name}_owner"))
         await migrate.make_revision(service, owner, message_text)
         await owner.dispose()
+
+
+class Account:
+    """A service's own account at the issuer of these tests."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    async def token_now(self) -> str:
+        return self._bench.issuer.service(self._bench.service.name)

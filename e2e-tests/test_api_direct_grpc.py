@@ -113,6 +113,7 @@ async def test_api_direct_grpc_person_without_permission(instance: Any, tokens: 
 DIRECTORY, PREVIEW = "heyi.identity.v1.Directory/GetAuthorization", "heyi.approval.v1.Cases/SimulateCases"
 PAPER = {"heyi.identity.v1.PrintTemplates/FindPrintTemplate", "heyi.approval.v1.Opinions/FindOpinions"}
 FORESEE = "heyi.approval.v1.Cases/ForeseeCases"
+GONE = "heyi.platform.v1.Records/ListGone"
 FIND = {f"heyi.platform.v1.Imports/{name}" for name in ("FindNamed", "FindReferences")}
 EVENTS, HELD = "heyi.platform.v1.Records/ListEvents", "heyi.platform.v1.Records/ListHeld"
 OPEN = {
@@ -120,7 +121,7 @@ OPEN = {
     "approval": {DIRECTORY, EVENTS} | PAPER | FIND,
     "procurement": {DIRECTORY, EVENTS, PREVIEW} | PAPER | FIND,
     "inventory": {DIRECTORY} | PAPER | FIND,
-    "documents": {DIRECTORY} | PAPER,
+    "documents": {DIRECTORY, GONE} | PAPER,
     "gateway": {DIRECTORY, "heyi.identity.v1.ApiKeys/UseApiKey"} | PAPER,
     # it may say what it found, and is told nothing
     "reconciler": {f"heyi.identity.v1.ConsistencyRuns/{verb}ConsistencyRun" for verb in ("Start", "Report", "Record")},

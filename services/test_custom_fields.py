@@ -30,7 +30,7 @@ from chassis.importable import importable
 from chassis.runtime import Envelope
 from chassis.server import generic_handlers
 from chassis.service import find
-from chassis.testing import COMPANY, Bench, bench_for, refused, stable
+from chassis.testing import COMPANY, Account, Bench, bench_for, refused, stable
 from gateway import routes
 from gateway.export import Exports
 from gateway.imports import Imports, _words, guess
@@ -355,16 +355,6 @@ async def test_a_file_brings_values_of_it(bench: Bench, document_type: str) -> N
         (3, "custom_fields.grade", "IMPORT_VALUE_UNKNOWN"), (3, "custom_fields.weight", "FIELD_DECIMAL"),
         (3, "custom_fields.stay", "FIELD_FORMAT"), (3, "custom_fields.keeper", "FIELD_NO_SUCH_DOCUMENT"),
     }  # fmt: skip
-
-
-class Account:
-    """A service's own account at the issuer of these tests."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-
-    async def token_now(self) -> str:
-        return self._bench.issuer.service(self._bench.service.name)
 
 
 async def test_a_value_names_documents_of_another_service_that_are_there(benches: dict[str, Bench]) -> None:

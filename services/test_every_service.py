@@ -92,6 +92,20 @@ def test_every_refusal_in_the_code_is_in_the_contract(name):
                 assert first.value in known, f"{file}:{node.lineno} refuses with {first.value}"
 
 
+def test_amounts_are_rounded_in_one_place():
+    """Decimal rounds half to even where nobody says otherwise; chassis.money does. Up or down is another matter."""
+    for file in HERE.rglob("*.py"):
+        if "tests" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            place = f"{file}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "quantize":
+                said = any(word.arg == "rounding" for word in node.keywords)
+                assert said or ast.unparse(node.func) == "money.quantize", f"{place} rounds half to even"
+            if isinstance(node, ast.ImportFrom) and node.module == "decimal":
+                assert not [one for one in node.names if one.name.startswith("ROUND_HALF")], place
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_readme_has_the_headings_that_every_readme_has(name):
     found = re.findall(r"^## (.+)$", (HERE / name / "README.md").read_text(), re.M)

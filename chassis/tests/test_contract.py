@@ -51,6 +51,7 @@ def test_what_services_may_call_is_named_for_each():
         "heyi.approval.v1.Cases/ForeseeCases": {"identity"},
         "heyi.platform.v1.Records/ListEvents": {"approval", "procurement"},
         "heyi.platform.v1.Records/ListHeld": {"identity"},
+        "heyi.platform.v1.Records/ListGone": {"documents"},
         "heyi.platform.v1.Imports/FindNamed": {"approval", "identity", "inventory", "procurement"},
         "heyi.platform.v1.Imports/FindReferences": {"approval", "identity", "inventory", "procurement"},
         "heyi.identity.v1.ApiKeys/UseApiKey": {"gateway"},

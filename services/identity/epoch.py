@@ -29,6 +29,13 @@ async def bump(call: Call) -> None:
     await call.db.execute(RAISE)
 
 
+async def hold(call: Call) -> None:
+    """Let no right change until this transaction ends, without a change of its own: whether there is one to make can
+    then be read, and the epoch raised for it.
+    """
+    await call.db.execute(READ.with_for_update())
+
+
 async def current(call: Call) -> int:
     """The epoch as committed."""
     return int((await call.db.execute(READ)).scalar_one())

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 from uuid import UUID
 
-SCALE = Decimal("0.000001")
+from chassis import money
+
+# digits after the point of quantities and prices
+SCALE = 6
 ONE, ZERO = Decimal(1), Decimal(0)
 # items of which a request for approval tells the price
 MOST_PRICES = 100
@@ -116,12 +119,12 @@ class Catalog:
 
 def has_more_decimals(quantity: Decimal, decimals: int) -> bool:
     """Whether a quantity has more digits after the point than its unit allows."""
-    return quantity != quantity.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return quantity != money.quantize(quantity, decimals)
 
 
 def price_in(price: Decimal, ratio: Decimal) -> Decimal:
     """A price for the unit asked from the price for the unit sold, or back with the inverse ratio."""
-    return (price * ratio).quantize(SCALE, rounding=ROUND_HALF_UP)
+    return money.quantize(price * ratio, SCALE)
 
 
 def raised(
@@ -131,4 +134,4 @@ def raised(
     result = max(quantity, minimum or quantity)
     if multiple:
         result = (result / multiple).to_integral_value(rounding=ROUND_CEILING) * multiple
-    return result.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_CEILING).quantize(SCALE)
+    return money.quantize(result.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_CEILING), SCALE)

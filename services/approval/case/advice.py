@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from approval.case import usual
 from approval.case.model import Case
 from approval.case.sight import hidden_from
+from chassis import money
 from chassis.call import Call
 from heyi.approval.v1 import cases_pb2 as pb
 
@@ -99,7 +100,8 @@ def _compare(amount: Decimal, amounts: Sequence[Decimal], reply: pb.CaseAdvice) 
     """How an amount stands among others: their median and quartiles, and whether it is beyond Tukey's fences."""
     lower, middle, upper = statistics.quantiles(amounts, n=4, method="inclusive")
     spread = (upper - lower) * FENCE
-    reply.median_amount, reply.lower_amount, reply.upper_amount = (f"{one:.2f}" for one in (middle, lower, upper))
+    told = (format(money.quantize(one), "f") for one in (middle, lower, upper))
+    reply.median_amount, reply.lower_amount, reply.upper_amount = told
     if middle:
         reply.of_median_percent = f"{100 * amount / middle:.1f}"
     beyond = pb.CaseAdvice.HIGH if amount > upper + spread else pb.CaseAdvice.LOW if amount < lower - spread else 0

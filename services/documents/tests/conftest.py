@@ -22,7 +22,7 @@ from chassis import testing_postgres
 from chassis.clients import Clients
 from chassis.server import generic_handlers
 from chassis.service import find
-from chassis.testing import Bench, bench_for, service_fixtures
+from chassis.testing import Account, Bench, bench_for, service_fixtures
 from documents.attachment.checking import check_next
 from documents.attachment.model import Attachment
 from documents.settings import settings_of
@@ -115,7 +115,7 @@ async def files(service: Bench, _inventory: tuple[Bench, str], tmp_path: Path) -
     await inventory.clear()
     before = service.runtime.settings, service.runtime.clients
     service.runtime.settings = dataclasses.replace(before[0], extras={"STORE": str(tmp_path / "store")})
-    service.runtime.clients = Clients({"inventory": address}, None)
+    service.runtime.clients = Clients({"inventory": address}, Account(service))  # type: ignore[arg-type]
     unit = await inventory.as_("admin").CreateUnit(unit={"code": "PCS", "name": "个"})
     store = settings_of(service.runtime).store
     store.prepare()

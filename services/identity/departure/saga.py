@@ -125,12 +125,8 @@ async def begin(call: Call, departure: Departure) -> None:
 
 async def carry_on(runtime: Runtime, departure_id: uuid.UUID, answers: Answers) -> None:
     """One pass over a departure that is under way; `answers` are what the other services say of it."""
-    with fenced_to(None):
-        async with runtime.read_sessions() as session:
-            leaving = sa.select(Departure.employee_id).where(Departure.id == departure_id)
-            changes_rights = await _holds_rights(session, (await session.execute(leaving)).scalar_one())
     faults.point("departure_before_step")
-    async with _working_on(runtime, departure_id, bump=changes_rights) as (call, departure):
+    async with _working_on(runtime, departure_id, bump=None) as (call, departure):
         if departure.state != "RUNNING":
             return
         before = [departure.blocked_by, *map(_said, departure.steps)]
@@ -145,14 +141,19 @@ async def carry_on(runtime: Runtime, departure_id: uuid.UUID, answers: Answers) 
 
 @asynccontextmanager
 async def _working_on(
-    runtime: Runtime, departure_id: uuid.UUID, *, bump: bool
+    runtime: Runtime, departure_id: uuid.UUID, *, bump: bool | None
 ) -> AsyncIterator[tuple[Call, Departure]]:
-    """A transaction with the departure locked; the epoch first, as in every call that changes rights."""
+    """A transaction with the departure locked; the epoch first, as in every call that changes rights. None: it is
+    raised where the employee holds any, which nobody changes in between.
+    """
     with fenced_to(None):
         async with runtime.sessions() as session, session.begin():
-            company = sa.select(Departure.company_id).where(Departure.id == departure_id)
-            actor = Actor(None, service=runtime.service.name)
-            call = runtime.call_for_event(session, actor, (await session.execute(company)).scalar_one(), "")
+            leaving = sa.select(Departure.company_id, Departure.employee_id).where(Departure.id == departure_id)
+            company_id, employee_id = (await session.execute(leaving)).one()
+            call = runtime.call_for_event(session, Actor(None, service=runtime.service.name), company_id, "")
+            if bump is None:
+                await epoch.hold(call)
+                bump = await _holds_rights(session, employee_id)
             if bump:
                 await epoch.bump(call)
             yield call, await call.load(Departure, departure_id, scope=False)

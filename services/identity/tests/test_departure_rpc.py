@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from chassis import faults
+from chassis.db import fenced_to
 from chassis.organisation import Organisation
 from chassis.testing import COMPANY, OTHER_COMPANY, Bench, refused, stable
 from heyi.platform.v1.records_pb2 import HeldGroup
+from identity import epoch
 from identity.delegation import calendar
 from identity.departure import saga
 from identity.employee.model import Account, Employee
@@ -162,6 +165,42 @@ async def test_who_is_let_back_in_while_it_runs_is_cut_off_again(house: Bench, a
     await admin.EnableEmployee(id=str(stable("head")))
     await carry_on(house, made)
     assert (await admin.GetEmployee(id=str(stable("head")))).state == 2
+
+
+async def test_who_is_let_back_in_while_a_pass_looks_is_cut_off_with_a_new_epoch(house: Bench, admin: Any) -> None:
+    """A pass that begins while the enabling has not ended: whoever fetched in between has to fetch again."""
+    made = await prepared(admin)
+    await admin.RunDeparture(id=made.id)
+    await carry_on(house, made)
+    head, before = stable("head"), await epoch_now(house)
+    with fenced_to(None):
+        async with house.runtime.sessions() as session, session.begin():
+            await session.execute(sa.select(Employee.id).where(Employee.id == head).with_for_update())
+            enabling = asyncio.create_task(admin.EnableEmployee(id=str(head)))
+            await waiting(house, 1)
+            again = asyncio.create_task(carry_on(house, made))
+            await waiting(house, 2)
+    assert (await enabling).state == 1
+    await again
+    while (await admin.GetEmployee(id=str(head))).state == 1:
+        await carry_on(house, made)
+    assert await epoch_now(house) == before + 2
+
+
+async def waiting(house: Bench, number: int) -> None:
+    """Until so many transactions wait for a lock."""
+    asked = sa.text(
+        "SELECT number FROM (SELECT sum(1) AS number FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock') AS held"
+    )
+    async with asyncio.timeout(10), house.runtime.engine.connect() as connection:
+        while await connection.scalar(asked) != number:
+            await connection.rollback()
+
+
+async def epoch_now(house: Bench) -> int:
+    async with house.runtime.engine.connect() as connection:
+        return int((await connection.execute(epoch.READ)).scalar_one())
 
 
 async def test_departments_wait_for_a_person_where_the_successor_is_gone_too(house: Bench, admin: Any) -> None:

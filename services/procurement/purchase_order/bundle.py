@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from chassis import money
 from procurement.catalog import SCALE, Catalog, Item, price_in, raised
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def as_sold(
     return replace(
         want,
         unit_id=unit_id,
-        quantity=(want.quantity * ratio).quantize(SCALE, rounding=ROUND_HALF_UP),
+        quantity=money.quantize(want.quantity * ratio, SCALE),
         unit_price=price_in(want.unit_price, 1 / ratio) if unit_price is None else unit_price,
         minimum=minimum,
         multiple=multiple,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from google.protobuf import json_format
 
-from chassis import amending, canonical, contract, custom_fields, ids, mapping, seeing
+from chassis import amending, canonical, contract, custom_fields, ids, mapping, money, seeing
 from chassis.call import Call, Refused
 from chassis.mapping import snapshot_of
 from heyi.common.v1 import common_pb2
@@ -48,7 +48,7 @@ def ask_with(
         title=f"{order.number} {order.supplier_name}",
         requester_id=asked.asked_by_id,
         department_id=str(order.department_id),
-        amount=format((after * rate).quantize(Decimal("0.01")), "f"),
+        amount=format(money.quantize(after * rate), "f"),
         currency=order.base_currency,
         content_hash=order.content_hash,
         submission=order.submission,

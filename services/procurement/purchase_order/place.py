@@ -281,11 +281,48 @@ async def remember_prices(call: Call, order: PurchaseOrder) -> None:
 
 
 async def forget_prices(call: Call, order: PurchaseOrder) -> None:
-    """A cancelled order's prices were never paid."""
+    """A cancelled order's prices were never paid: last is what was paid before."""
+    # one at a time: of two that are cancelled at once neither may bring back the other's
+    key = sa.func.hashtextextended(f"procurement.item_last_price/{order.company_id}", 0)
+    await call.db.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
     mine = sa.delete(ItemLastPrice).where(
         ItemLastPrice.company_id == order.company_id, ItemLastPrice.order_id == order.id
     )
-    await call.db.execute(mine)
+    items = (await call.db.scalars(mine.returning(ItemLastPrice.item_id))).all()
+    if not items:
+        return
+    paid = (
+        sa.select(
+            PurchaseOrder.company_id,
+            PurchaseOrderLine.item_id,
+            PurchaseOrder.currency,
+            PurchaseOrder.id.label("order_id"),
+            PurchaseOrder.supplier_id,
+            PurchaseOrderLine.unit_id,
+            PurchaseOrderLine.unit_price,
+            PurchaseOrder.order_date,
+        )
+        .join(PurchaseOrderLine, PurchaseOrderLine.parent_id == PurchaseOrder.id)
+        .where(
+            PurchaseOrder.company_id == order.company_id,
+            PurchaseOrder.currency == order.currency,
+            PurchaseOrder.state.in_(rules.PLACED),
+            PurchaseOrder.id != order.id,
+            PurchaseOrderLine.item_id == sa.any_(sa.cast(items, pg.ARRAY(sa.Uuid()))),
+            sa.not_(PurchaseOrderLine.cancelled),
+            PurchaseOrderLine.unit_price.is_not(None),
+        )
+        .distinct(PurchaseOrderLine.item_id)
+        .order_by(
+            PurchaseOrderLine.item_id,
+            PurchaseOrder.order_date.desc(),
+            PurchaseOrder.release_time.desc(),
+            PurchaseOrderLine.line_number.desc(),
+        )
+    )
+    # what was released meanwhile is newer
+    back = pg.insert(ItemLastPrice).from_select(list(paid.selected_columns.keys()), paid).on_conflict_do_nothing()
+    await call.db.execute(back)
 
 
 async def orderable(call: Call, supplier_id: uuid.UUID) -> Supplier:

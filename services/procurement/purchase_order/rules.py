@@ -40,6 +40,8 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 }
 PENDING = "CHANGE_PENDING"
 WITH_SUPPLIER = ("RELEASED", "CONFIRMED", PENDING)
+# sent and not cancelled since: what stands in them was paid, or will be
+PLACED = (*WITH_SUPPLIER, "CLOSED", "SHORT_CLOSED")
 # A change that raises the amount by no more than both takes effect without agreement; the second in base currency.
 FREE_RISE_PERCENT = Decimal(5)
 FREE_RISE_AMOUNT = Decimal(5000)

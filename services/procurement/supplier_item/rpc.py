@@ -59,7 +59,7 @@ class SupplierItems(Plain):  # type: ignore[misc]
             if (await call.db.execute(twice)).first() is not None:
                 raise Refused("SUPPLIER_ITEM_TWICE", supplier=supplier.name, item=f"{item.code} {item.name}")
             if row.preferred:
-                await _give_way(call, same)
+                await _give_way(call, row, same)
 
 
 def price_faults(row: SupplierItem) -> list[Violation]:
@@ -75,8 +75,11 @@ def price_faults(row: SupplierItem) -> list[Violation]:
     return found
 
 
-async def _give_way(call: Call, same: list[Any]) -> None:
+async def _give_way(call: Call, row: SupplierItem, same: list[Any]) -> None:
     """Whoever was preferred for the item before is not any more."""
+    # one at a time for each item: two that are saved at once would not see each other, and both stay preferred
+    key = sa.func.hashtextextended(f"procurement.supplier_item.preferred/{row.item_id}", 0)
+    await call.db.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
     before = sa.select(SupplierItem).where(SupplierItem.preferred, *same).with_for_update()
     for other in await call.db.scalars(before.options(selectinload(SupplierItem.prices))):
         other.preferred = False

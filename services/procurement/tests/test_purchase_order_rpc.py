@@ -287,6 +287,18 @@ async def test_a_large_change_waits_for_agreement_and_then_takes_effect(shop: Sh
     assert (await service.as_("head").GetPurchaseOrder(id=pending.id)).id == pending.id
 
 
+async def test_approvers_are_told_the_amount_that_the_change_makes(shop: Shop, service: Any) -> None:
+    """Half a cent goes up in both."""
+    line = {"item_id": shop.bearing, "quantity": "1", "unit_price": "50", "tax_rate": "0"}
+    order = await shop.released(line, currency="USD", exchange_rate="0.01")
+    edit = {"line_id": order.lines[0].id, "unit_price": "100.5"}
+    pending = await shop.buyer.ChangePurchaseOrder(id=order.id, change={"reason": "涨价", "lines": [edit]})
+    ((_, event),) = await service.events("purchase_order.change_submitted")
+    await service.deliver(answer(cases_pb2.CaseApproved, pending, "APPROVED"))
+    changed = await shop.buyer.GetPurchaseOrder(id=order.id)
+    assert (event.approval.amount, changed.amount, changed.base_amount) == ("1.01", "100.50", "1.01")
+
+
 async def test_a_change_asks_whom_the_buyer_chooses_only_where_a_flow_leaves_a_choice(
     shop: Shop, service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -476,6 +488,31 @@ async def test_a_cancelled_orders_price_is_not_the_last_price(shop: Shop) -> Non
     await shop.buyer.CancelPurchaseOrder(id=order.id, reason="价格错误")
     draft = await shop.draft(shop.line(shop.bolt))
     assert (draft.lines[0].last_unit_price, draft.lines[0].unit_price) == ("", "")
+
+
+async def test_a_cancelled_order_leaves_the_price_that_was_paid_before(shop: Shop) -> None:
+    """Of the orders that stand, for the item and in the currency of the one that is cancelled."""
+
+    async def sent(price: str, *more: dict[str, Any], **fields: Any) -> Any:
+        shop.service.clock.advance(seconds=1)
+        return await shop.released({"item_id": shop.bolt, "quantity": "10", "unit_price": price}, *more, **fields)
+
+    async def last() -> tuple[str, str]:
+        lines = (await shop.draft(shop.line(shop.bolt), shop.line(shop.cable))).lines
+        return lines[0].last_unit_price, lines[1].last_unit_price
+
+    kept = await sent("70", {"item_id": shop.cable, "quantity": "1", "unit_price": "5"})
+    await sent("9", currency="USD", exchange_rate="7")
+    older, newer, newest = [await sent(price) for price in ("71", "72", "73")]
+    await shop.order({"item_id": shop.bolt, "quantity": "1", "unit_price": "99"})
+    assert await last() == ("73", "5")
+    await shop.buyer.CancelPurchaseOrder(id=older.id, reason="价格错误")
+    assert await last() == ("73", "5")
+    await asyncio.gather(*(shop.buyer.CancelPurchaseOrder(id=one.id, reason="取消") for one in (newest, newer)))
+    assert await last() == ("70", "5")
+    await shop.buyer.ConfirmPurchaseOrder(id=kept.id)
+    await shop.buyer.CancelPurchaseOrder(id=kept.id, reason="取消")
+    assert await last() == ("", "")
 
 
 async def test_the_order_is_printed_in_chinese_while_no_transaction_waits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -288,6 +289,17 @@ async def test_the_newest_preferred_supplier_takes_the_place(shop: Shop) -> None
     assert not before.preferred
     draft = await shop.draft(shop.line(shop.bearing))
     assert draft.lines[0].unit_price == "20"
+
+
+async def test_of_two_that_are_preferred_at_once_one_stays(shop: Shop, service: Any) -> None:
+    """Each item is raced for on its own, so that the two meet in one of them at least."""
+    first, second = [await shop.supplier(name) for name in ("昆山明锐紧固件有限公司", "无锡恒力机械有限公司")]
+    items = [await shop.item(f"300{number}", shop.piece, shop.parts) for number in range(8)]
+    for item in items:
+        await asyncio.gather(*(shop.terms(one, item, shop.piece, "20", preferred=True) for one in (first, second)))
+
+    known = (await shop.buyer.ListSupplierItems(filter="preferred = true", page_size=100)).supplier_items
+    assert sorted(row.item_id for row in known) == sorted([*items, shop.bearing])
 
 
 async def test_terms_that_were_deactivated_make_room_and_come_back_checked(shop: Shop) -> None:
