@@ -19,6 +19,7 @@ export function useRecents(): Recent[] {
       return () => listeners.delete(listener);
     },
     () => recents,
+    () => recents,
   );
 }
 

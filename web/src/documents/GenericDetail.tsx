@@ -3,6 +3,7 @@ import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useDocument, useList } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useMe } from "@/api/me";
 import { nameOf, titleOf } from "@/api/references";
 import { AppLink, routeOf } from "@/app/links";
@@ -45,7 +46,7 @@ interface Props {
 export default function GenericDetail({ document, ...rest }: Props) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (!data) return <Skeleton active className="page" />;
   return <DetailPage document={document} row={data} {...rest} />;
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { fetchDocument, useList, useListPages, useListSummary } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useMe } from "@/api/me";
 import { routeOf, useGo } from "@/app/links";
 import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
@@ -130,7 +131,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
         <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
       )}
       {tab === "open" && <WaitingPublications />}
-      {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
+      {problemOf(shown) && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
       {waiting && <Skeleton active title={false} />}
       {shown.data && !waiting && rows.length === 0 && (
         <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : tab === "done" ? t("approval.noneDone") : waits ? t("portal.nothingToDo") : t("approval.noneHere")} />
