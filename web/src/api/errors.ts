@@ -68,6 +68,15 @@ export function waitBefore(failures: number, error: unknown): number | false {
   return Math.max(1, Number(error.facts.retry_after_seconds ?? 0)) * 1_000 * (1 + Math.random()) * 2 ** failures;
 }
 
+/**
+ * What a page shows in place of itself: why there is nothing to show, or may be nothing any more. Where asking again failed
+ * otherwise, what was read before stays, and with it what somebody is writing.
+ */
+export function problemOf({ data, error }: { data: unknown; error: Error | null }): Error | null {
+  const gone = error instanceof ApiError && (error.missing || error.forbidden || error.http === 401);
+  return data === undefined || gone ? error : null;
+}
+
 /** The network failed: nothing is known about the outcome, so the same key is sent again. */
 export class Unreachable extends Error {}
 

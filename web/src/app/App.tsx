@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate, useSearchParams } from "react-router";
 import { CLOSED, context } from "@/api/context";
-import { ApiError } from "@/api/errors";
+import { ApiError, problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { followChanges } from "@/api/live";
 import { meQuery } from "@/api/me";
@@ -74,7 +74,7 @@ function Contract({ locale }: { locale: Locale }) {
   const services = meta.data?.services.map(({ name }) => name) ?? NONE;
   const forms = useQueries({ queries: services.map((service) => customForms(service, chosen)), combine: answersOf });
   const whole = useMemo(() => meta.data && withCustomFields(meta.data, forms), [meta.data, forms]);
-  const failed = meta.error ?? me.error;
+  const failed = problemOf(meta) ?? problemOf(me);
   if (failed) return <StartProblem error={failed} retry={() => void Promise.all([meta.refetch(), me.refetch()])} />;
   if (!whole || !me.data) return <Starting />;
   context.timeZone = me.data.companies.find(({ id }) => id === me.data.companyId)?.timeZone || context.timeZone;

@@ -9,6 +9,7 @@ import { textOf, type Row } from "@/contract/meta";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { ago } from "@/contract/format";
 import { AppLink, inItsCompany, routeOf, useGo } from "./links";
+import { notifyError } from "./notify";
 
 export interface Notice extends Row {
   textKey: string;
@@ -16,6 +17,7 @@ export interface Notice extends Row {
   documentType: string;
   documentId: string;
   documentNumber: string;
+  companyId: string;
   caseId: string;
   createTime: string;
   readTime: string | null;
@@ -40,9 +42,9 @@ export function useOpenNotice(): (notice: Notice) => void {
       const filter = `case_id = "${notice.caseId}" AND state = "OPEN"`;
       const mine = notice.caseId ? await fetchList(tasks, { filter, pageSize: 1 }) : undefined;
       if (mine?.rows[0]) go(inItsCompany(routeOf(tasks, mine.rows[0].id), mine.rows[0]));
-      else if (about) go(routeOf(about, notice.documentId));
+      else if (about) go(inItsCompany(routeOf(about, notice.documentId), notice));
     };
-    void open();
+    open().catch(notifyError);
   };
 }
 

@@ -9,6 +9,7 @@ export interface Recent {
 
 const STORED = "heyi.recent";
 const LONGEST = 6;
+const pathOf = ({ to }: Recent) => to.split("?")[0];
 const listeners = new Set<() => void>();
 let recents: Recent[] = JSON.parse(localStorage.getItem(STORED) ?? "[]") as Recent[];
 
@@ -19,6 +20,7 @@ export function useRecents(): Recent[] {
       return () => listeners.delete(listener);
     },
     () => recents,
+    () => recents,
   );
 }
 
@@ -28,11 +30,16 @@ export function forgetRecents(): void {
   localStorage.removeItem(STORED);
 }
 
+/** With the newest first: a document once, however it was reached. */
+export function withRecent(entry: Recent, before: Recent[]): Recent[] {
+  return [entry, ...before.filter((one) => pathOf(one) !== pathOf(entry))].slice(0, LONGEST);
+}
+
 export function useRemember(entry: Recent | undefined): void {
   const { to, title, document } = entry ?? { to: "", title: "", document: "" };
   useEffect(() => {
     if (!to || !title) return;
-    recents = [{ to, title, document }, ...recents.filter((one) => one.to !== to)].slice(0, LONGEST);
+    recents = withRecent({ to, title, document }, recents);
     localStorage.setItem(STORED, JSON.stringify(recents));
     for (const listener of listeners) listener();
   }, [to, title, document]);

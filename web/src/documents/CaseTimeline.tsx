@@ -2,6 +2,7 @@ import { Alert, Button, Skeleton } from "antd";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { notifySuccess } from "@/app/notify";
 import { lasting, refusalText, timeText } from "@/contract/format";
 import { enumLabel, methodOf, textOf } from "@/contract/meta";
@@ -32,7 +33,7 @@ export function CaseTimeline({ caseId, tools = true }: { caseId: string; tools?:
   const tasks = useDocumentMeta("approval.task");
   const [turn, setTurn] = useState<{ row: Task; action: string }>();
   const kindEnum = meta.documents["approval.opinion"].fields.find(({ name }) => name === "kind")?.enum;
-  if (error) return null;
+  if (problemOf({ data, error })) return null;
   if (!data) return <section className="card"><Skeleton active title={false} /></section>;
   const open = data.tasks.filter(({ state }) => state === "OPEN");
   const later = data.tasks.filter(({ state }) => state === "WAITING");

@@ -2,6 +2,7 @@ import { Button, Empty, Skeleton, Table, type TableColumnsType, type TableProps 
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { totalOf, type ListSummary, type useListPages } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { AppLink, inItsCompany, routeOf, useGo } from "@/app/links";
 import { decimalText } from "@/contract/format";
 import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
@@ -64,7 +65,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
     const one = Array.isArray(sorter) ? sorter[0] : sorter;
     state.setOrder(one.order ? `${String(one.columnKey)}${one.order === "descend" ? " desc" : ""}` : "");
   };
-  if (pages.error && rows.length === 0) return <PageProblem error={pages.error} retry={() => void pages.refetch()} />;
+  if (problemOf(pages)) return <PageProblem error={pages.error} retry={() => void pages.refetch()} />;
   if (pages.isLoading) return <Skeleton active title={false} paragraph={{ rows: 8 }} className="table-skeleton" />;
   const summed = columns.some((field) => field.total && totalOf(totals, field) !== undefined);
   return (

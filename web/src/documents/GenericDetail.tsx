@@ -3,9 +3,10 @@ import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useDocument, useList } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useMe } from "@/api/me";
 import { nameOf, titleOf } from "@/api/references";
-import { AppLink, routeOf } from "@/app/links";
+import { AppLink, inItsCompany, routeOf } from "@/app/links";
 import { useRemember } from "@/app/recent";
 import { isCustom } from "@/contract/customFields";
 import { decimalText } from "@/contract/format";
@@ -45,7 +46,7 @@ interface Props {
 export default function GenericDetail({ document, ...rest }: Props) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (!data) return <Skeleton active className="page" />;
   return <DetailPage document={document} row={data} {...rest} />;
 }
@@ -57,7 +58,7 @@ const IN_HEADER = ["number", "state", "amount", "currency", "title"];
 
 export function DetailPage({ document, row, own, next, apart = [], tools, notes, more, side, without = [] }: Props & { row: Row }) {
   const fields = shownFields(document.fields).filter(({ name, inputOnly }) => !inputOnly && !IN_HEADER.includes(name) && !without.includes(name));
-  useRemember(useMemo(() => ({ to: routeOf(document, row.id), title: nameOf(document, row), document: document.key }), [document, row]));
+  useRemember(useMemo(() => ({ to: inItsCompany(routeOf(document, row.id), row), title: nameOf(document, row), document: document.key }), [document, row]));
   const caseId = useCaseId(document, row);
   const linked = document.methods.listLinks !== undefined;
   return (

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { useQuery } from "@tanstack/react-query";
 import { useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { useMe } from "@/api/me";
 import { titleOf } from "@/api/references";
@@ -28,7 +29,7 @@ interface Props {
 export default function GenericForm({ document, ...rest }: Props) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (id && !data) return <Skeleton active className="page" />;
   return <FormPage key={id ?? "new"} document={document} row={data} {...rest} />;
 }

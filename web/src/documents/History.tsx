@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button, Collapse, Empty, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { useAttachments } from "@/attachments/useAttachments";
 import { call } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
@@ -64,7 +65,7 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
   const meta = useMeta();
   const history = useHistory(document, id);
   const files = useFilesHistory(document, id);
-  if (history.error) return <p className="field-error">{sentenceOf(history.error).title}</p>;
+  if (problemOf(history)) return <p className="field-error">{sentenceOf(history.error).title}</p>;
   if (!history.data) return <Skeleton active title={false} />;
   const told = history.data.pages.flatMap((page) => page.entries);
   // files that are older than what was asked for come with the changes of their time

@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { useList } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { fetchFile, queryText } from "@/api/http";
 import { LOCALES } from "@/app/i18n";
 import type { DocumentMeta, Row } from "@/contract/meta";
@@ -82,6 +83,6 @@ export function Preview({ address, version }: { address: string; version?: strin
     show(url);
     return () => URL.revokeObjectURL(url);
   }, [data]);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   return data && shown ? <iframe key={shown} className="print-preview" title={t("print.preview")} src={shown} /> : <Skeleton active />;
 }

@@ -2,6 +2,7 @@ import { CalendarOutlined, CarOutlined, ClockCircleOutlined, FileTextOutlined, G
 import { Empty, Skeleton } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { problemOf } from "@/api/errors";
 import { AppLink } from "@/app/links";
 import { sentenceOf } from "@/app/notify";
 import { useDocumentMeta } from "@/contract/useMeta";
@@ -18,7 +19,7 @@ export function FormTiles() {
   const { t, i18n } = useTranslation();
   const document = useDocumentMeta("approval.office_request");
   const { data, error, isLoading } = useOffered();
-  if (error) return <p className="field-error">{sentenceOf(error).title}</p>;
+  if (problemOf({ data, error })) return <p className="field-error">{sentenceOf(error).title}</p>;
   if (isLoading || !data) return <Skeleton active title={false} />;
   if (data.length === 0) return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("forms.none")} />;
   const groups = [...new Set(data.map(({ groupName }) => groupName))];

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
 import { useListSummary } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { useMe } from "@/api/me";
 import { AppLink } from "@/app/links";
@@ -76,7 +77,7 @@ export default function ApprovalStatistics() {
         </div>
       </header>
       <p className="quiet lead">{t("statistics.help")}</p>
-      {error ? <PageProblem error={error} retry={() => void refetch()} /> : !data || isLoading ? <Skeleton active title={false} /> : (
+      {problemOf({ data, error }) ? <PageProblem error={error} retry={() => void refetch()} /> : !data || isLoading ? <Skeleton active title={false} /> : (
         <>
           <section className="card" aria-label={t("statistics.nodes")}>
             <h2>{t("statistics.nodes")}</h2>

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { call, download, type Query } from "@/api/http";
 import { useMe } from "@/api/me";
 import { notifyError } from "@/app/notify";
@@ -109,7 +110,7 @@ export default function Audit() {
         {params.size > 0 && <Button type="link" onClick={() => set(Object.fromEntries([...params.keys()].filter((name) => name !== "company").map((name) => [name, undefined])))}>{t("audit.clear")}</Button>}
       </search>
       {silent.length > 0 && <Alert type="warning" showIcon title={t("audit.unanswered", { services: silent.map((name) => serviceName(meta, name)).join(t("list.comma")) })} action={<Button size="small" onClick={() => void pages.refetch()}>{t("action.retry")}</Button>} />}
-      {pages.error ? (
+      {problemOf(pages) ? (
         <PageProblem error={pages.error} retry={() => void pages.refetch()} />
       ) : (
         <TableScroll busy={pages.isLoading} label={t("audit.title")} tall>

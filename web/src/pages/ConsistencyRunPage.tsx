@@ -3,6 +3,7 @@ import { Alert, Progress, Skeleton, Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useHolds } from "@/api/me";
 import { AppLink, inItsCompany, routeOf } from "@/app/links";
 import { lasting, timeText } from "@/contract/format";
@@ -23,7 +24,7 @@ const EVERY_MS = 15_000;
 export default function ConsistencyRunPage({ document }: { document: DocumentMeta }) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument<ConsistencyRun>(document, id, ({ state }) => OPEN.includes(state) && EVERY_MS);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (!data) return <Skeleton active className="page" />;
   const facts = FACTS.flatMap((name) => fieldOf(document, name) ?? []);
   return (

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { useHolds } from "@/api/me";
 import { notifySuccess } from "@/app/notify";
@@ -89,7 +90,7 @@ export default function CustomFields() {
         </div>
       </header>
       <p className="quiet">{t("custom.help")}</p>
-      {error ? <PageProblem error={error} retry={() => void refetch()} /> : (
+      {problemOf({ data, error }) ? <PageProblem error={error} retry={() => void refetch()} /> : (
         <TableScroll busy={isLoading} label={t("custom.title")} tall>
           <Table<CustomField>
             size="small" rowKey="id" loading={{ spinning: isLoading, delay: 200 }} pagination={false} dataSource={rows}

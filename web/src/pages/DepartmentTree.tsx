@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { context } from "@/api/context";
 import { useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { call, queryText } from "@/api/http";
 import { useCan, useMe } from "@/api/me";
 import { useReference } from "@/api/references";
@@ -58,7 +59,7 @@ export default function DepartmentTree({ document }: { document: DocumentMeta })
   const { data, error, refetch } = useChart(document, { chartDate: day });
   const asOf = membersOf(useMeta(), "OrganisationChart").find(({ name }) => name === "chartDate")?.label;
   const nodes = useMemo(() => treeOf(data?.units ?? []), [data]);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   const found = search.trim() ? matching(nodes, search.trim().toLowerCase()) : nodes;
   const put = (name: string, value: string) =>
     setParams((before) => {
@@ -140,7 +141,7 @@ function Chosen({ document, id, day, unit }: { document: DocumentMeta; id: strin
   // of another day only what the chart says: a department to come has no record yet
   const known = useReference(document.key, now ? "" : id);
   const { data, error } = useDocument(document, now ? id : undefined);
-  if (error) return <PageProblem error={error} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} />;
   if (now && !data) return <Skeleton active />;
   return (
     <>

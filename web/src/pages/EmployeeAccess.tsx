@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { callMethod } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useCan } from "@/api/me";
 import { sentenceOf } from "@/app/notify";
 import { enumLabel, methodOf, type DocumentMeta, type Meta, type Method } from "@/contract/meta";
@@ -46,7 +47,7 @@ function Access({ document, method, id }: { document: DocumentMeta; method: Meth
   return (
     <section className="card" aria-label={t("access.title")}>
       <h2>{t("access.title")} {data && <span className="count">{t("role.count", { held: data.permissions.length, count: meta.permissions.length })}</span>}</h2>
-      {error ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : !data ? <Skeleton active title={false} /> : (
+      {problemOf({ data, error }) ? <p className="field-error" role="alert">{sentenceOf(error).title}</p> : !data ? <Skeleton active title={false} /> : (
         <>
           {data.verdict === "DISABLED" && <Alert className="note" type="warning" showIcon title={t("why.disabled")} />}
           <h3 className="section-title">{t("access.roles")}</h3>

@@ -5,6 +5,7 @@ import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { useDocument, useVerb } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { call, fillPath } from "@/api/http";
 import { routeOf, useGo } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
@@ -34,7 +35,7 @@ import { useDesigner } from "@/flow/useDesigner";
 export default function FlowEditor({ document }: { document: DocumentMeta }) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (id && !data) return <Skeleton active className="page" />;
   return <Editor key={id ?? "new"} document={document} row={data} />;
 }

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { callMethod, useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
 import { enumLabel, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
@@ -31,7 +32,7 @@ const EMPTY = { fields: [], sections: [], amountKey: "", summaryKeys: [], approv
 export default function FormDesigner({ document }: { document: DocumentMeta }) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (id && !data) return <Skeleton active className="page" />;
   return <Designer key={id ?? "new"} document={document} row={data} />;
 }

@@ -5,7 +5,7 @@ import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { context } from "@/api/context";
-import { violationsByField } from "@/api/errors";
+import { problemOf, violationsByField } from "@/api/errors";
 import { download } from "@/api/http";
 import { correctionPath, underWay, useBatch, useBatchAction, useProblems, type ImportBatch, type ImportProblem } from "@/api/imports";
 import { AppLink, useGo } from "@/app/links";
@@ -30,7 +30,7 @@ export default function ImportBatchPage({ document }: { document: DocumentMeta }
   const { id = "" } = useParams();
   const { data: batch, error, refetch } = useBatch(document, id);
   const [changing, setChanging] = useState(false);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data: batch, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (!batch) return <Skeleton active className="page" />;
   const choosing = batch.state === "UPLOADED" || (batch.state === "CHECKED" && changing);
   return (

@@ -4,6 +4,7 @@ import { Alert, Button, Empty, Segmented, Spin, Table, Upload } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { download } from "@/api/http";
 import { underWay, uploadFile, useBatches, type ImportBatch } from "@/api/imports";
 import { useHolds } from "@/api/me";
@@ -60,7 +61,7 @@ function Batches({ document }: { document: DocumentMeta }) {
   const oversees = useHolds("platform.import_batch.list");
   const [everybody, setEverybody] = useState(false);
   const { data, error, isLoading, refetch } = useBatches(document, everybody);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   return (
     <section className="card import-batches">
       <div className="page-head">

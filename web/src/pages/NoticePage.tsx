@@ -2,6 +2,7 @@ import { Skeleton } from "antd";
 import { useEffect } from "react";
 import { useParams } from "react-router";
 import { useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useOpenNotice, type Notice } from "@/app/NoticeBell";
 import type { DocumentMeta } from "@/contract/meta";
 import { PageProblem } from "@/documents/PageProblem";
@@ -17,6 +18,6 @@ export default function NoticePage({ document }: { document: DocumentMeta }) {
     // once for each notice: opening it marks it as read, which changes it
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [known]);
-  if (error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   return <Skeleton active className="page" />;
 }

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { callMethod } from "@/api/documents";
-import { violationsByField } from "@/api/errors";
+import { problemOf, violationsByField } from "@/api/errors";
 import { useCan } from "@/api/me";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { methodOf, type DocumentMeta, type Row } from "@/contract/meta";
@@ -68,7 +68,7 @@ function PreferenceForm({ document, whose }: { document: DocumentMeta; whose: "M
     mutationFn: () => callMethod<{ email: string }>(methodOf(document, "testMine")!, "", {}),
     onSuccess: ({ email }) => notifySuccess(t("preferences.tested", { email })),
   });
-  if (shown.error) return <PageProblem error={shown.error} retry={() => void shown.refetch()} />;
+  if (problemOf(shown)) return <PageProblem error={shown.error} retry={() => void shown.refetch()} />;
   if (!shown.data) return <Skeleton active />;
   const fields = document.fields.filter(({ readOnly, name }) => !readOnly && name !== "customFields");
   const values: Values = { ...Object.fromEntries(fields.map(({ name }) => [name, shown.data[name]])), ...changed };

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { useDocument } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifySuccess } from "@/app/notify";
 import { methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
@@ -27,7 +28,7 @@ export default function OfficeRequestForm({ document }: { document: DocumentMeta
   const [params] = useSearchParams();
   const formId = params.get("form");
   const { data, error, refetch } = useDocument(document, id);
-  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (id && !data) return <Skeleton active className="page" />;
   if (id || formId) return <Filling key={id ?? formId} document={document} row={data} formId={formId ?? String(data?.formId)} />;
   return (

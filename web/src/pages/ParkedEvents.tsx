@@ -2,6 +2,7 @@ import { Button, Empty, Select, Table } from "antd";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { useHolds } from "@/api/me";
 import { notifySuccess } from "@/app/notify";
@@ -56,7 +57,7 @@ export default function ParkedEvents() {
         </div>
       </header>
       <p className="quiet">{t("parked.help")}</p>
-      {error ? (
+      {problemOf({ data, error }) ? (
         <PageProblem error={error} retry={() => void refetch()} />
       ) : (
         <TableScroll busy={isLoading} label={t("parked.title")} tall>

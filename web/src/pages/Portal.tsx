@@ -3,6 +3,7 @@ import { Button, Empty, Result, Skeleton } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { sentenceOf } from "@/app/notify";
 import { useCan, useMe } from "@/api/me";
 import { AppLink, routeOf, useGo } from "@/app/links";
@@ -69,7 +70,7 @@ function Waiting() {
       </header>
       <StartCard />
       <div className="portal">
-        <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={open.error}>
+        <Panel title={t("portal.todo")} count={open.data?.totalSize} to={tasks.route} loading={open.isLoading} error={problemOf(open)}>
           <WaitingPublications />
           {open.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.nothingToDo")} />}
           <ul className="task-list">
@@ -82,28 +83,28 @@ function Waiting() {
           </Panel>
         )}
         {Boolean(toReview.data?.totalSize) && (
-          <Panel title={reviews.plural} count={toReview.data?.totalSize} to={`${reviews.route}?waitingForMe=true`} loading={toReview.isLoading} error={toReview.error}>
+          <Panel title={reviews.plural} count={toReview.data?.totalSize} to={`${reviews.route}?waitingForMe=true`} loading={toReview.isLoading} error={problemOf(toReview)}>
             <ul className="request-list">
               {toReview.data?.rows.map(({ id, title, dueDate }) => <li key={id}><AppLink to={routeOf(reviews, id)}>{title}</AppLink> <small>{t("portal.due", { date: dueDate })}</small></li>)}
             </ul>
           </Panel>
         )}
         {Boolean(toDecide.data?.totalSize) && (
-          <Panel title={findings.plural} count={toDecide.data?.totalSize} to={`${findings.route}?f.state=OPEN`} loading={toDecide.isLoading} error={toDecide.error}>
+          <Panel title={findings.plural} count={toDecide.data?.totalSize} to={`${findings.route}?f.state=OPEN`} loading={toDecide.isLoading} error={problemOf(toDecide)}>
             <ul className="request-list">
               {toDecide.data?.rows.map(({ id, username, name, kind, createTime }) => <li key={id}><AppLink to={routeOf(findings, id)}>{name || username}</AppLink> <small>{enumLabel(meta, fieldOf(findings, "kind")?.enum, kind)} {ago(createTime)}</small></li>)}
             </ul>
           </Panel>
         )}
         {can(requisitions.methods.list) && (
-          <Panel title={t("portal.mine")} count={mine.data?.totalSize} to={`${requisitions.route}?f.ownerId=${me.employee.id}`} loading={mine.isLoading} error={mine.error}>
+          <Panel title={t("portal.mine")} count={mine.data?.totalSize} to={`${requisitions.route}?f.ownerId=${me.employee.id}`} loading={mine.isLoading} error={problemOf(mine)}>
             {mine.data?.rows.length === 0 && <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("portal.noRequests")} />}
             <ul className="request-list">
               {mine.data?.rows.map((row) => <li key={row.id}><Request row={row} /></li>)}
             </ul>
           </Panel>
         )}
-        <Panel title={t("notices.title")} loading={notices.isLoading} error={notices.error}>
+        <Panel title={t("notices.title")} loading={notices.isLoading} error={problemOf(notices)}>
           <NoticeList rows={notices.data?.rows.slice(0, SHOWN) ?? []} />
         </Panel>
       </div>

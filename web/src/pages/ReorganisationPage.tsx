@@ -2,6 +2,7 @@ import { Alert, Skeleton } from "antd";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { useReference } from "@/api/references";
 import { call, fillPath } from "@/api/http";
 import { AppLink, routeOf } from "@/app/links";
@@ -36,7 +37,7 @@ function Preview({ document, row }: { document: DocumentMeta; row: Row }) {
     queryFn: ({ signal }) => call<ReorganisationPreview>("GET", fillPath(method.path, { id: row.id }), { signal }),
     staleTime: 0,
   });
-  if (error) return <Alert className="note" role="alert" type="error" showIcon title={sentenceOf(error).title} />;
+  if (problemOf({ data, error })) return <Alert className="note" role="alert" type="error" showIcon title={sentenceOf(error).title} />;
   if (!data) return <Skeleton active />;
   const names = new Map(data.units.map(({ departmentId, name }) => [departmentId, name]));
   const fields = membersOf(meta, "ReorganisationPreview.Unit").filter(({ name }) => name !== "departmentId").map((one) => (one.name === "parentId" ? { ...one, type: "string" as const, references: undefined } : one));

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useDocument, useList } from "@/api/documents";
 import { withCompany } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { AppLink, routeOf, useGo } from "@/app/links";
 import { notifySuccess } from "@/app/notify";
 import { group, sum } from "@/contract/decimal";
@@ -26,7 +27,7 @@ import { amountOf, deriveLine, incompleteLine, isBlank, isLocked, orderColumns, 
 export default function RequisitionForm({ document }: { document: DocumentMeta }) {
   const { id } = useParams();
   const { data, error, refetch } = useDocument(document, id);
-  if (id && error) return <PageProblem error={error} retry={() => void refetch()} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} retry={() => void refetch()} />;
   if (id && !data) return <Skeleton active className="page" />;
   return <Draft key={id ?? "new"} document={document} row={data} />;
 }

@@ -2,6 +2,7 @@ import { Alert, Skeleton, Table } from "antd";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { useCan } from "@/api/me";
 import { AppLink } from "@/app/links";
@@ -47,7 +48,7 @@ export function RuleFigures({ flow = "", from, until, off = false }: Props) {
       <h2>{t("rules.title")}</h2>
       {off && <Alert className="note" type="warning" showIcon title={t("rules.off")} />}
       <p className="quiet">{!from && t("rules.period")}{t("rules.help")}</p>
-      {error ? <PageProblem error={error} retry={() => void refetch()} /> : isLoading ? <Skeleton active title={false} /> : (
+      {problemOf({ data, error }) ? <PageProblem error={error} retry={() => void refetch()} /> : isLoading ? <Skeleton active title={false} /> : (
         <TableScroll label={t("rules.title")}>
           <Table<RuleStatistics>
             size="small" pagination={false} dataSource={data?.rules} locale={{ emptyText: t("rules.none") }}

@@ -3,8 +3,9 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { fetchDocument, useList, useListPages, useListSummary } from "@/api/documents";
+import { problemOf } from "@/api/errors";
 import { useMe } from "@/api/me";
-import { routeOf, useGo } from "@/app/links";
+import { inItsCompany, routeOf, useGo } from "@/app/links";
 import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
@@ -89,13 +90,20 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const tasks = requested || waiting ? [] : firstOf ? [...watched, ...(rows as Task[]).filter(({ id: key }) => !ahead.has(key))] : (rows as Task[]);
   // What was decided leaves the list, and stays chosen until its result was read.
   const picked = chosen.map((one) => tasks.find(({ id: key }) => key === one.id) ?? one);
-  const first = !id && wide && tasks[0] ? tasks[0].id : undefined;
-  const current = requested ? undefined : (id ?? first);
+  const first = !id && wide ? tasks[0] : undefined;
+  // what it is about is read in its own company
+  const elsewhere = first && first.companyId !== me.companyId ? first : undefined;
+  const current = requested || elsewhere ? undefined : (id ?? first?.id);
   const waits = tab === "open" || tab === "for";
   const next = waits ? tasks.find((task) => task.id !== current) : undefined;
   const query = new URLSearchParams([...params].filter(([name]) => name !== "company")).toString();
   const here = query && `?${query}`;
-  const onDecided = () => go(wide && next ? `${routeOf(document, next.id)}${here}` : `${document.route}${here}`, { replace: true });
+  const addressOf = (task: Task) => inItsCompany(`${routeOf(document, task.id)}${here}`, task);
+  const onDecided = () => go(wide && next ? addressOf(next) : `${document.route}${here}`, { replace: true });
+  const there = elsewhere && addressOf(elsewhere);
+  useEffect(() => {
+    if (there) go(there, { replace: true });
+  }, [there, go]);
   const labels = {
     open: t("approval.open"), done: t("approval.done"), requested: t("approval.requested"), copied: t("approval.copied"), for: t("approval.delegatedToMe"), by: t("approval.delegatedByMe"),
   };
@@ -130,7 +138,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
         <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
       )}
       {tab === "open" && <WaitingPublications />}
-      {shown.error && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
+      {problemOf(shown) && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
       {waiting && <Skeleton active title={false} />}
       {shown.data && !waiting && rows.length === 0 && (
         <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={state.filtered ? t("list.nothingFound") : tab === "done" ? t("approval.noneDone") : waits ? t("portal.nothingToDo") : t("approval.noneHere")} />

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useAction, useDocument } from "@/api/documents";
-import { ApiError, Unreachable, violationsByField } from "@/api/errors";
+import { ApiError, Unreachable, problemOf, violationsByField } from "@/api/errors";
 import { AppLink, routeOf } from "@/app/links";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { group } from "@/contract/decimal";
@@ -43,9 +43,10 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
   const task = useDocument<Task>(document, id);
   const about = task.data ? meta.documents[task.data.documentType] : undefined;
   const record = useDocument<Requisition>(about, task.data?.documentId);
+  const shown = problemOf(record) ? undefined : record.data;
   // the live line may tell of the own decision before its answer comes, or where that is lost: the sheet stays until it is known
   const [answering, setAnswering] = useState(false);
-  if (task.error) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
+  if (problemOf(task)) return <PageProblem error={task.error} retry={() => void task.refetch()} />;
   if (!task.data) return <Skeleton active className="page" />;
   const { requesterId, title, documentNumber, amount, currency, reason, reasonFacts, state, openTime, dueTime, caseId, superviseDueDate } = task.data;
   return (
@@ -67,16 +68,16 @@ export function TaskPage({ id, onDecided }: { id: string; onDecided: () => void 
         {state === "CANCELLED" && task.data.endReason && <p className="quiet">{textOf(meta, task.data.endReason, task.data.endFacts)}</p>}
       </header>
       {record.error && <Alert type="error" showIcon className="note" title={sentenceOf(record.error).title} />}
-      {record.data && about && !task.data.changing && <ChangedNote task={task.data} record={record.data} />}
+      {shown && about && !task.data.changing && <ChangedNote task={task.data} record={shown} />}
       {task.data.findings.length > 0 && <Findings task={task.data} />}
       {task.data.again && task.data.changedSince.length > 0 && (
         <Alert type="info" showIcon className="note" title={t("approval.changedSince")} description={<FieldDifferences document={about} changes={task.data.changedSince} />} />
       )}
-      {record.data && about ? <TaskContent document={about} row={record.data} /> : !record.error && <Skeleton active />}
-      {record.data && about && <AttachmentsPanel documentType={about.key} documentId={record.data.id} version={record.data.etag} />}
+      {shown && about ? <TaskContent document={about} row={shown} /> : !record.error && <Skeleton active />}
+      {shown && about && <AttachmentsPanel documentType={about.key} documentId={shown.id} version={shown.etag} />}
       {state === "OPEN" && <Advice caseId={caseId} currency={currency} about={about} />}
       <CaseTimeline caseId={caseId} tools={false} />
-      {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={record.data} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
+      {(state === "OPEN" || answering) && <DecisionBar document={document} task={task.data} record={shown} onDecided={onDecided} onChanged={() => void task.refetch()} onAnswering={setAnswering} />}
     </article>
   );
 }

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
+import { problemOf } from "@/api/errors";
 import { call } from "@/api/http";
 import { AppLink } from "@/app/links";
 import { timeText } from "@/contract/format";
@@ -30,7 +31,7 @@ export default function Traces() {
     enabled: document !== "",
   });
   const trace = params.get("trace") ?? data?.traces[0]?.traceId ?? "";
-  if (error) return <PageProblem error={error} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} />;
   return (
     <section className="page">
       <header className="page-head">
@@ -64,7 +65,7 @@ function Waterfall({ service, id }: { service: string; id: string }) {
     queryKey: ["platform.trace", id],
     queryFn: () => call<{ spans: TraceSpan[] }>("GET", `/v1/${service}/operations/traces/${id}`),
   });
-  if (error) return <PageProblem error={error} />;
+  if (problemOf({ data, error })) return <PageProblem error={error} />;
   if (!data) return <Skeleton active />;
   const traces = [...new Set([id, ...data.spans.map(({ traceId }) => traceId)])];
   const services = servicesOf(data.spans);
