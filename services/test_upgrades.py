@@ -65,12 +65,12 @@ async def test_a_release_that_was_rolled_back_to_leaves_the_newer_tables_alone(
 
 @contextlib.asynccontextmanager
 async def company_s_database(name: str) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine, list[str]]]:
-    """Inventory's database as its owner and as its service see it, and its tables that are fenced."""
+    """Procurement's database as its owner and as its service see it, and its tables that are fenced."""
     worker, url = os.environ.get("PYTEST_XDIST_WORKER", "main"), os.environ[testing_postgres.VARIABLE]
     database = f"{name}_{worker}"
-    await testing_postgres.make_database(url, find("inventory"), database)
-    owner = migrate.owner_engine(testing_postgres.at(url, database, "inventory_owner"))
-    app = migrate.owner_engine(testing_postgres.at(url, database, "inventory_app"))
+    await testing_postgres.make_database(url, find("procurement"), database)
+    owner = migrate.owner_engine(testing_postgres.at(url, database, "procurement_owner"))
+    app = migrate.owner_engine(testing_postgres.at(url, database, "procurement_app"))
     async with owner.connect() as connection:
         found = await connection.scalars(sa.text("SELECT DISTINCT polrelid::regclass::text FROM pg_policy"))
         yield owner, app, sorted(found)
@@ -89,7 +89,7 @@ async def test_an_upgrade_that_brings_no_change_waits_for_nobody_and_nobody_for_
         assert len(tables) > 5
         await reads(reader, tables)
         async with asyncio.timeout(migrate.LOCK_SECONDS):
-            assert await migrate.migrate_database(find("inventory"), owner) is True
+            assert await migrate.migrate_database(find("procurement"), owner) is True
 
 
 async def test_an_upgrade_that_must_change_a_table_lets_others_through_until_it_can(
@@ -100,7 +100,7 @@ async def test_an_upgrade_that_must_change_a_table_lets_others_through_until_it_
             await connection.execute(sa.text(f"COMMENT ON POLICY company ON {tables[0]} IS 'of an earlier release'"))
         async with app.connect() as reader:
             await reads(reader, tables)
-            upgrade = asyncio.create_task(migrate.migrate_database(find("inventory"), owner))
+            upgrade = asyncio.create_task(migrate.migrate_database(find("procurement"), owner))
             # it gives up and tries again; who wants the table meanwhile is let through in the time that a service waits
             while capsys.readouterr().out.count("tried again") < 1:
                 async with asyncio.timeout(2):
