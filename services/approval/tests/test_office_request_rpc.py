@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -171,6 +172,12 @@ async def test_values_are_computed_while_they_are_typed_and_nothing_is_kept(desk
     good = await desk.requester.FillOfficeRequest(form_id=form.id, content='{"items": [{"what": "a", "cost": "1600"}]}')
     assert json_format.MessageToDict(good.values)["total"] == "1600.00"
     assert (list(good.hidden_keys), sorted(good.required_keys)) == ([], ["items", "kind", "why"])
+    # as long as a request may be
+    rows = [{"what": "展位搭建" * 40, "cost": "10.01"}] * 80
+    long = json.dumps({"kind": "travel", "items": rows})
+    assert 70_000 < len(long) < 100_000
+    much = await desk.requester.FillOfficeRequest(form_id=form.id, content=long)
+    assert (json_format.MessageToDict(much.values)["total"], list(much.violations)) == ("800.80", [])
     with refused("FIELD_TYPE", field="content"):
         await desk.requester.FillOfficeRequest(form_id=form.id, content="[1]")
     assert list((await desk.requester.ListOfficeRequests()).office_requests) == []
