@@ -11,7 +11,7 @@ import { refusalText } from "@/contract/format";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
-import { useEditing } from "@/documents/useEditing";
+import { asWritten, useEditing } from "@/documents/useEditing";
 import { FilesOf } from "@/forms/FieldFiles";
 import { FormFields } from "@/forms/FormFields";
 import { FormTiles } from "@/forms/FormTiles";
@@ -42,7 +42,7 @@ function Filling({ document, row, formId }: { document: DocumentMeta; row: Row |
   const { t, i18n } = useTranslation();
   const meta = useMeta();
   const go = useGo();
-  const editing = useEditing(document, row, useMemo(() => ({ formId, values: {} }), [formId]));
+  const editing = useEditing(document, row, useMemo(() => ({ formId, values: {} }), [formId]), asWritten, formId);
   const [keeping, setKeeping] = useState(false);
   const values = (editing.values.values ?? {}) as TypedValues;
   const filled = useFilled(formId, values);
