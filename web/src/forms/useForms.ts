@@ -5,6 +5,7 @@ import { ask } from "@/api/http";
 import { useCan } from "@/api/me";
 import { methodOf, type Method } from "@/contract/meta";
 import { useDocumentMeta } from "@/contract/useMeta";
+import type { TypedField } from "@/contract/typedFields";
 import type { FilledForm, OfferedForm, TypedValues } from "./typed";
 
 const PAUSE_MS = 300;
@@ -18,6 +19,27 @@ export function useOffered() {
     queryKey: ["approval.form_definition", "offered", context.company],
     queryFn: async ({ signal }) => (await ask<{ forms: OfferedForm[] }>(method!, {}, signal)).forms,
     enabled: method !== undefined && can(document.methods.create),
+  });
+}
+
+/** Every form that there can be requests of, those too that the person cannot fill in. */
+export function useEveryForm() {
+  const document = useDocumentMeta("approval.office_request");
+  const method = methodOf(document, "listForms");
+  return useQuery({
+    queryKey: ["approval.form_definition", "every", context.company],
+    queryFn: async ({ signal }) => (await ask<{ forms: OfferedForm[] }>(method!, { every: true }, signal)).forms,
+    enabled: method !== undefined,
+  });
+}
+
+/** What a list of requests can be filtered by, once a form is chosen: the list itself says what they hold. */
+export function useValueFields(formId: string | undefined) {
+  const document = useDocumentMeta("approval.office_request");
+  return useQuery({
+    queryKey: ["approval.form_definition", "valueFields", context.company, formId],
+    queryFn: async ({ signal }) => (await ask<{ valueFields: TypedField[] }>(document.methods.list, { formId, pageSize: 1, fields: "id" }, signal)).valueFields,
+    enabled: Boolean(formId),
   });
 }
 
