@@ -62,6 +62,9 @@ async def test_browser_office_forms(window: Any, door: Any, demo: Any, locale: s
     await screen.button(screen.t("action.save")).click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(chinese)
     await expect(page).to_have_url(re.compile(r"/edit(\?|$)"))
+    # the designer goes on where it was: the field that is open, and the steps back
+    await expect(properties.get_by_label(screen.t("forms.key"), exact=True).first).to_have_value("account")
+    await expect(page.get_by_role("button", name=spaced(screen.t("forms.undo")))).to_be_enabled()
     await page.get_by_role("link", name=screen.t("action.close")).click()
     await page.get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
     await screen.dialog().get_by_role("button", name=spaced(screen.action(FORM, "publish"))).click()
@@ -173,6 +176,28 @@ async def test_browser_form_from_a_template(window: Any, door: Any) -> None:
     assert [one["key"] for one in form["fields"]] == ["subject", "content", "cost", "department"]
     offered = await admin.get("/v1/approval/office-requests:listForms", **company)
     assert key[0] in [one["formId"] for one in offered["forms"]]
+
+
+async def test_browser_new_form_is_tried_with_an_example(window: Any) -> None:
+    """A form that was never saved keeps what was typed as an example, and says what it computes."""
+    office = await window("admin", locale="en")
+    screen, page = office.screen, office.page
+    code = f"tried_{uuid.uuid4().hex[:4]}"
+    await office.go("/approval/form-definitions/new")
+    for name, text in (("code", code), ("name", "试填"), ("nameEn", "Tried"), ("numberPrefix", "SH")):
+        await screen.field(FORM, name).fill(text)
+    properties = page.locator(".designer > .card").nth(2)
+    for kind, key in (("NUMBER", "days"), ("COMPUTED", "twice")):
+        await page.locator(".palette").get_by_role("button", name=spaced(screen.choice(KIND, "kind", kind))).click()
+        for label in ("forms.key", "forms.labelEn"):
+            await properties.get_by_label(screen.t(label), exact=True).first.fill(key)
+    await properties.get_by_label(screen.t("forms.formula"), exact=True).fill("days * 2")
+    preview = page.get_by_role("region", name=screen.t("forms.preview"))
+    await preview.get_by_label("days", exact=True).fill("3")
+    await preview.get_by_role("button", name=spaced(screen.t("forms.try"))).click()
+    await expect(page).to_have_url(re.compile(r"/form-definitions/[0-9a-f-]{36}/edit"))
+    await expect(preview.locator("output")).to_contain_text("6")
+    await expect(preview.get_by_label("days", exact=True)).to_have_value("3")
 
 
 @pytest.mark.beside

@@ -62,7 +62,7 @@ class Gateway:
         shared, limits = settings.shared, settings.limits
         loaded = contract.load()
         self.bindings = routes.bindings(loaded)
-        self.router = routes.Router(self.bindings)
+        self.router = routes.Router([*self.bindings, *routes.earlier(loaded)])
         self.transfers = files.Transfers(limits.transfers, limits.transfers_per_person)
         self.exports = export.Exports(
             loaded, self.bindings, limits.export_rows, limits.export_at_once, limits.export_csv_rows

@@ -118,8 +118,12 @@ class Binding:
             body = request.fields_by_name.get(self.body)
             if body is None or body.type != F.TYPE_MESSAGE or contract.repeated(body):
                 raise ContractError(f"{self.method.full_name}: the body {self.body!r} is no message of {request.name}")
-        if self.method.read_only != (self.verb == "GET"):
-            raise ContractError(f"{self.method.full_name}: reads are GET and nothing else is")
+        # what does not fit an address is asked in a body
+        asks = self.verb == "GET" or (self.method.read_only and self.verb == "POST" and self.body == "*")
+        if self.method.read_only != asks:
+            raise ContractError(
+                f"{self.method.full_name}: reads are GET, or POST with a whole body; nothing else is GET"
+            )
 
     def request(self, parts: Sequence[str], query: Iterable[tuple[str, str]], raw: bytes) -> Message:
         """The request that an address, a query and a body make. Refuses with every fault."""
@@ -236,17 +240,27 @@ class Router:
 
 def bindings(loaded: contract.Contract) -> list[Binding]:
     """Every method that has an address."""
-    found = []
+    return [_binding(method, rule) for method, rule in _rules(loaded)]
+
+
+def earlier(loaded: contract.Contract) -> list[Binding]:
+    """Where methods were before: programs, and pages that stay open while the suite is upgraded, still ask there."""
+    return [_binding(method, one) for method, rule in _rules(loaded) for one in rule.additional_bindings]
+
+
+def _rules(loaded: contract.Contract) -> Iterator[tuple[Method, Any]]:
     for method in loaded.methods.values():
         descriptor = descriptor_pool.Default().FindMethodByName(method.full_name.replace("/", "."))
         rule = contract.http_rule(descriptor)
-        verb = rule.WhichOneof("pattern")
-        if verb is None:
-            continue
-        if verb not in _VERBS or rule.additional_bindings or rule.response_body:
-            raise ContractError(f"{method.full_name}: only one plain {', '.join(_VERBS)} rule is served")
-        found.append(Binding(method, verb, getattr(rule, verb), rule.body))
-    return found
+        if rule.WhichOneof("pattern") is not None:
+            yield method, rule
+
+
+def _binding(method: Method, rule: Any) -> Binding:
+    verb = rule.WhichOneof("pattern")
+    if verb not in _VERBS or rule.response_body:
+        raise ContractError(f"{method.full_name}: only plain {', '.join(_VERBS)} rules are served")
+    return Binding(method, verb, getattr(rule, verb), rule.body)
 
 
 def list_field(reply: Any) -> Any:

@@ -22,6 +22,8 @@ from heyi.options.v1 import options_pb2
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NO_SIDE_EFFECTS = descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+# of a filter, in characters
+LONGEST_ASKED = 4000
 Field = descriptor_pb2.FieldDescriptorProto
 FILE = ".google.api.HttpBody"
 OUTPUT_ONLY, REQUIRED = field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.REQUIRED
@@ -94,6 +96,8 @@ class Method:
         rule: http_pb2.HttpRule = method.options.Extensions[annotations_pb2.http]
         self.verb = rule.WhichOneof("pattern") or ""
         self.path, self.body = getattr(rule, self.verb) if self.verb else "", rule.body
+        # where it was before
+        self.earlier = [(str(r.WhichOneof("pattern")), r) for r in rule.additional_bindings]
         self.takes_a_piece = (self.body, FILE) in {(field.name, field.type_name) for field in self.request.field}
         self.file_on_record = self.reads and method.output_type == FILE and self.policy.audit
 
@@ -102,6 +106,11 @@ class Method:
         """A list of documents: below no other one, answering with documents page by page."""
         kinds = {field.type_name for field in (self.reply.field if self.reply else ())}
         return self.name.startswith("List") and "{" not in self.path and bool(kinds & document_kinds())
+
+    @property
+    def fills_an_address(self) -> bool:
+        """A read whose question is longer than an address may be."""
+        return self.reads and any(spec(field).max_length > LONGEST_ASKED for field in self.request.field)
 
     @property
     def for_services(self) -> bool:
@@ -172,9 +181,18 @@ def test_a_permission_is_service_document_and_verb(method):
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m.values[0].verb])
-def test_get_reads_and_everything_else_writes(method):
-    assert (method.verb == "get") == method.reads
+def test_get_reads_and_everything_else_writes_unless_the_question_fills_an_address(method):
+    if method.fills_an_address:
+        assert (method.verb, method.body) == ("post", "*")
+    else:
+        assert (method.verb == "get") == method.reads
     assert method.verb in ("get", "post", "patch", "delete")
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.values[0].earlier])
+def test_an_earlier_address_reads_what_is_asked_in_a_body_now(method):
+    assert method.fills_an_address
+    assert [(verb, rule.get, rule.body) for verb, rule in method.earlier] == [("get", method.path, "")]
 
 
 @pytest.mark.parametrize("method", METHODS)

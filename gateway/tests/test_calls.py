@@ -204,6 +204,25 @@ async def test_writes_need_a_key_and_json(bench: Bench) -> None:
     assert reason_of(reply) == "COMPANY_NOT_ALLOWED"
 
 
+async def test_a_read_longer_than_an_address_is_asked_in_a_body_without_a_key(bench: Bench) -> None:
+    path, values = "/v1/inventory/custom-field-forms/inventory.item:compute", '{"note": "' + "长" * 30_000 + '"}'
+    headers = same_origin(bench, await bench.sign_in())
+    reply = await bench.http.post(path, content=body_of(values=values), headers=headers)
+    assert reply.status_code == 200, reply.text
+    name, asked, metadata = bench.services.calls[-1]
+    assert (name.rpartition("/")[2], asked.values) == ("ComputeCustomFields", values)
+    assert "idempotency-key" not in metadata
+    # a foreign page reads nothing either
+    reply = await bench.http.post(path, content=b"{}", headers={**headers, "x-csrf": ""})
+    assert (reply.status_code, reason_of(reply)) == (403, "CROSS_SITE_REQUEST")
+    # where it was before it fits as far as an address goes
+    reply = await bench.http.get(path, params={"values": "{}"}, headers=headers)
+    assert reply.status_code == 200, reply.text
+    assert bench.services.calls[-1][1].values == "{}"
+    reply = await bench.http.get(path, params={"values": "x" * 16_400}, headers=headers)
+    assert (reply.status_code, reason_of(reply)) == (413, "REQUEST_TOO_LARGE")
+
+
 async def test_a_chunked_body_is_counted_too(bench: Bench) -> None:
     async def chunks():  # type: ignore[no-untyped-def]
         for _ in range(40):

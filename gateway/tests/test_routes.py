@@ -20,7 +20,7 @@ from heyi.procurement.v1 import purchase_orders_pb2 as pb
 
 LOADED = contract.load()
 BINDINGS = routes.bindings(LOADED)
-ROUTER = routes.Router(BINDINGS)
+ROUTER = routes.Router([*BINDINGS, *routes.earlier(LOADED)])
 _part = st.text(
     st.characters(codec="utf-8", exclude_characters="/:", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
 )
@@ -131,10 +131,16 @@ def test_what_cannot_be_served_stops_the_start(template: str, body: str, match: 
         routes.Binding(method, "patch", template, body)
 
 
-def test_reads_are_get_and_addresses_are_unique() -> None:
+COMPUTE = "heyi.platform.v1.CustomFields/ComputeCustomFields"
+
+
+def test_reads_are_get_or_ask_in_a_body_and_addresses_are_unique() -> None:
     update = LOADED.methods["heyi.procurement.v1.PurchaseOrders/UpdatePurchaseOrder"]
-    with pytest.raises(contract.ContractError, match="reads are GET"):
-        routes.Binding(update, "get", "/v1/x", "")
+    for method, verb, body in (
+        (update, "get", ""), (LOADED.methods[COMPUTE], "patch", "*"), (LOADED.methods[COMPUTE], "post", ""),
+    ):  # fmt: skip
+        with pytest.raises(contract.ContractError, match="reads are GET"):
+            routes.Binding(method, verb, "/v1/x", body)
     twice = [routes.Binding(update, "patch", "/v1/x/{purchase_order.id}", "purchase_order") for _ in "ab"]
     with pytest.raises(contract.ContractError, match="share an address"):
         routes.Router(twice)
@@ -156,6 +162,15 @@ def test_query_refuses_what_it_does_not_know() -> None:
             binding.request(parts, query, b"")
     with pytest.raises(Refused, match="MALFORMED_REQUEST"):
         binding.request(parts, [], b"{}")
+
+
+def test_what_is_asked_in_a_body_is_asked_at_its_earlier_address_too() -> None:
+    asked = LOADED.methods[COMPUTE].request(service="inventory", document_type="inventory.item", values="{}")
+    path, body = "/v1/inventory/custom-field-forms/inventory.item:compute", b'{"values": "{}"}'
+    for verb, query, raw in (("POST", [], body), ("GET", [("values", "{}")], b"")):
+        binding, parts = ROUTER.find(verb, path) or pytest.fail("not found")
+        assert binding.request(parts, query, raw) == asked
+        assert binding.method.full_name == COMPUTE
 
 
 def test_many_ids() -> None:

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { add, both, change, conditionText, freeKey, move, newField, place, remove, sectionOf, type Design } from "../src/forms/design";
+import type { Meta } from "../src/contract/meta";
 import type { TypedField } from "../src/contract/typedFields";
 import { changeText, operatorsOf, sectionsOf, shownText, valueOfChange } from "../src/forms/typed";
+import { formLabel } from "../src/pages/OfficeRequestList";
 
 const words = { "zh-CN": "甲", en: "A" };
 const field = (key: string, more: Partial<TypedField> = {}): TypedField => ({ key, label: words, kind: "TEXT", ...more });
@@ -76,5 +78,14 @@ describe("values of a form", () => {
   it("are asked for in lists by what they are", () => {
     expect(operatorsOf(field("t", { kind: "COMPUTED", resultKind: "AMOUNT" }))).toContain(">=");
     expect(operatorsOf(field("t", { kind: "TABLE" }))).toEqual([]);
+  });
+});
+
+describe("a form to filter by", () => {
+  const meta = { enums: { "FormDefinition.State": [{ name: "RETIRED", label: "Retired" }] } } as unknown as Meta;
+  const form = { formId: "f", name: "请假", nameEn: "Leave", groupName: "", icon: "", description: "" };
+  it("says that it takes no new requests", () => {
+    expect(formLabel(meta, { ...form, state: "RETIRED" }, "en")).toBe("Leave (Retired)");
+    expect(formLabel(meta, { ...form, state: "PUBLISHED" }, "en")).toBe("Leave");
   });
 });

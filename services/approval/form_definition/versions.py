@@ -66,13 +66,14 @@ async def newest(call: Call, form_id: uuid.UUID, *, to_fill: bool = True) -> tup
     return form, await pinned(call, form.id, form.published_version)
 
 
-async def offered(call: Call) -> list[FormDefinition]:
-    """The forms that the caller may fill in, as they stand together."""
-    which = sa.and_(FormDefinition.company_id == call.company_id, FormDefinition.state == "PUBLISHED")
+async def offered(call: Call, *, every: bool = False) -> list[FormDefinition]:
+    """The forms that the caller may fill in, as they stand together; `every`: all that were ever published."""
+    there = FormDefinition.published_version > 0 if every else FormDefinition.state == "PUBLISHED"
+    which = sa.and_(FormDefinition.company_id == call.company_id, there)
     rows = await call.db.scalars(
         sa.select(FormDefinition).where(which).order_by(FormDefinition.group_name, FormDefinition.code)
     )
-    return [form for form in rows if is_for(form, call)]
+    return [form for form in rows if every or is_for(form, call)]
 
 
 def is_for(form: FormDefinition, call: Call) -> bool:

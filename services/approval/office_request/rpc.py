@@ -117,7 +117,11 @@ class OfficeRequests:
         return await preview.simulate(call, case_of(asking.request_of(row, pinned, call)))
 
     async def ListFormsOfficeRequest(self, request: Any, call: Call) -> Any:
-        return pb.ListFormsOfficeRequestResponse(forms=[asking.offered(form) for form in await versions.offered(call)])
+        forms = await versions.offered(call, every=request.every)
+        reply = pb.ListFormsOfficeRequestResponse(forms=[asking.offered(form) for form in forms])
+        for said, form in zip(reply.forms, forms, strict=True):
+            said.MergeFrom(pb.OfferedForm(state=form.state))
+        return reply
 
     async def FillOfficeRequest(self, request: Any, call: Call) -> Any:
         _, pinned = await versions.newest(call, _key(request.form_id, "form_id"))

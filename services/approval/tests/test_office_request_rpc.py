@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from chassis import ids
 from chassis.call import Actor
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
+from heyi.approval.v1 import form_definitions_pb2 as pb
 from heyi.common.v1 import common_pb2
 from heyi.platform.v1 import prints_pb2
 
@@ -171,6 +173,12 @@ async def test_values_are_computed_while_they_are_typed_and_nothing_is_kept(desk
     good = await desk.requester.FillOfficeRequest(form_id=form.id, content='{"items": [{"what": "a", "cost": "1600"}]}')
     assert json_format.MessageToDict(good.values)["total"] == "1600.00"
     assert (list(good.hidden_keys), sorted(good.required_keys)) == ([], ["items", "kind", "why"])
+    # as long as a request may be
+    rows = [{"what": "展位搭建" * 40, "cost": "10.01"}] * 80
+    long = json.dumps({"kind": "travel", "items": rows})
+    assert 70_000 < len(long) < 100_000
+    much = await desk.requester.FillOfficeRequest(form_id=form.id, content=long)
+    assert (json_format.MessageToDict(much.values)["total"], list(much.violations)) == ("800.80", [])
     with refused("FIELD_TYPE", field="content"):
         await desk.requester.FillOfficeRequest(form_id=form.id, content="[1]")
     assert list((await desk.requester.ListOfficeRequests()).office_requests) == []
@@ -352,6 +360,27 @@ async def test_a_list_is_filtered_by_the_form_s_fields(desk: Desk) -> None:
             await found(term)
     with refused("FIELD_REQUIRED", field="form_id"):
         await desk.requester.ListOfficeRequests(terms=["total=1"])
+
+
+async def test_requests_of_a_form_that_nobody_fills_in_any_more_are_still_found(desk: Desk) -> None:
+    form = await desk.form()
+    draft = await desk.form([field("text")], code="draft", number_prefix="QT", publish=False)
+    others = await desk.form([field("text")], code="others", number_prefix="QT", role_codes=["admin"])
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form, claim("10"))
+    await desk.filled(form, claim("7"))
+    await desk.admin.RetireFormDefinition(id=form.id)
+
+    listed = (await desk.requester.ListFormsOfficeRequest(every=True)).forms
+
+    state_of = pb.FormDefinition.State.Name
+    assert {one.form_id: state_of(one.state) for one in listed} == {form.id: "RETIRED", others.id: "PUBLISHED"}
+    assert draft.id not in {one.form_id for one in listed}
+    assert list((await desk.requester.ListFormsOfficeRequest()).forms) == []
+    found = await desk.requester.ListOfficeRequests(form_id=form.id, terms=["total>=10"])
+    assert [one.id for one in found.office_requests] == [row.id]
+    assert "total" in {one.key for one in found.value_fields}
+    assert list((await desk.service.as_("other_company").ListFormsOfficeRequest(every=True)).forms) == []
 
 
 async def test_the_statements_of_a_call_do_not_grow_with_rows_or_requests(desk: Desk) -> None:

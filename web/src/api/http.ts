@@ -1,5 +1,6 @@
 /** Calls to the gateway: company, language, CSRF and idempotency on every one of them. */
 import { foldBody, spreadAnswer } from "@/contract/customFields";
+import type { Method } from "@/contract/meta";
 import { context, goToSignIn } from "./context";
 import { ApiError, Unreachable } from "./errors";
 import { answered, keyFor } from "./idempotency";
@@ -13,6 +14,8 @@ export interface CallOptions {
   file?: File;
   query?: Query;
   signal?: AbortSignal;
+  /** Nothing is changed, by whichever verb it is asked: a repeat needs no key. */
+  read?: boolean;
   /** Of a record that belongs to another company than the chosen one. */
   company?: string;
 }
@@ -50,7 +53,7 @@ async function send(verb: string, url: string, options: CallOptions): Promise<Re
   const unsafe = verb !== "GET";
   const body = options.file ?? said(options);
   const headers = headersOf(options);
-  const key = unsafe ? keyFor(verb, url, said(options)) : undefined;
+  const key = unsafe && !options.read ? keyFor(verb, url, said(options)) : undefined;
   if (unsafe) headers["X-CSRF"] = "1";
   if (key) headers["Idempotency-Key"] = key;
   if (body !== undefined) headers["Content-Type"] = options.file ? "application/octet-stream" : "application/json";
@@ -66,7 +69,7 @@ async function send(verb: string, url: string, options: CallOptions): Promise<Re
 
 /** The outcome is known: the next attempt is another intention and gets a key of its own. */
 function settle(verb: string, url: string, options: CallOptions): void {
-  if (verb !== "GET") answered(verb, url, said(options));
+  if (verb !== "GET" && !options.read) answered(verb, url, said(options));
 }
 
 /** The whole answer. A line that is cut in the middle of it leaves the outcome as unknown as one that brings none. */
@@ -97,6 +100,12 @@ export async function call<T>(verb: string, path: string, options: CallOptions =
   const answer = response.status === 204 ? {} : await bodyOf(response, options);
   settle(verb, url, options);
   return spreadAnswer(answer) as T;
+}
+
+/** A question of the contract, in the address or, where the contract says that it may fill one, in a body. */
+export function ask<T>(method: Pick<Method, "verb" | "path">, question: Query, signal?: AbortSignal): Promise<T> {
+  const path = fillPath(method.path, {});
+  return method.verb === "GET" ? call<T>("GET", path, { query: question, signal }) : call<T>(method.verb, path, { body: question, read: true, signal });
 }
 
 /** A line that moves nothing for so long is dead. */

@@ -4,16 +4,16 @@ import { Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
+import type { ListParams } from "@/api/documents";
 import { download, type Query } from "@/api/http";
 import { fieldOf, NAME_OF_DAY, type DocumentMeta, type Field } from "@/contract/meta";
-import type { ListState } from "./listState";
 
 const KILO = 1024;
 
 /** An Excel file of exactly this filter and these columns; departments and posts by their names of the day, as the list shows them. */
-export function ExportButton({ document, state, columns }: { document: DocumentMeta; state: ListState; columns: Field[] }) {
+export function ExportButton({ document, asked, columns }: { document: DocumentMeta; asked: ListParams; columns: Field[] }) {
   const names = columns.map(({ name }) => fieldOf(document, NAME_OF_DAY[name] ?? "")?.name ?? name);
-  return <FileButton path={document.path} query={{ filter: state.filter, order_by: state.orderBy, search: state.search, columns: names.join(","), ...state.extra }} />;
+  return <FileButton path={document.path} query={{ filter: asked.filter, order_by: asked.orderBy, search: asked.search, columns: names.join(","), ...asked.extra }} />;
 }
 
 /** An Excel file of what a list answers. */

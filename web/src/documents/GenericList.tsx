@@ -52,7 +52,7 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
         <div className="page-tools">
           <SavedViews document={document} columns={columns} />
           <ColumnChoice columns={columns} choices={choices} choose={choose} state={state} />
-          <ExportButton document={document} state={state} columns={columns} />
+          <ExportButton document={document} asked={asked} columns={columns} />
           {!madeElsewhere && !document.methods.import && <ImportButton document={document} />}
           {tools}
           {creatable && (

@@ -23,7 +23,7 @@ export function RowsOf({ document: key, filter, without = [] }: { document: stri
     <section className="card" aria-label={document.plural}>
       <header className="page-head">
         <h2>{document.plural} <ListCount summary={summary} /></h2>
-        <div className="page-tools"><ExportButton document={document} state={state} columns={shown} /></div>
+        <div className="page-tools"><ExportButton document={document} asked={state} columns={shown} /></div>
       </header>
       <FilterBar document={document} state={state} />
       {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}

@@ -4,6 +4,7 @@
  */
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { context } from "@/api/context";
 import { documentKey, fetchDocument, useSave } from "@/api/documents";
 import { ApiError, violationsByField } from "@/api/errors";
 import { useMe } from "@/api/me";
@@ -24,10 +25,15 @@ function withoutSecrets(document: DocumentMeta, values: Values): Values {
   return Object.fromEntries(Object.entries(values).filter(([name]) => fieldOf(document, name)?.format !== "PASSWORD"));
 }
 
-const asWritten = (values: Values) => values;
+export const asWritten = (values: Values) => values;
+
+/** Where a draft is kept on the device. Of a record that is not saved yet: one for each company, and for each `kind` of it that a page tells apart. */
+export function draftSlot(person: string, document: DocumentMeta, id: string | undefined, kind: string): string {
+  return ["heyi.draft", person, document.key, ...(id ? [id] : ["new", context.company, kind])].filter(Boolean).join(".");
+}
 
 /** `prepare` leaves out what is written but not meant, such as lines still blank; it is the same function every time. */
-export function useEditing(document: DocumentMeta, row: Row | undefined, initial: Values, prepare = asWritten) {
+export function useEditing(document: DocumentMeta, row: Row | undefined, initial: Values, prepare = asWritten, kind = "") {
   const meta = useMeta();
   const me = useMe();
   const client = useQueryClient();
@@ -38,7 +44,7 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [conflict, setConflict] = useState<Conflict>();
   const [refusal, setRefusal] = useState<unknown>();
-  const slot = `heyi.draft.${me.employee.id}.${document.key}.${saved?.id ?? "new"}`;
+  const slot = draftSlot(me.employee.id, document, saved?.id, kind);
   const [draft, setDraft] = useState<Draft | undefined>(() => JSON.parse(localStorage.getItem(slot) ?? "null") as Draft | null ?? undefined);
   const fields = useMemo(() => writableFields(document.fields, !saved), [document, saved]);
   const dirty = useMemo(

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { context } from "@/api/context";
-import { call } from "@/api/http";
+import { ask } from "@/api/http";
 import { customValues, hasRules, isCustom } from "@/contract/customFields";
 import type { DocumentMeta, Field } from "@/contract/meta";
 import type { Values } from "./formValues";
@@ -25,7 +25,7 @@ export function useRules(document: DocumentMeta, fields: Field[], values: Values
   }, [asked]);
   const { data } = useQuery({
     queryKey: ["platform.custom_field", "rules", context.company, document.key, paused],
-    queryFn: () => call<Ruled>("GET", `/v1/${document.service}/custom-field-forms/${document.key}:compute`, { query: { values: paused } }),
+    queryFn: ({ signal }) => ask<Ruled>({ verb: "POST", path: `/v1/${document.service}/custom-field-forms/${document.key}:compute` }, { values: paused }, signal),
     enabled: hasRules(document),
     placeholderData: keepPreviousData,
   });

@@ -35,6 +35,7 @@ export interface OfferedForm {
   groupName: string;
   icon: string;
   description: string;
+  state?: string;
 }
 
 /** A form that the product brings: what a new draft would say, and the company's form of its code. */

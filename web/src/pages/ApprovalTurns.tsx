@@ -35,7 +35,7 @@ export default function ApprovalTurns() {
     <section className="page">
       <header className="page-head">
         <h1>{t("statistics.turns")} <ListCount summary={summary} /></h1>
-        <div className="page-tools"><ExportButton document={document} state={state} columns={columns} /></div>
+        <div className="page-tools"><ExportButton document={document} asked={state} columns={columns} /></div>
       </header>
       <p className="quiet">
         <AppLink to={STATISTICS}>{t("statistics.title")}</AppLink>

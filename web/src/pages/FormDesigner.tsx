@@ -4,8 +4,9 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { callMethod, useDocument } from "@/api/documents";
+import { withCompany } from "@/api/context";
 import { problemOf } from "@/api/errors";
-import { AppLink, routeOf, useGo } from "@/app/links";
+import { AppLink, routeOf } from "@/app/links";
 import { notifyError, notifySuccess } from "@/app/notify";
 import { enumLabel, methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
@@ -40,7 +41,6 @@ export default function FormDesigner({ document }: { document: DocumentMeta }) {
 function Designer({ document, row }: { document: DocumentMeta; row: Row | undefined }) {
   const { t, i18n } = useTranslation();
   const meta = useMeta();
-  const go = useGo();
   const editing = useEditing(document, row, useMemo(() => ({ ...EMPTY }), []));
   const design = Object.fromEntries(DESIGN.map((name) => [name, editing.values[name] ?? EMPTY[name]])) as unknown as Design;
   const [selected, setSelected] = useState<number>();
@@ -67,7 +67,8 @@ function Designer({ document, row }: { document: DocumentMeta; row: Row | undefi
     const answer = await editing.submit();
     if (!answer) return undefined;
     notifySuccess(t("form.saved"));
-    if (fresh) go(`${routeOf(document, answer.id)}/edit`, { replace: true });
+    // the page goes on: an example that is being tried and the steps back stay
+    if (fresh) history.replaceState(history.state, "", withCompany(`${routeOf(document, answer.id)}/edit`));
     return answer;
   };
   useSaveKey(() => void save());

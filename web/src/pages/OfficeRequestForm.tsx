@@ -1,18 +1,18 @@
-import { Button, Skeleton } from "antd";
-import { useMemo, useState } from "react";
+import { Alert, Button, Skeleton } from "antd";
+import { useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { useDocument } from "@/api/documents";
 import { problemOf } from "@/api/errors";
 import { AppLink, routeOf, useGo } from "@/app/links";
-import { notifySuccess } from "@/app/notify";
+import { notifySuccess, sentenceOf } from "@/app/notify";
 import { methodOf, textOf, type DocumentMeta, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { refusalText } from "@/contract/format";
 import { EditingNotes } from "@/documents/EditingNotes";
 import { useSaveKey } from "@/documents/GenericForm";
 import { PageProblem } from "@/documents/PageProblem";
-import { useEditing } from "@/documents/useEditing";
+import { asWritten, useEditing } from "@/documents/useEditing";
 import { FilesOf } from "@/forms/FieldFiles";
 import { FormFields } from "@/forms/FormFields";
 import { FormTiles } from "@/forms/FormTiles";
@@ -43,15 +43,18 @@ function Filling({ document, row, formId }: { document: DocumentMeta; row: Row |
   const { t, i18n } = useTranslation();
   const meta = useMeta();
   const go = useGo();
-  const editing = useEditing(document, row, useMemo(() => ({ formId, values: {} }), [formId]));
+  const editing = useEditing(document, row, useMemo(() => ({ formId, values: {} }), [formId]), asWritten, formId);
   const [keeping, setKeeping] = useState(false);
   const values = (editing.values.values ?? {}) as TypedValues;
   const filled = useFilled(formId, values);
+  // the form stays where one answer fails; what would be computed with these values is unknown then
+  const known = useRef(filled.data);
+  known.current = filled.data ?? known.current;
   const sending = useSubmit(document, (answer) => {
     notifySuccess(t("requisition.submitted"));
     go(routeOf(document, answer.id), { replace: true });
   }, editing.refuse);
-  const form = filled.data?.form ?? (row?.form as FormVersion | undefined);
+  const form = known.current?.form ?? (row?.form as FormVersion | undefined);
   const keep = async () => {
     const fresh = !editing.saved;
     const answer = await editing.submit();
@@ -90,10 +93,11 @@ function Filling({ document, row, formId }: { document: DocumentMeta; row: Row |
       {sending.dialog}
       {form.description && <p className="quiet">{form.description}</p>}
       <EditingNotes document={document} editing={editing} />
+      {filled.error && <Alert className="note" type="warning" showIcon {...sentenceOf(filled.error)} />}
       <div className="with-side">
         <div>
           <FilesOf value={{ documentType: document.key, documentId: editing.saved?.id ?? "", version: editing.saved?.etag, save: async () => (await keep())?.id }}>
-            <FormFields form={form} values={shown} hidden={filled.data?.hiddenKeys ?? []} required={filled.data?.requiredKeys ?? []} errors={{ ...live, ...refused }} onChange={set} />
+            <FormFields form={form} values={shown} hidden={known.current?.hiddenKeys ?? []} required={known.current?.requiredKeys ?? []} errors={{ ...live, ...refused }} onChange={set} />
           </FilesOf>
         </div>
         <aside className="side-column">

@@ -2,15 +2,22 @@ import { Button, Select, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import type { DocumentMeta } from "@/contract/meta";
+import { enumLabel, type DocumentMeta, type Meta } from "@/contract/meta";
+import { useMeta } from "@/contract/useMeta";
 import GenericList from "@/documents/GenericList";
 import { TypedInput } from "@/forms/TypedInput";
 import { kindOf, wordsIn, type TypedField } from "@/contract/typedFields";
-import { nameIn, operatorsOf, shownText } from "@/forms/typed";
-import { useFilled, useOffered } from "@/forms/useForms";
+import { nameIn, operatorsOf, shownText, type OfferedForm } from "@/forms/typed";
+import { useEveryForm, useValueFields } from "@/forms/useForms";
 
 const TERM = /^([a-z][a-z0-9_]*)(>=|<=|!=|=|>|<|:)(.*)$/s;
-const NOTHING = {};
+const RETIRED = "RETIRED";
+
+/** A form among those to filter by. One that takes no new requests says so: another may have its name by now. */
+export function formLabel(meta: Meta, form: OfferedForm, locale: string): string {
+  const name = nameIn(form, locale);
+  return form.state === RETIRED ? `${name} (${enumLabel(meta, "FormDefinition.State", RETIRED)})` : name;
+}
 
 /** Requests, filtered by a form and by what stands in its fields. */
 export default function OfficeRequestList({ document }: { document: DocumentMeta }) {
@@ -18,8 +25,9 @@ export default function OfficeRequestList({ document }: { document: DocumentMeta
   const [params, setParams] = useSearchParams();
   const formId = params.get("form") ?? undefined;
   const terms = params.getAll("term");
-  const offered = useOffered();
-  const form = useFilled(formId, NOTHING).data?.form;
+  const meta = useMeta();
+  const every = useEveryForm();
+  const held = useValueFields(formId).data;
   const put = (form: string | undefined, next: string[]) =>
     setParams((before) => {
       const kept = new URLSearchParams([...before].filter(([name]) => name !== "form" && name !== "term"));
@@ -27,12 +35,12 @@ export default function OfficeRequestList({ document }: { document: DocumentMeta
       for (const term of next) kept.append("term", term);
       return kept;
     }, { replace: true });
-  const fields = (form?.fields ?? []).filter((field) => operatorsOf(field).length > 0);
+  const fields = (held ?? []).filter((field) => operatorsOf(field).length > 0);
   const filters = (
     <div className="form-filter">
       <Select
         aria-label={t("forms.filter")} className="form-choice" allowClear placeholder={t("forms.all")} value={formId} optionFilterProp="label"
-        options={offered.data?.map((one) => ({ value: one.formId, label: nameIn(one, i18n.language) }))} onChange={(id?: string) => put(id, [])}
+        options={every.data?.map((one) => ({ value: one.formId, label: formLabel(meta, one, i18n.language) }))} onChange={(id?: string) => put(id, [])}
       />
       {fields.length > 0 && <TermChoice key={terms.length} fields={fields} onAdd={(term) => put(formId, [...terms, term])} />}
       {terms.map((term) => <Tag key={term} closable onClose={() => put(formId, terms.filter((one) => one !== term))}>{said(term, fields, i18n.language, [t("value.yes"), t("value.no")])}</Tag>)}

@@ -80,7 +80,7 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
       <header className="page-head">
         <h1>{document.plural} <ListCount summary={summary} /></h1>
         <div className="page-tools">
-          <ExportButton document={document} state={{ ...state, filter }} columns={columns} />
+          <ExportButton document={document} asked={{ ...state, filter }} columns={columns} />
           <Button type="primary" disabled={chosen.length === 0 || incomplete.length > 0} loading={run.isPending} onClick={bundle} data-action="order">
             {chosen.length > 0 ? t("pool.order", { action: order?.label, count: chosen.length }) : order?.label}
           </Button>
