@@ -402,3 +402,27 @@ async def test_a_value_names_documents_of_another_service_that_are_there(benches
         await server.stop(0)
         await bench.runtime.clients.close()
         bench.runtime.clients = before
+
+
+@pytest.mark.parametrize("document_type", TYPES[:1])
+async def test_a_flow_may_ask_for_a_field_that_is_retired(bench: Bench, document_type: str) -> None:
+    """It says its value, or the empty one of its kind: a condition has an answer."""
+    model, admin = bench.service.model_of(document_type), bench.as_("admin")
+    ids = [
+        (await admin.CreateCustomField(custom_field={"document_type": document_type, "field": field})).id
+        for field in (GRADE, WEIGHT)
+    ]
+    keys = [await row_of(bench, model, number) for number in range(2)]
+    await write(bench, model, keys[0], {"grade": "a", "weight": "9.5"})
+    for key in ids:
+        await admin.RetireCustomField(id=key)
+    assert await facts_of(bench, model, *keys) == [{"grade": "a", "weight": 9.5}, {"grade": "", "weight": 0}]
+
+
+async def facts_of(bench: Bench, model: Any, *keys: uuid.UUID) -> list[dict[str, Any]]:
+    """What the conditions of a flow are told of the added fields of documents."""
+    async with bench.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        call = bench.runtime.call_for_event(session, Actor(None, service=bench.service.name), COMPANY, "")
+        rows = [await session.get_one(model, key) for key in keys]
+        return [custom_fields.facts(call, row)["custom_fields"] for row in rows]
