@@ -103,6 +103,10 @@ class Known:
             self._ready[key] = Fields(defined, form, Form([one.field for one in defined.values()]))
         return self._ready[key]
 
+    def ever(self, document_type: str) -> list[typed_fields_pb2.TypedField]:
+        """The fields of a type of documents in whichever company, with those that are retired."""
+        return [one.field for one in self._by_type.get(document_type, ())]
+
     async def load(self, session: AsyncSession) -> None:
         """Read all of them."""
         table = self.model.__table__
