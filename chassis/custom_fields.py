@@ -103,6 +103,10 @@ class Known:
             self._ready[key] = Fields(defined, form, Form([one.field for one in defined.values()]))
         return self._ready[key]
 
+    def ever(self, document_type: str) -> list[typed_fields_pb2.TypedField]:
+        """The fields of a type of documents in whichever company, with those that are retired."""
+        return [one.field for one in self._by_type.get(document_type, ())]
+
     async def load(self, session: AsyncSession) -> None:
         """Read all of them."""
         table = self.model.__table__
@@ -357,11 +361,12 @@ def printed(call: Call, row: Any, locale: str) -> list[tuple[str, str]]:
 
 def facts(call: Call, row: Any) -> dict[str, Any]:
     """Values as the conditions of a flow see them, by their keys under `custom_fields`: what is empty says so, and a
-    condition has an answer. A number is a double there, which keeps fifteen digits in order; a longer one is left out,
-    and a condition that asks for it waits for a person rather than go a wrong way.
+    condition has an answer; so does what is retired, of which a flow may still ask. A number is a double there, which
+    keeps fifteen digits in order; a longer one is left out, and a condition that asks for it waits for a person rather
+    than go a wrong way.
     """
     fields, values = fields_of(call, type(row)), row.custom_fields or {}
-    found = {key: typed_fields.fact(one, values.get(key)) for key, one in fields.form.fields.items()}
+    found = {key: typed_fields.fact(one, values.get(key)) for key, one in fields.all.fields.items()}
     return {COLUMN: {key: value for key, value in found.items() if value is not None}}
 
 

@@ -13,7 +13,7 @@ import datetime
 import decimal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import asyncpg
@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chassis import ids, telemetry
 from chassis.import_tables import import_tables
+from heyi.common.v1 import typed_fields_pb2
 from heyi.platform.v1 import custom_fields_pb2
 
 NAMING = {
@@ -97,6 +98,8 @@ class Document:
     __ends_draft__: ClassVar[str] = ""
     # somebody who only takes part in its approval may see less of it (`chassis.seeing`)
     __hides__: ClassVar[bool] = False
+    # columns that hold open records -> what answers all fields that such records ever had (`chassis.import_lookup`)
+    __held__: ClassVar[Mapping[str, Callable[[Any], Awaitable[Iterable[typed_fields_pb2.TypedField]]]]] = {}
     # name of a constraint -> refusal, where ALREADY_EXISTS and FIELD_NO_SUCH_DOCUMENT do not say enough
     __refusals__: ClassVar[dict[str, str]] = {}
 

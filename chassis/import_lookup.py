@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
-from chassis import contract, ids, mapping
+from chassis import contract, custom_fields, ids, mapping, typed_fields
 from chassis.call import Actor, Call
-from chassis.db import Part
+from chassis.db import Document, Part
 from chassis.errors import Refused
 from chassis.import_cells import Named, is_id
 from chassis.importable import REMOVES, way_back_of
@@ -160,30 +162,79 @@ async def used(call: Call, document: str, keys: Sequence[uuid.UUID], batch: uuid
 async def used_here(
     call: Call, document: str, keys: Sequence[uuid.UUID], batch: uuid.UUID | None = None
 ) -> dict[str, str]:
-    """The same of this service's documents: one statement for each column that can refer to the type."""
+    """The same of this service's documents: one statement for each column that can refer to the type, the open records
+    among them.
+    """
     await call.every_company()
     found: dict[str, str] = {}
     back = way_back_of(document)
     stays = batch is not None and back is not None and back.policy.take_back != REMOVES
-    for by, column in _referring(call.runtime.service, document):
+    naming = [(by, column.table, _in_column(column, keys)) for by, column in _referring(call.runtime.service, document)]
+    naming += [one async for one in _in_records(call, document, keys)]
+    for by, table, uses in naming:
         undone = call.runtime.tables.import_batch.c
         others = sa.and_(undone.company_id == call.company_id, undone.document_type == by, undone.state == "UNDONE")
-        asked = _uses(call.runtime.tables, column, keys, batch, others if stays else sa.false())
+        asked = _uses(call.runtime.tables, table, uses, keys, batch, others if stays else sa.false())
         found |= {str(key): by for key in (await call.db.execute(asked)).scalars()}
     return found
 
 
-def _uses(tables: Any, column: Any, keys: Sequence[uuid.UUID], batch: uuid.UUID | None, others: Any) -> Any:
-    """Which of the keys a column names, but for rows that came into being in the same act as the document: a joiner's
-    first placement is no use of the joiner. Neither is what the batch has taken back, nor what `others` have and
-    nobody changed since: a head who was withdrawn.
-    """
-    change, row, batches = tables.audit_change, tables.import_row, tables.import_batch
+def _in_column(column: Any, keys: Sequence[uuid.UUID]) -> Any:
+    """Rows whose column names some of the keys, with what it names."""
     several = isinstance(column.type, sa.ARRAY)
     named = sa.func.unnest(column) if several else column
-    met = column.overlap(list(keys)) if several else column.in_(keys)
-    version = sa.func.coalesce(column.table.c.get("version", sa.null()), 0).label("version")
-    uses = sa.select(column.table.c.id.label("id"), named.label("named"), version).where(met).subquery()
+    return sa.select(named.label("named")).where(column.overlap(list(keys)) if several else column.in_(keys))
+
+
+async def _in_records(call: Call, document: str, keys: Sequence[uuid.UUID]) -> AsyncIterator[tuple[str, Any, Any]]:
+    """The same of records of fields that people defined: type, table, rows that name some of the keys."""
+    for mapper in call.runtime.service.base.registry.mappers:
+        model = mapper.class_
+        if not issubclass(model, Document):
+            continue
+        by, held = custom_fields.type_of(model), dict[str, Iterable[Any]]()
+        if custom_fields.takes_fields(model):
+            held[custom_fields.COLUMN] = call.runtime.custom.ever(by)
+        for name, tell in model.__held__.items():
+            held[name] = await tell(call)
+        for name, fields in held.items():
+            if paths := set(_paths_to(document, fields)):
+                column = mapper.columns[name]
+                # what the index on the values serves
+                said = [orjson.dumps(_at(path, str(key))).decode() for key in keys for path in paths]
+                wanted = sa.func.unnest(
+                    sa.cast([key for key in keys for _ in paths], pg.ARRAY(sa.Uuid())),
+                    sa.cast(said, pg.ARRAY(sa.Text())),
+                ).table_valued(sa.column("id", sa.Uuid()), sa.column("said", sa.Text()), name="wanted")
+                wanted = wanted.render_derived()
+                met = column.contains(sa.cast(wanted.c.said, pg.JSONB))
+                yield by, mapper.local_table, sa.select(wanted.c.id.label("named")).where(met)
+
+
+def _paths_to(document: str, fields: Iterable[Any]) -> Iterator[tuple[str, ...]]:
+    """Where values name documents of a type: a key, or those of a table and of its column."""
+    for field in fields:
+        if typed_fields.kind_of(field) in typed_fields.NAMING:
+            if custom_fields.NAMED.get(typed_fields.kind_of(field), field.document_type) == document:
+                yield (field.key,)
+        else:
+            yield from ((field.key, *path) for path in _paths_to(document, field.columns))
+
+
+def _at(path: tuple[str, ...], key: str) -> Any:
+    """Values in which a key stands where the path leads."""
+    first, *rest = path
+    return {first: [_at(tuple(rest), key)] if rest else key}
+
+
+def _uses(tables: Any, table: Any, naming: Any, keys: Sequence[uuid.UUID], batch: uuid.UUID | None, others: Any) -> Any:
+    """Which of the keys rows of a table name, but for rows that came into being in the same act as the document: a
+    joiner's first placement is no use of the joiner. Neither is what the batch has taken back, nor what `others` have
+    and nobody changed since: a head who was withdrawn.
+    """
+    change, row, batches = tables.audit_change, tables.import_row, tables.import_batch
+    version = sa.func.coalesce(table.c.get("version", sa.null()), 0).label("version")
+    uses = naming.add_columns(table.c.id.label("id"), version).subquery()
     born, mine = change.alias("born"), change.alias("mine")
     together = sa.select(sa.literal(1)).where(
         born.c.document_id == uses.c.id, mine.c.document_id == uses.c.named,

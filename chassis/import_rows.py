@@ -161,9 +161,27 @@ TWICE = sa.text(
     "FROM import_row, unnest(keys) AS key WHERE batch_id = :batch AND state = 'READY') AS known "
     "WHERE row_number > first ORDER BY row_number"
 )
+# of which a document is there: one that an undo kept is there too
+THERE = ("IMPORTED", "KEPT")
 # the same row of the same file: it is in, so nothing is wrong with it
 IN_ALREADY = sa.text(
-    "UPDATE import_row AS mine SET state = 'SKIPPED', problems = NULL FROM import_row AS other "
-    "WHERE mine.batch_id = :batch AND mine.state IN ('READY', 'BAD') AND other.company_id = mine.company_id "
-    "AND other.file_key = mine.file_key AND other.state = 'IMPORTED' AND other.batch_id <> mine.batch_id"
+    "UPDATE import_row AS mine SET state = 'SKIPPED', problems = NULL "
+    "FROM import_batch AS own, import_batch AS same, import_row AS other "
+    "WHERE mine.batch_id = :batch AND mine.state IN ('READY', 'BAD') AND own.id = mine.batch_id "
+    "AND same.company_id = own.company_id AND same.document_type = own.document_type "
+    "AND same.file_hash = own.file_hash AND same.id <> own.id AND other.batch_id = same.id "
+    "AND other.row_number = mine.row_number AND other.state IN ('IMPORTED', 'KEPT')"
 )
+
+
+def in_already(tables: Any, batch: Any, numbers: Sequence[int]) -> Any:
+    """Which of these rows of a batch's file are in, by whichever batch."""
+    one, row = tables.import_batch, tables.import_row
+    same = sa.select(one.c.id).where(
+        one.c.company_id == batch.company_id,
+        one.c.document_type == batch.document_type,
+        one.c.file_hash == batch.file_hash,
+    )
+    return sa.select(row.c.row_number).where(
+        row.c.batch_id.in_(same), row.c.row_number.in_(numbers), row.c.state.in_(THERE)
+    )

@@ -37,6 +37,7 @@ from chassis.import_rows import (
     Bad,
     by_rule,
     checked,
+    in_already,
     in_seconds,
     kept_row,
     keys_of,
@@ -399,14 +400,11 @@ class Worker:
 
     async def _make(self, batch: Any, method: contract.Method, size: int, bad: dict[int, Refused], session: Any) -> Any:
         row, runtime = self.runtime.tables.import_row, self.runtime
-        ready = sa.select(row.c.row_number, row.c.request, row.c.file_key, row.c.cells)
+        ready = sa.select(row.c.row_number, row.c.request, row.c.cells)
         ready = ready.where(row.c.batch_id == batch.id, row.c.state == "READY").order_by(row.c.row_number)
         found = (await session.execute(ready.limit(size + len(bad)).with_for_update())).all()
-        other = sa.select(row.c.file_key).where(
-            row.c.company_id == batch.company_id, row.c.state == "IMPORTED",
-            row.c.file_key.in_([one.file_key for one in found]),
-        )  # fmt: skip
-        known = set((await session.execute(other)).scalars()) if found else set()
+        others = in_already(runtime.tables, batch, [one.row_number for one in found])
+        known = set((await session.execute(others)).scalars()) if found else set()
         call, handler = self._call(session, batch, method), runtime.service.handlers[method.full_name]
         made, settled, until = list[tuple[int, Any]](), list[dict[str, Any]](), time.monotonic() + CHUNK_SECONDS
         reading = self._reading(_Turn(batch, {}), method)
@@ -419,7 +417,7 @@ class Worker:
                 settled.append(refused_row(one.row_number, why, reading, one.cells))
             elif one.row_number in bad:
                 settled.append(refused_row(one.row_number, bad[one.row_number], reading, one.cells))
-            elif one.file_key in known:
+            elif one.row_number in known:
                 settled.append({"row_number": one.row_number, "state": "SKIPPED", "head": one.row_number})
             elif len(made) < size and (not made or time.monotonic() < until):
                 made.append(

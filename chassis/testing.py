@@ -252,8 +252,10 @@ class Bench:
         while await worker.work():
             pass
 
-    async def bring_in(self, who: Caller, document_type: str, fields: Sequence[str], *rows: Sequence[str]) -> Any:
-        """Import rows of cells as somebody; the batch, with all of them in."""
+    async def bring_in(
+        self, who: Caller, document_type: str, fields: Sequence[str], *rows: Sequence[str], skipped: int = 0
+    ) -> Any:
+        """Import rows of cells as somebody; the batch, with all of them in but those that were in already."""
         columns = [{"position": at, "header": field, "field": field} for at, field in enumerate(fields, 1)]
         batch = await who.CreateImportBatch(
             document_type=document_type, file_name="list.xlsx", file_hash=document_type, columns=columns
@@ -266,7 +268,7 @@ class Bench:
         await self.work_imports()
         batch = await who.GetImportBatch(id=batch.id)
         problems = [(one.field, one.reason) for one in (await who.ListImportProblems(id=batch.id)).problems]
-        assert batch.imported_count == len(rows), problems
+        assert (batch.imported_count, batch.skipped_count) == (len(rows) - skipped, skipped), problems
         return batch
 
     async def take_back(self, who: Caller, batch: Any) -> tuple[int, int, list[str]]:

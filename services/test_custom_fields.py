@@ -357,6 +357,39 @@ async def test_a_file_brings_values_of_it(bench: Bench, document_type: str) -> N
     }  # fmt: skip
 
 
+async def references(bench: Bench, document_type: str, *ids: str) -> dict[str, str]:
+    """Which documents a service says that its own name, and by what: as the service of an import asks it."""
+    method = contract.load().methods["heyi.platform.v1.Imports/FindReferences"]
+    request = method.request(document_type=document_type, ids=ids)
+    found = (await bench.invoke(method, request, bench.issuer.service("inventory"))).message.documents
+    return {one.document_id: one.by_document_type for one in found}
+
+
+async def test_what_an_added_field_names_is_not_taken_back(benches: dict[str, Bench]) -> None:
+    """Of any kind that names something, in a table too; what nothing names goes."""
+    bench = await bench_of(benches, "inventory")
+    bench.grant("boss", ["*"], "ALL", role="keeper")
+    boss, kind = bench.as_("boss"), {"kind": "REFERENCE", "document_type": "inventory.unit", "label": WORDS}
+    table = {"key": "parts", "kind": "TABLE", "label": WORDS, "columns": [{"key": "packed", **kind}]}
+    person = {"key": "keeper", "kind": "PERSON", "label": WORDS}
+    document_type = "inventory.item_category"
+    for field in ({"key": "packed", **kind}, table, person):
+        await bench.as_("admin").CreateCustomField(custom_field={"document_type": document_type, "field": field})
+    batch = await bench.bring_in(boss, "inventory.unit", ("code", "name"), ("PCS", "个"), ("BOX", "箱"), ("BAG", "袋"))
+    pcs, box, _ = sorted((await boss.ListUnits()).units, key=lambda one: one.create_time.ToDatetime())
+    model = bench.service.model_of(document_type)
+    values = {"packed": pcs.id, "parts": [{"packed": box.id}], "keeper": str(stable("boss"))}
+    await write(bench, model, await row_of(bench, model, 0), values, who="boss")
+    with bench.statements() as seen:
+        named = await references(bench, "inventory.unit", pcs.id, box.id)
+    assert named == dict.fromkeys([pcs.id, box.id], document_type)
+    assert sum("item_category.custom_fields" in one for one in seen) == 1
+    assert await references(bench, "identity.employee", str(stable("boss"))) == {str(stable("boss")): document_type}
+
+    assert await bench.take_back(boss, batch) == (1, 2, ["IMPORT_IN_USE", "IMPORT_IN_USE"])
+    assert {one.id for one in (await boss.ListUnits()).units} == {pcs.id, box.id}
+
+
 async def test_a_value_names_documents_of_another_service_that_are_there(benches: dict[str, Bench]) -> None:
     """Asked of the service that keeps them, as the person who typed it; a service that is away is no answer."""
     keeper = await bench_of(benches, "inventory")
@@ -379,6 +412,12 @@ async def test_a_value_names_documents_of_another_service_that_are_there(benches
         await write(bench, model, key, {"packed": unit.id}, who="boss")
         with refused("FIELD_NO_SUCH_DOCUMENT", field="custom_fields.packed"):
             await write(bench, model, key, {"packed": str(stable("nothing"))}, who="boss")
+        # what a value names is in use, though its field is retired; where nothing names it any more it is not
+        defined = (await bench.as_("admin").ListCustomFields()).custom_fields
+        await bench.as_("admin").RetireCustomField(id=defined[0].id)
+        assert await references(bench, "inventory.unit", unit.id) == {unit.id: document_type}
+        assert await references(bench, "inventory.unit", str(stable("nothing"))) == {}
+        await bench.as_("admin").RestoreCustomField(id=defined[0].id)
         # who may not list them names none; what stands there stays
         keeper.revoke("boss")
         await write(bench, model, key, {"packed": unit.id}, who="boss")
@@ -392,3 +431,27 @@ async def test_a_value_names_documents_of_another_service_that_are_there(benches
         await server.stop(0)
         await bench.runtime.clients.close()
         bench.runtime.clients = before
+
+
+@pytest.mark.parametrize("document_type", TYPES[:1])
+async def test_a_flow_may_ask_for_a_field_that_is_retired(bench: Bench, document_type: str) -> None:
+    """It says its value, or the empty one of its kind: a condition has an answer."""
+    model, admin = bench.service.model_of(document_type), bench.as_("admin")
+    ids = [
+        (await admin.CreateCustomField(custom_field={"document_type": document_type, "field": field})).id
+        for field in (GRADE, WEIGHT)
+    ]
+    keys = [await row_of(bench, model, number) for number in range(2)]
+    await write(bench, model, keys[0], {"grade": "a", "weight": "9.5"})
+    for key in ids:
+        await admin.RetireCustomField(id=key)
+    assert await facts_of(bench, model, *keys) == [{"grade": "a", "weight": 9.5}, {"grade": "", "weight": 0}]
+
+
+async def facts_of(bench: Bench, model: Any, *keys: uuid.UUID) -> list[dict[str, Any]]:
+    """What the conditions of a flow are told of the added fields of documents."""
+    async with bench.runtime.sessions() as session, session.begin():
+        await session.execute(sa.text("SELECT set_config('heyi.company', '*', true)"))
+        call = bench.runtime.call_for_event(session, Actor(None, service=bench.service.name), COMPANY, "")
+        rows = [await session.get_one(model, key) for key in keys]
+        return [custom_fields.facts(call, row)["custom_fields"] for row in rows]

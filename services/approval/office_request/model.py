@@ -7,15 +7,23 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from approval.base import Base
+from approval.form_definition.model import FormVersion
+from approval.form_definition.rules import version_of
 from approval.office_request.rules import OWNERS_ALONE, TRANSITIONS
 from chassis.call import Call
 from chassis.db import Document, Searchable, decimal_of, utc
 from heyi.approval.v1 import office_requests_pb2 as pb
+
+
+async def _fields(call: Call) -> list[Any]:
+    """The fields of every version of every form."""
+    versions = await call.db.scalars(select(FormVersion.content))
+    return [field for content in versions for field in version_of(content).fields]
 
 
 class OfficeRequest(Searchable, Document, Base):
@@ -25,6 +33,7 @@ class OfficeRequest(Searchable, Document, Base):
     __day__ = "submit_time"
     __search__ = ("number", "title")
     __hides__ = True
+    __held__ = {"values": _fields}
 
     company_id: Mapped[uuid.UUID] = mapped_column(index=True)
     number: Mapped[str | None]

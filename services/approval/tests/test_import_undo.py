@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from approval.tests.desk import Desk
-from chassis.testing import refused
+from approval.tests.desk import Desk, claim
+from chassis import contract
+from chassis.testing import refused, stable
 
 
 async def test_a_draft_of_a_form_goes_and_a_published_one_stays(service: Any) -> None:
@@ -30,6 +31,16 @@ async def test_drafts_of_requests_go(service: Any) -> None:
 
     assert await service.take_back(desk.requester, batch) == (1, 0, [])
     assert not (await desk.requester.ListOfficeRequests()).office_requests
+
+
+async def test_what_a_request_names_is_in_use(service: Any) -> None:
+    desk = Desk(service)
+    who, other = str(stable("boss")), str(stable("head"))
+    await desk.filled(await desk.form(), claim(partner=who))
+    method = contract.load().methods["heyi.platform.v1.Imports/FindReferences"]
+    request = method.request(document_type="identity.employee", ids=[who, other])
+    found = (await service.invoke(method, request, service.issuer.service("identity"))).message.documents
+    assert [(one.document_id, one.by_document_type) for one in found] == [(who, "approval.office_request")]
 
 
 async def test_a_robot_is_not_brought_in_by_a_file_since_no_cell_holds_its_address(service: Any) -> None:

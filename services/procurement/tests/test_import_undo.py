@@ -25,3 +25,9 @@ async def test_drafts_of_orders_are_taken_back_and_what_went_out_stays(shop: Sho
     assert [(one.state, one.close_reason) for one in after.values() if one.id != sent.id] == [
         (sent.CANCELLED, "清单有误")
     ]
+
+    # the same file again: what was kept is in, and is not made a second time
+    again = await service.bring_in(shop.buyer, "procurement.purchase_order", FIELDS, *rows, skipped=1)
+    assert (again.imported_count, again.skipped_count) == (1, 1)
+    days = [one.need_date for one in (await shop.buyer.ListPurchaseOrders()).purchase_orders]
+    assert sorted(days) == ["2026-12-15", "2026-12-16", "2026-12-16"]
