@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from approval.case.model import Case, NodeVisit
+from approval.case.rules import LIVE
 from approval.engine.tree import Approve, Delay, Flow, Timeout
 from approval.engine.walk import Visit, day_of
 from approval.lookups import flow_at
@@ -22,21 +23,24 @@ from chassis.call import Call
 from heyi.approval.v1 import case_views_pb2
 
 TURN, DELAY = "turn", "delay"
-GOING = ("RUNNING", "PARKED")
 
 
 async def keep(call: Call, case: Case, turns: Iterable[Any]) -> None:
-    """After an act: `turns` are those that are open now. What is over needs no timer, what just opened gets its own."""
+    """After an act: `turns` are those that are open now. What is over needs no timer; what just opened gets its own,
+    in a case that is suspended when it goes on.
+    """
     flow = await _timed(call, case)
     if flow is None:
         return
-    if case.state not in GOING:
+    if case.state not in LIVE:
         await timers.drop(call, case.id)
         return
     turns, table = list(turns), timers.table_of(call)
     entered = sa.exists().where(NodeVisit.id == table.c.part_id, NodeVisit.state == "OPEN")
     over = sa.and_(table.c.handler == TURN, table.c.part_id.not_in([turn.id for turn in turns]))
     await timers.drop(call, case.id, sa.or_(over, sa.and_(table.c.handler == DELAY, ~entered)))
+    if case.state == "SUSPENDED":
+        return
     given: dict[uuid.UUID, datetime.datetime | None] = {}
     for turn in turns:
         late = _timeout(flow, turn.node_id)
@@ -61,8 +65,7 @@ async def follow(call: Call, case: Case, old: Flow, new: Flow, turns: Iterable[A
         await _set_due(call, dict.fromkeys(task_ids))
         for turn in changed:
             turn.due_time = None
-    if case.state in GOING:
-        await keep(call, case, turns)
+    await keep(call, case, turns)
 
 
 def wait(call: Call, case: Case, visit: Visit) -> None:

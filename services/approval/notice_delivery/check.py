@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,23 +89,25 @@ async def _look(courier: Courier, turns: Sequence[Any]) -> int:
             rows = (await session.execute(sa.select(DELIVERY).where(DELIVERY.c.notice_id.in_(asked)))).all()
             took = {(row.notice_id, row.channel, row.robot_id): row for row in rows}
             missing: dict[uuid.UUID, list[rules.Leg]] = {notice.id: [] for notice in notices}
-            again, late = [], []
+            again: defaultdict[datetime.datetime, list[uuid.UUID]] = defaultdict(list)
+            late = []
             for notice in notices:
                 for leg in wanted[notice.id]:
                     row = took.get((notice.id, leg.channel, leg.robot_id))
                     if row is None:
                         missing[notice.id].append(leg)
                     elif row.state == "FAILED" and not leg.problem and _may_try(row, now):
-                        again.append(row.id)
+                        again[leg.due_time].append(row.id)
                     elif row.state == "FAILED" or (row.state == "WAITING" and row.due_time <= now - LATE):
                         late.append(row.id)
             await courier.send_by(session, notices, missing, untold_since_time=now)
             since = {"untold_since_time": sa.func.coalesce(DELIVERY.c.untold_since_time, now)}
-            fresh = {**since, "state": "WAITING", "due_time": now, "version": DELIVERY.c.version + 1}
-            for some, values in ((again, fresh), (late, since)):
+            fresh = {**since, "state": "WAITING", "version": DELIVERY.c.version + 1}
+            changes = [(some, {**fresh, "due_time": due}) for due, some in again.items()]
+            for some, values in [*changes, (late, since)]:
                 if some:
                     await session.execute(sa.update(DELIVERY).where(DELIVERY.c.id.in_(some)).values(**values))
-    return len(again) + len(late) + sum(map(len, missing.values()))
+    return sum(map(len, again.values())) + len(late) + sum(map(len, missing.values()))
 
 
 def _may_try(row: Any, now: datetime.datetime) -> bool:

@@ -29,7 +29,7 @@ from approval.notice_delivery import mailer, rules, words
 from approval.notice_delivery.model import DOUBTED, UNTOLD, NoticeDelivery
 from approval.notice_delivery.settings import Settings
 from approval.notice_preference.model import NoticePreference
-from approval.notice_preference.rules import Preference, effective, locale_of
+from approval.notice_preference.rules import Preference, effective, free_from, locale_of
 from approval.notice_robot import rules as robot_rules
 from approval.notice_robot.model import NoticeRobot
 from chassis import egress, faults, ids, telemetry
@@ -189,7 +189,9 @@ class Courier:
         return len(parcels)
 
     async def claim_mails(self) -> list[Parcel]:
-        """Take mails that are due, the oldest first; for the length of the lease nobody else does."""
+        """Take mails that are due, the oldest first; for the length of the lease nobody else does. Those of people who
+        want nothing now, tried again or late as they are, wait for the end of that.
+        """
         now, lease = self.runtime.clock.now(), ids.uuid7()
         due = sa.and_(DELIVERY.c.state == "WAITING", DELIVERY.c.channel == "MAIL", DELIVERY.c.due_time <= now, _FREE)
         mails = (
@@ -204,6 +206,7 @@ class Courier:
                     return []
                 rows, told = await self._told(session, rows)
                 preferences = await self.preferences_of(session, {row.employee_id for row in rows})
+                rows = await self._not_in_quiet(session, rows, told, preferences, now)
         together: defaultdict[uuid.UUID, list[Any]] = defaultdict(list)
         for row in rows:
             together[row.message_id].append(row)
@@ -212,6 +215,29 @@ class Courier:
                    preferences[some[0].employee_id])
             for message_id, some in together.items()
         ]  # fmt: skip
+
+    async def _not_in_quiet(
+        self,
+        session: Any,
+        rows: Sequence[Any],
+        told: Mapping[uuid.UUID, words.Told],
+        preferences: Mapping[uuid.UUID, Preference],
+        now: datetime.datetime,
+    ) -> list[Any]:
+        """The rows that may go now, a test that somebody asks for always. The others were no attempt."""
+        organisation, go = self.runtime.rights().organisation, []
+        waits: defaultdict[datetime.datetime, list[uuid.UUID]] = defaultdict(list)
+        for row in rows:
+            company_id = organisation.people[row.employee_id].company_id or row.company_id
+            free = free_from(now, preferences[row.employee_id], organisation, company_id)
+            if free > now and told[row.id].kind != "TEST":
+                waits[free].append(row.id)
+            else:
+                go.append(row)
+        for free, some in waits.items():
+            values = {**_RESTS, "due_time": free, "attempt_count": DELIVERY.c.attempt_count - 1}
+            await session.execute(sa.update(DELIVERY).where(DELIVERY.c.id.in_(some)).values(**values))
+        return go
 
     async def _mail(self, connection: mailer.Connection, parcel: Parcel) -> None:
         assert self.settings.mail is not None

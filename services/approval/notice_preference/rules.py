@@ -89,15 +89,15 @@ def due_time(
         else:
             daily = datetime.datetime.combine(local.date(), _time(preference.daily_at), local.tzinfo)
             local = daily if daily > local else daily + _DAY
-    return _not_quiet(local, preference, organisation, company_id).astimezone(datetime.UTC)
+    return free_from(local, preference, organisation, company_id)
 
 
-def is_quiet(at: datetime.datetime, preference: Preference, organisation: Organisation, company_id: uuid.UUID) -> bool:
-    """Whether nothing is sent at this instant."""
-    if preference.quiet == "OUTSIDE_WORK":
-        return workdays.working_from(organisation, company_id, at) != at
+def free_from(
+    at: datetime.datetime, preference: Preference, organisation: Organisation, company_id: uuid.UUID
+) -> datetime.datetime:
+    """The first instant (UTC) from here on at which something may be sent."""
     local = at.astimezone(workdays.zone_of(organisation, company_id))
-    return _day_off(local, preference, organisation, company_id) or _quiet_hour(local, preference)
+    return _not_quiet(local, preference, organisation, company_id).astimezone(datetime.UTC)
 
 
 def _not_quiet(

@@ -63,29 +63,21 @@ def _wait(row: OfficeRequest, case: cases_pb2.Case, version: int) -> None:
 
 
 async def change_asked(event: cases_pb2.CaseChangeRequested, call: Call) -> None:
-    """An approver agrees with changes: put into the request by the rules of its form, all of them or none. Raises
-    nothing: the answer is an event.
+    """An approver agrees with changes: put into the request by the rules of its form, all of them or none. The
+    answer is an event.
     """
     amendment = event.amendment
     if amendment.document_type != asking.TYPE:
         return
-    row = await call.load(OfficeRequest, amendment.document_id)
-    if row.amendment_id == amendment.id:
-        return
-    try:
-        answer = await _amended(row, amendment, call)
-    except Refused as refusal:
-        # nothing of it: the row as it was
-        call.forget()
-        row = await call.load(OfficeRequest, amendment.document_id)
-        answer = amending.answer(amendment.id, refusal)
-    row.amendment_id = amendment.id
-    call.announce(pb.OfficeRequestChangeAnswered, row, answer=answer)
+
+    async def change(row: OfficeRequest) -> common_pb2.AmendmentAnswer:
+        return await _amended(row, amendment, call)
+
+    await amending.react(OfficeRequest, amendment, pb.OfficeRequestChangeAnswered, change, call)
 
 
 async def _amended(row: OfficeRequest, amendment: common_pb2.Amendment, call: Call) -> common_pb2.AmendmentAnswer:
-    waiting = row.state == "SUBMITTED" and row.submission == amendment.submission
-    if not waiting or row.content_hash != amendment.content_hash:
+    if row.state != "SUBMITTED":
         raise Refused("AMENDMENT_TOO_LATE")
     pinned = await versions.pinned(call, row.form_id, row.form_version)
     before, sent = row.values, dict(row.values)

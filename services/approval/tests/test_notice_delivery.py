@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import os
 import re
@@ -175,6 +176,54 @@ async def test_a_mail_server_that_is_down_holds_up_and_loses_nothing(office, cou
     mailbox.up()
     await until_told(courier, office.service.clock)
     assert [mail["To"].addresses[0].addr_spec for mail in mailbox.mails].count("head@people.example") == 1
+
+
+async def test_what_could_not_be_sent_in_time_waits_for_the_end_of_quiet_hours(office, courier, mailbox, monkeypatch):
+    said = {**PREFERENCE, "quiet": "HOURS", "quiet_from": "22:00", "quiet_until": "07:30"}
+    await office.service.as_("head").SetMineNoticePreference(notice_preference=said)
+    await office.flow(approve("a", "head"))
+    clock = office.service.clock
+    clock.set("2026-11-23T13:55:00Z")  # 21:55
+    office = Office(office.service)
+    await office.submit()
+    await courier.route()
+    mailbox.down()
+    clock.set("2026-11-23T13:59:00Z")
+    with pytest.raises(Unreachable):
+        await courier.mail_once()
+
+    clock.set("2026-11-23T14:30:00Z")
+    mailbox.up()
+    await all_that_goes(courier)
+    (row,) = await rows(courier, NoticeDelivery.employee_id == stable("head"))
+    assert (row.state, row.attempt_count, row.trying, row.leased_until) == ("WAITING", 0, False, None)
+    assert row.due_time == datetime.datetime(2026, 11, 23, 23, 30, tzinfo=datetime.UTC)
+    assert [mail for mail in mailbox.mails if "head" in str(mail["To"])] == []
+
+    clock.set("2026-11-23T23:30:00Z")
+    mailbox.say = lambda mail: "550 no such person"
+    await all_that_goes(courier)
+    clock.set("2026-11-25T23:00:00Z")  # 07:00 two days later
+    assert await untold.check(courier) == 1
+    (row,) = await rows(courier, NoticeDelivery.employee_id == stable("head"))
+    assert (row.state, row.due_time) == ("WAITING", datetime.datetime(2026, 11, 25, 23, 30, tzinfo=datetime.UTC))
+    mailbox.say = lambda mail: "250 ok"
+    settings = dataclasses.replace(courier.runtime.settings, own=courier.settings)
+    monkeypatch.setattr(courier.runtime, "settings", settings)
+    await office.service.as_("head").TestMineNoticePreference()
+    await all_that_goes(courier)
+    by_kind = {row.kind: row.state for row in await rows(courier, NoticeDelivery.employee_id == stable("head"))}
+    assert by_kind == {"TURN": "WAITING", "TEST": "SENT"}, "who tries it out wants it now"
+    clock.set("2026-11-25T23:30:00Z")
+    await all_that_goes(courier)
+    assert {row.state for row in await rows(courier, NoticeDelivery.employee_id == stable("head"))} == {"SENT"}
+
+
+async def all_that_goes(courier: Courier) -> None:
+    """Send whatever goes at this moment."""
+    await courier.route()
+    while await courier.mail_once():
+        pass
 
 
 async def test_a_refusal_for_now_is_tried_later_and_one_for_good_until_somebody_says_so(office, courier, mailbox):

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from approval.notice.kinds import CHOSEN, KINDS, kind_of
 from approval.notice_delivery import rules, words
-from approval.notice_preference.rules import PRODUCT, Preference, due_time, effective, is_quiet, problems
+from approval.notice_preference.rules import PRODUCT, Preference, due_time, effective, free_from, problems
 from approval.notice_robot import rules as robots
+from chassis import workdays
 from chassis.clock import FrozenClock
 from chassis.egress import Answer
 from chassis.testing import COMPANY, MORNING, OTHER_COMPANY, stable, test_organisation
@@ -78,12 +79,24 @@ FIRST = datetime.datetime.fromisoformat("2026-01-01")
 INSTANTS = st.datetimes(FIRST, FIRST + datetime.timedelta(days=700), timezones=st.just(datetime.UTC))
 
 
+def is_quiet(instant, said):
+    """Whether somebody wants nothing at this instant."""
+    if said.quiet == "OUTSIDE_WORK":
+        return workdays.working_from(ORGANISATION, COMPANY, instant) != instant
+    local = instant.astimezone(workdays.zone_of(ORGANISATION, COMPANY))
+    begin, end = map(datetime.time.fromisoformat, (said.quiet_from, said.quiet_until))
+    within = begin <= local.time() < end if begin <= end else not end <= local.time() < begin
+    off = not workdays.is_working_day(ORGANISATION, COMPANY, local.date())
+    return said.quiet != "NEVER" and (within or (off and said.quiet == "HOURS_AND_DAYS_OFF"))
+
+
 @given(INSTANTS, PREFERENCES, st.sampled_from(CHOSEN))
 def test_a_mail_never_goes_too_early_nor_in_quiet_hours_nor_a_week_late(instant, said, kind):
     goes = due_time(instant, said, kind, ORGANISATION, COMPANY)
 
     assert goes >= instant
-    assert not is_quiet(goes, said, ORGANISATION, COMPANY)
+    assert not is_quiet(goes, said)
+    assert (free_from(instant, said, ORGANISATION, COMPANY) > instant) == is_quiet(instant, said)
     assert goes - instant < datetime.timedelta(days=7)
     assert due_time(instant, said, kind, ORGANISATION, COMPANY) == goes
 

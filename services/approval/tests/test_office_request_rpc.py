@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 import sqlalchemy as sa
 from google.protobuf import json_format
 
 from approval.tests.desk import CLAIM, TYPE, Desk, claim, field, label, state
 from approval.tests.factories import approve, branch, condition, sequence, user, waiting
-from chassis import ids
+from chassis import contract, ids, import_lookup, inbox
 from chassis.call import Actor
+from chassis.clients import Clients
 from chassis.testing import COMPANY, refused, stable
 from heyi.approval.v1 import cases_pb2
 from heyi.approval.v1 import form_definitions_pb2 as pb
 from heyi.common.v1 import common_pb2
-from heyi.platform.v1 import prints_pb2
+from heyi.platform.v1 import imports_pb2, prints_pb2
 
 
 @pytest.fixture
@@ -296,26 +301,94 @@ CHANGES = {
 }
 
 
+def change_of(row: Any, path: str, value: str, **more: Any) -> cases_pb2.CaseChangeRequested:
+    """An approver agrees with another value."""
+    fields = {
+        "id": str(ids.uuid7()), "document_type": TYPE, "document_id": row.id, "submission": 1,
+        "author_id": str(stable("head")), "content_hash": row.content_hash,
+        "changes": [common_pb2.FieldChange(path=path, value=value)], **more,
+    }  # fmt: skip
+    return cases_pb2.CaseChangeRequested(case=cases_pb2.Case(), amendment=common_pb2.Amendment(**fields))
+
+
+async def answers(desk: Desk) -> list[Any]:
+    return [message.answer for _, message in await desk.service.events("change_answered")]
+
+
 @pytest.mark.parametrize("name", CHANGES)
 async def test_what_the_form_does_not_take_no_approver_types(desk: Desk, name: str) -> None:
     path, value, reason = CHANGES[name]
     form = await desk.form()
     await desk.flow_for(FLOW)
     row = await desk.sent(form)
-    amendment = common_pb2.Amendment(
-        id=str(ids.uuid7()), document_type="approval.office_request", document_id=row.id, submission=1,
-        author_id=str(stable("head")), content_hash=row.content_hash,
-        changes=[common_pb2.FieldChange(path=path, value=value)],
-    )  # fmt: skip
-    event = cases_pb2.CaseChangeRequested(case=cases_pb2.Case(), amendment=amendment)
+    event = change_of(row, path, value)
 
     await desk.service.deliver(event, times=2)
     await desk.service.deliver(event, event_id=ids.uuid7())
 
-    (answer,) = [message.answer for _, message in await desk.service.events("change_answered")]
+    (answer,) = await answers(desk)
     assert [one.reason for one in answer.violations] == [reason]
     now = await desk.get(row)
     assert (now.content_hash, values_of(now)) == (row.content_hash, values_of(row))
+
+
+async def test_too_late_is_a_change_after_its_time_of_another_content_or_submission(desk: Desk) -> None:
+    form = await desk.form()
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form)
+    over = desk.service.clock.now() - datetime.timedelta(seconds=1)
+    for more in ({"expire_time": over}, {"content_hash": "0" * 64}, {"submission": 7}):
+        await desk.service.deliver(change_of(row, "values.account", "6602", **more))
+        assert [one.reason for one in (await answers(desk))[-1].violations] == ["AMENDMENT_TOO_LATE"]
+    now = await desk.get(row)
+    assert (now.content_hash, values_of(now)) == (row.content_hash, values_of(row))
+
+    await desk.agree("head")
+    await desk.agree("boss")
+    assert state(await desk.get(row)) == "APPROVED", "what was agreed to is what stands here"
+
+
+async def test_while_another_service_is_away_a_change_waits_for_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = await desk.form([field("why"), field("item", "REFERENCE", document_type="inventory.item")])
+    await desk.flow_for(FLOW)
+    row = await desk.sent(form, {"why": "x"})
+    item = str(stable("item"))
+    event, event_id = change_of(row, "values.item", item), ids.uuid7()
+    monkeypatch.setattr(desk.service.runtime, "clients", Clients({"inventory": "127.0.0.1:1"}, None))
+
+    with pytest.raises(inbox.Passing, match="SERVICE_UNAVAILABLE"):
+        await desk.service.deliver(event, actor="head", event_id=event_id)
+    assert (await answers(desk), values_of(await desk.get(row))) == ([], values_of(row))
+
+    async with inventory_of(item) as clients:
+        monkeypatch.setattr(desk.service.runtime, "clients", clients)
+        await desk.service.deliver(event, actor="head", event_id=event_id)
+    (answer,) = await answers(desk)
+    assert (list(answer.violations), [one.after for one in answer.differences]) == ([], [item])
+
+
+@contextlib.asynccontextmanager
+async def inventory_of(item_id: str) -> AsyncIterator[Clients]:
+    """Another service, which has one item."""
+    service, name = import_lookup.FIND_NAMED.split("/")
+    method = contract.load().methods[import_lookup.FIND_NAMED]
+
+    async def answer(_request: Any, _context: Any) -> Any:
+        return method.reply(documents=[imports_pb2.NamedDocument(name=item_id, document_id=item_id, count=1)])
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        answer, request_deserializer=method.request.FromString, response_serializer=method.reply.SerializeToString
+    )
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {name: handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    clients = Clients({"inventory": f"127.0.0.1:{port}"}, None)
+    try:
+        yield clients
+    finally:
+        await clients.close()
+        await server.stop(None)
 
 
 async def test_others_see_no_draft_and_act_for_nobody(desk: Desk) -> None:

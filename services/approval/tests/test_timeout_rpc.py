@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from approval.case import deputies
 from approval.tests.factories import (
     REQUISITION,
     Office,
@@ -19,6 +20,8 @@ from approval.tests.factories import (
     state,
     waiting,
 )
+from approval.tests.test_deputy_rpc import delegating
+from approval.tests.test_succession_rpc import leaves as gone
 from chassis.testing import refused, stable
 
 HEAD = {"kind": "department_head"}
@@ -204,6 +207,36 @@ async def test_a_suspended_case_keeps_what_is_left(office):
     assert task.due_time.ToDatetime(datetime.UTC) == datetime.datetime(2026, 12, 2, 10, tzinfo=datetime.UTC)
     assert await later(office, hours=2) == 0
     assert await later(office, hours=1) == 1
+    assert waiting(await office.case()) == ids_of("boss")
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_whoever_is_away_while_a_case_is_suspended_takes_no_time_from_it(office, leaves):
+    lanes = parallel("both", branch("a", delay("pause", days=5)), branch("b", timed("remind")))
+    await office.flow(sequence(lanes, approve("last", "boss")))
+    case = await office.submit()
+    await office.admin.SuperviseCase(id=case.id, due_date="2026-12-01", note="x")
+    await later(office, hours=6)  # 15:00: five working hours have passed
+    await office.admin.SuspendCase(id=case.id, reason="wait")
+
+    if leaves:
+        gone(office, head="colleague")
+    else:
+        delegating(office, "head>colleague")
+    assert await deputies.once(office.service.runtime) == 1
+
+    assert await later(office, days=30) == 0, "nothing of it runs"
+    await office.admin.ResumeCase(id=case.id)
+    (shown,) = (await office.case()).delays
+    assert shown.HasField("due_time")
+    (task,) = await office.todo("colleague")
+    left = task.due_time.ToDatetime(datetime.UTC) - office.service.clock.now()
+    # who takes over has the whole time, who only helps what is left of it
+    assert left > datetime.timedelta(hours=5) if leaves else left == datetime.timedelta(hours=3)
+    assert await later(office, days=7) == 3, "the wait, the turn and the supervision"
+    case = await office.case()
+    assert ("DELAY", "", "") in by_flow(case)
+    await office.decide("colleague" if leaves else "head")
     assert waiting(await office.case()) == ids_of("boss")
 
 
