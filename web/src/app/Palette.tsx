@@ -7,6 +7,7 @@ import { fetchList } from "@/api/documents";
 import { context } from "@/api/context";
 import { useCan } from "@/api/me";
 import { nameOf, titleOf } from "@/api/references";
+import { unrecorded } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { routeOf, useGo } from "./links";
 import { iconOf, usePlaces } from "./navigation";
@@ -34,7 +35,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     return () => clearTimeout(timer);
   }, [text]);
   const pages = usePageHits(text.trim());
-  const { hits: records, searching } = useRecordHits(asked);
+  const { hits: records, searching, failed } = useRecordHits(asked);
   const hits = [...pages, ...records];
   const chosen = Math.min(at, Math.max(hits.length - 1, 0));
   const open = (hit: Hit | undefined) => {
@@ -70,7 +71,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </div>
-      {hits.length === 0 && !searching && <p className="palette-none">{t("palette.none")}</p>}
+      {failed.length > 0 && <p className="palette-none" role="alert">{t("palette.failed", { titles: failed.join(t("list.comma")) })}</p>}
+      {hits.length === 0 && failed.length === 0 && !searching && <p className="palette-none">{t("palette.none")}</p>}
     </Modal>
   );
 }
@@ -92,7 +94,8 @@ function usePageHits(text: string): Hit[] {
   }, [places, meta, can, t, text]);
 }
 
-function useRecordHits(asked: string): { hits: Hit[]; searching: boolean } {
+/** Records of every type that the person may list, and the types whose answer failed. */
+export function useRecordHits(asked: string): { hits: Hit[]; searching: boolean; failed: string[] } {
   const meta = useMeta();
   const can = useCan();
   const searched = Object.values(meta.documents).filter(({ hidden, methods, titleFields }) =>
@@ -100,7 +103,7 @@ function useRecordHits(asked: string): { hits: Hit[]; searching: boolean } {
   const answers = useQueries({
     queries: searched.map((document) => ({
       queryKey: [document.key, "palette", context.company, asked],
-      queryFn: ({ signal }: { signal: AbortSignal }) => fetchList(document, { search: asked, pageSize: PER_DOCUMENT }, undefined, signal),
+      queryFn: ({ signal }: { signal: AbortSignal }) => fetchList(document, { search: asked, pageSize: PER_DOCUMENT, fields: unrecorded(document, ["id", "companyId", ...document.titleFields]) }, undefined, signal),
       enabled: asked.length > 0,
       retry: false,
     })),
@@ -111,5 +114,6 @@ function useRecordHits(asked: string): { hits: Hit[]; searching: boolean } {
       key: `${document.key} ${row.id}`, to: routeOf(document, row.id), title: titleOf(document, row) || nameOf(document, row), group: document.title, icon: iconOf(document.key),
     }));
   });
-  return { hits, searching: answers.some(({ isFetching }) => isFetching) };
+  const failed = answers.flatMap(({ isError }, index) => (isError ? [searched[index].plural] : []));
+  return { hits, failed, searching: answers.some(({ isFetching }) => isFetching) };
 }

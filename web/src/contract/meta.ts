@@ -184,6 +184,12 @@ export function shownFields(fields: Field[]): Field[] {
   return fields.filter((field) => !BOOKKEEPING.has(field.name) && !isBareId(field) && !(field.computed && said.has(field.name)));
 }
 
+/** What is asked for of a record to find and pick it, all where nothing is said: what leaves a row in the trail is not needed for that. */
+export function unrecorded(document: DocumentMeta, wanted?: string[]): string[] | undefined {
+  if (!wanted && !document.fields.some(({ recorded }) => recorded)) return undefined;
+  return document.fields.filter(({ name, recorded }) => !recorded && (wanted?.includes(name) ?? true)).map(({ name }) => name);
+}
+
 export function writableFields(fields: Field[], creating: boolean): Field[] {
   return shownFields(fields).filter((field) => !field.readOnly && !field.computed && (creating || !(field.immutable || field.inputOnly)));
 }

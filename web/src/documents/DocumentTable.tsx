@@ -21,7 +21,7 @@ interface Props {
   summary: ListSummary;
   state: ListState;
   selected?: string[];
-  onSelect?: (ids: string[], rows: Row[]) => void;
+  onSelect?: (ids: string[]) => void;
   cells?: Cells;
   /** Columns that the contract does not know. */
   trailing?: TableColumnsType<Row>;
@@ -42,7 +42,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
   const cursor = useRowKeys(rows, (row) => go(route(row)), (row) => onSelect && toggle(row.id));
   const toggle = (id: string) => {
     const next = selected?.includes(id) ? selected.filter((one) => one !== id) : [...(selected ?? []), id];
-    onSelect?.(next, rows.filter((row) => next.includes(row.id)));
+    onSelect?.(next);
   };
   const [sortField, direction] = state.orderBy.split(" ");
   const first = columns.find(({ name }) => document.titleFields.includes(name)) ?? columns[0];
@@ -75,7 +75,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
           size="small" rowKey="id" dataSource={rows} columns={[...tableColumns, ...trailing]} pagination={false} onChange={onChange}
           loading={{ spinning: pages.isFetching && !pages.isFetchingNextPage && pages.isPlaceholderData, delay: 200 }}
           rowClassName={(_, index) => (index === cursor ? "at-cursor" : "")}
-          rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys, chosen) => onSelect(keys as string[], chosen), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
+          rowSelection={onSelect && { selectedRowKeys: selected, onChange: (keys) => onSelect(keys as string[]), getCheckboxProps: (row) => ({ "aria-label": t("list.selectRow", { name: String(row[first?.name] ?? row.id) }) }) as object }}
           onRow={(row) => ({
             onClick: (event) => {
               const target = event.target as HTMLElement;

@@ -1,12 +1,12 @@
 import { PlusOutlined, SettingOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Empty, Popover, Segmented } from "antd";
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useListPages, useListSummary, type ListSummary } from "@/api/documents";
 import { useCan } from "@/api/me";
 import type { Query } from "@/api/http";
 import { AppLink, useGo } from "@/app/links";
-import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
+import { NAME_OF_DAY, type DocumentMeta, type Field } from "@/contract/meta";
 import { DocumentTable, type Cells } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
 import { FilterBar } from "./FilterBar";
@@ -14,6 +14,7 @@ import { ImportButton } from "./ImportButton";
 import { SIZES, useColumns, useListState, USUAL_SIZE, type ListState } from "./listState";
 import { SavedViews, ViewTabs } from "./SavedViews";
 import { SelectionBar } from "./SelectionBar";
+import { useSelection } from "./useSelection";
 
 interface Props {
   document: DocumentMeta;
@@ -35,9 +36,9 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
   const go = useGo();
   const state = useListState(document);
   const { columns, choices, choose } = useColumns(document);
-  const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search, extra: { ...state.extra, ...extra } };
   const pages = useListPages(document, { ...asked, fields: cells ? undefined : fieldsFor(document, columns), pageSize: state.size });
+  const selected = useSelection(pages);
   const summary = useListSummary(document, asked);
   const creatable = !madeElsewhere && can(document.methods.create);
   const empty = (
@@ -63,10 +64,10 @@ export default function GenericList({ document, cells, tools, title, madeElsewhe
       <ViewTabs document={document} />
       <FilterBar document={document} state={state} />
       {filters}
-      {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
+      <SelectionBar document={document} rows={selected.rows} onClear={selected.clear} />
       <DocumentTable
         document={document} columns={columns} pages={pages} summary={summary} state={state} cells={cells} empty={empty}
-        selected={selected.ids} onSelect={(ids, rows) => setSelected({ ids, rows })}
+        selected={selected.ids} onSelect={selected.choose}
       />
     </section>
   );

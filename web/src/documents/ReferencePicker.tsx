@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useList } from "@/api/documents";
 import { titleOf, useReference, useReferenceTitles } from "@/api/references";
 import { context } from "@/api/context";
-import { fieldOf, type DocumentMeta, type Meta, type Row } from "@/contract/meta";
+import { fieldOf, unrecorded, type DocumentMeta, type Meta, type Row } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 
 interface Common {
@@ -41,9 +41,7 @@ function useOptions(key: string, filter: string | undefined, asked: boolean) {
     return () => clearTimeout(timer);
   }, [text]);
   const conditions = [choosable(meta, document), filter].filter(Boolean).join(" AND ");
-  // what leaves a row in the trail is not needed to pick something
-  const fields = document.fields.some(({ recorded }) => recorded) ? document.fields.filter(({ recorded }) => !recorded).map(({ name }) => name) : undefined;
-  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20, fields }, asked, KEPT_MS);
+  const list = useList(document, { search, filter: conditions || undefined, pageSize: 20, fields: unrecorded(document) }, asked, KEPT_MS);
   const rows = list.data?.rows ?? [];
   return { document, rows, loading: list.isFetching || text !== search, setText };
 }

@@ -1,6 +1,4 @@
-import { useState } from "react";
 import { useListPages, useListSummary } from "@/api/documents";
-import type { Row } from "@/contract/meta";
 import { useDocumentMeta } from "@/contract/useMeta";
 import { DocumentTable } from "./DocumentTable";
 import { ExportButton } from "./ExportButton";
@@ -8,6 +6,7 @@ import { FilterBar } from "./FilterBar";
 import { ListCount } from "./GenericList";
 import { useColumns, useListState } from "./listState";
 import { SelectionBar } from "./SelectionBar";
+import { useSelection } from "./useSelection";
 
 /** On the page of a document, another type's rows that belong to it: searched, filtered, sorted and exported as in their list. */
 export function RowsOf({ document: key, filter, without = [] }: { document: string; filter: string; without?: string[] }) {
@@ -17,8 +16,8 @@ export function RowsOf({ document: key, filter, without = [] }: { document: stri
   const shown = columns.filter(({ name }) => !without.includes(name));
   const asked = { filter: state.filter, orderBy: state.orderBy, search: state.search };
   const pages = useListPages(document, asked);
+  const selected = useSelection(pages);
   const summary = useListSummary(document, asked);
-  const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   return (
     <section className="card" aria-label={document.plural}>
       <header className="page-head">
@@ -26,10 +25,10 @@ export function RowsOf({ document: key, filter, without = [] }: { document: stri
         <div className="page-tools"><ExportButton document={document} asked={state} columns={shown} /></div>
       </header>
       <FilterBar document={document} state={state} />
-      {selected.ids.length > 0 && <SelectionBar document={document} rows={selected.rows} onClear={() => setSelected({ ids: [], rows: [] })} />}
+      <SelectionBar document={document} rows={selected.rows} onClear={selected.clear} />
       <DocumentTable
         document={document} columns={shown} pages={pages} summary={summary} state={state}
-        selected={selected.ids} onSelect={(ids, rows) => setSelected({ ids, rows })}
+        selected={selected.ids} onSelect={selected.choose}
       />
     </section>
   );

@@ -20,6 +20,8 @@ interface Outcome {
 interface Offer {
   action: OfferedAction;
   able: Row[];
+  /** All that were chosen when it was begun: what is confirmed is what is done, though the list goes on changing. */
+  rows: Row[];
 }
 
 interface Props {
@@ -34,7 +36,7 @@ interface Props {
   give?: (row: Row) => Promise<Values>;
 }
 
-/** What can be done to all that are selected, and what cannot; each record has its own result. */
+/** What can be done to all that are selected, and what cannot; each record has its own result, also of those that leave the list with it. */
 export function SelectionBar({ document, rows, onClear, only, given = [], give }: Props) {
   const { t } = useTranslation();
   const client = useQueryClient();
@@ -46,16 +48,16 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
   for (const row of rows) {
     for (const action of offeredActions(document, row.allowedActions)) {
       if (only ? !only.includes(action.name) : action.name === "update" || action.name === "copy") continue;
-      const entry = counts.get(action.name) ?? { action, able: [] };
+      const entry = counts.get(action.name) ?? { action, able: [], rows };
       entry.able.push(row);
       counts.set(action.name, entry);
     }
   }
-  const run = async ({ action, able }: Offer) => {
+  const run = async ({ action, able, rows: begun }: Offer) => {
     setAsking(undefined);
     setRunning(action.name);
     const results: Outcome[] = [];
-    for (const row of rows) {
+    for (const row of begun) {
       const name = titleOf(document, row) || row.id;
       if (!able.includes(row)) {
         results.push({ id: row.id, name, done: false, text: t("selection.notAllowed") });
@@ -81,18 +83,22 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
   const fields = asking ? fieldsOf(asking) : [];
   const missing = fields.some(({ name, required }) => required && !values[name]);
   return (
-    <div className="selection-bar" role="region" aria-label={t("selection.title")}>
-      <span>{t("selection.count", { count: rows.length })}</span>
-      {[...counts.values()].map(({ action, able }) => (
-        <Button key={action.name} size="small" danger={Boolean(action.method.confirm)} loading={running === action.name} onClick={() => start({ action, able })}>
-          {able.length === rows.length ? action.label : t("selection.some", { action: action.label, able: able.length, count: rows.length })}
-        </Button>
-      ))}
-      {counts.size === 0 && <span className="quiet">{t("selection.nothing")}</span>}
-      <Button size="small" type="link" onClick={onClear}>{t("selection.clear")}</Button>
+    <>
+      {rows.length > 0 && (
+        <div className="selection-bar" role="region" aria-label={t("selection.title")}>
+          <span>{t("selection.count", { count: rows.length })}</span>
+          {[...counts.values()].map((offer) => (
+            <Button key={offer.action.name} size="small" danger={Boolean(offer.action.method.confirm)} loading={running === offer.action.name} onClick={() => start(offer)}>
+              {offer.able.length === rows.length ? offer.action.label : t("selection.some", { action: offer.action.label, able: offer.able.length, count: rows.length })}
+            </Button>
+          ))}
+          {counts.size === 0 && <span className="quiet">{t("selection.nothing")}</span>}
+          <Button size="small" type="link" onClick={onClear}>{t("selection.clear")}</Button>
+        </div>
+      )}
       {asking && (
         <Modal
-          open title={t("selection.some", { action: asking.action.label, able: asking.able.length, count: rows.length })} onCancel={() => setAsking(undefined)} onOk={() => void run(asking)}
+          open title={t("selection.some", { action: asking.action.label, able: asking.able.length, count: asking.rows.length })} onCancel={() => setAsking(undefined)} onOk={() => void run(asking)}
           okText={asking.action.label} cancelText={t("action.cancel")} okButtonProps={{ danger: Boolean(asking.action.method.confirm), disabled: missing }}
         >
           {asking.action.method.confirm && <p className="consequence">{asking.action.method.confirm}</p>}
@@ -110,6 +116,6 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
           ]}
         />
       </Modal>
-    </div>
+    </>
   );
 }

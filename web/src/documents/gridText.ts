@@ -4,7 +4,7 @@ import { fetchList } from "@/api/documents";
 import { context } from "@/api/context";
 import { fromPercent, tidyNumber, toPercent, trim } from "@/contract/decimal";
 import { isRate } from "@/contract/format";
-import { enumValues, type Field, type Meta, type Row } from "@/contract/meta";
+import { enumValues, unrecorded, type Field, type Meta, type Row } from "@/contract/meta";
 
 /** The value as it is typed. */
 export function typedText(field: Field, value: unknown): string {
@@ -66,7 +66,7 @@ export async function findReference(client: QueryClient, meta: Meta, key: string
   if (!wanted) return undefined;
   const { rows } = await client.fetchQuery({
     queryKey: [key, "paste", context.company, { text: wanted }],
-    queryFn: () => fetchList(document, { search: wanted, pageSize: 5 }),
+    queryFn: () => fetchList(document, { search: wanted, pageSize: 5, fields: unrecorded(document) }),
     staleTime: 60_000,
   });
   const exact = rows.filter((row) => ["code", "number", "name"].some((name) => row[name] === wanted));

@@ -40,7 +40,7 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
   const save = useSave(document, true);
   const [base, setBase] = useState<Values>(row ?? initial);
   const [saved, setSaved] = useState<Row | undefined>(row);
-  const [values, setValues] = useState<Values>(row ?? initial);
+  const [values, setDrawn] = useState<Values>(row ?? initial);
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [conflict, setConflict] = useState<Conflict>();
   const [refusal, setRefusal] = useState<unknown>();
@@ -60,50 +60,66 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
     return () => clearTimeout(timer);
   }, [dirty, slot, values, document]);
 
+  // Saves go one after the other, each upon what the one before left: `now` is that also where nothing was drawn since.
+  const now = useRef<{ values: Values; base: Values; saved: Row | undefined; conflict?: Conflict }>({ values, base, saved });
+  const turn = useRef<Promise<unknown>>(Promise.resolve());
+  const setValues = useCallback((next: (before: Values) => Values) => {
+    now.current.values = next(now.current.values);
+    setDrawn(now.current.values);
+  }, []);
+  const standAt = useCallback((left: Row, disputed?: Conflict) => {
+    Object.assign(now.current, { base: left, saved: left, conflict: disputed });
+    setBase(left);
+    setSaved(left);
+    setConflict(disputed);
+  }, []);
+
   const set = useCallback((name: string, value: unknown) => {
     setValues((before) => ({ ...before, [name]: value }));
     setErrors((before) => withoutErrors(before, name));
-  }, []);
+  }, [setValues]);
 
   const accept = useCallback((answer: Row, sent?: Values) => {
     setValues((before) => adopt(before, sent ?? before, answer, document.fields));
     localStorage.removeItem(latest.current.slot);
     setDraft(undefined);
-    setSaved(answer);
-    setBase(answer);
+    standAt(answer);
     setErrors({});
     setRefusal(undefined);
-    setConflict(undefined);
-  }, [document]);
+  }, [document, setValues, standAt]);
 
-  const onRefused = async (error: unknown, sent: Values) => {
+  const onRefused = async (error: unknown) => {
     setErrors(formErrors(violationsByField(error), document.resourceField));
     setRefusal(error);
-    if (!(error instanceof ApiError) || !error.stale || !saved) return;
-    const theirs = await fetchDocument<Row>(document, saved.id);
-    client.setQueryData(documentKey(document, saved.id), theirs);
-    const merged = merge(base, sent, theirs, fields.map(({ name }) => name));
-    setValues(merged.values);
-    setConflict(merged.conflict);
-    setBase(theirs);
-    setSaved(theirs);
+    if (!(error instanceof ApiError) || !error.stale || !now.current.saved) return;
+    const theirs = await fetchDocument<Row>(document, now.current.saved.id);
+    client.setQueryData(documentKey(document, theirs.id), theirs);
+    const merged = merge(now.current.base, now.current.values, theirs, fields.map(({ name }) => name));
+    setValues(() => merged.values);
+    standAt(theirs, merged.conflict);
     if (!merged.conflict) setRefusal(undefined);
   };
 
-  /** Save and give back the answer; nothing where it was refused, which the page shows by itself. */
-  const submit = async (changes: Values = {}): Promise<Row | undefined> => {
-    const sent = { ...values, ...changes };
-    const writable = sendable(meta, document.fields, prepare(sent), !saved);
-    const body = saved ? changedFields(sendable(meta, document.fields, base, false), writable, document.fields) : writable;
-    if (saved && Object.keys(body).length === 0) return saved;
+  const write = async (): Promise<Row | undefined> => {
+    const { values: sent, base: before, saved: kept, conflict: disputed } = now.current;
+    if (disputed) return undefined;
+    const writable = sendable(meta, document.fields, prepare(sent), !kept);
+    const body = kept ? changedFields(sendable(meta, document.fields, before, false), writable, document.fields) : writable;
+    if (kept && Object.keys(body).length === 0) return kept;
     try {
-      const answer = await save.mutateAsync({ row: saved ?? {}, values: body });
+      const answer = await save.mutateAsync({ row: kept ?? {}, values: body });
       accept(answer, sent);
       return answer;
     } catch (error) {
-      await onRefused(error, sent);
+      await onRefused(error);
       return undefined;
     }
+  };
+  /** Save, after those that are under way, and give back the answer; nothing where it was refused or others' changes are to be decided about, which the page shows by itself. */
+  const submit = (): Promise<Row | undefined> => {
+    const outcome = turn.current.then(write);
+    turn.current = outcome.catch(() => undefined); // told by the one who asked; the next does not fail with it
+    return outcome;
   };
 
   return {
@@ -117,14 +133,14 @@ export function useEditing(document: DocumentMeta, row: Row | undefined, initial
     conflict,
     resolve: (name: string, value: unknown) => {
       setValues((before) => ({ ...before, [name]: value }));
-      setConflict((before) => {
-        const left = before?.fields.filter((one) => one !== name) ?? [];
-        if (left.length === 0) setRefusal(undefined);
-        return before && left.length > 0 ? { ...before, fields: left } : undefined;
-      });
+      const before = now.current.conflict;
+      const left = before?.fields.filter((one) => one !== name) ?? [];
+      now.current.conflict = before && left.length > 0 ? { ...before, fields: left } : undefined;
+      setConflict(now.current.conflict);
+      if (left.length === 0) setRefusal(undefined);
     },
     draft: draft && !dirty ? draft : undefined,
-    restoreDraft: () => draft && setValues({ ...base, ...draft.values, etag: base.etag }),
+    restoreDraft: () => draft && setValues(() => ({ ...base, ...draft.values, etag: base.etag })),
     discardDraft: () => {
       localStorage.removeItem(slot);
       setDraft(undefined);

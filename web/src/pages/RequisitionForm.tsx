@@ -32,8 +32,10 @@ export default function RequisitionForm({ document }: { document: DocumentMeta }
   return <Draft key={id ?? "new"} document={document} row={data} />;
 }
 
-function withoutBlankLines(values: Values): Values {
-  return { ...values, lines: withoutBlankEnd(values.lines as Values[]) };
+/** What is meant: no lines still blank, and a title, the first line's where none is written. */
+function meant(values: Values): Values {
+  const lines = withoutBlankEnd(values.lines as Values[]);
+  return { ...values, title: values.title || lines[0]?.description, lines };
 }
 
 const AUTOSAVE_MS = 1_000;
@@ -44,7 +46,7 @@ function Draft({ document, row }: { document: DocumentMeta; row: Row | undefined
   const meta = useMeta();
   const go = useGo();
   const initial = useInitialValues(document);
-  const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]), withoutBlankLines);
+  const editing = useEditing(document, row, useMemo(() => ({ ...initial, urgency: "NORMAL", lines: [] }), [initial]), meant);
   const { values, saved, dirty } = editing;
   const linesField = fieldOf(document, "lines")!;
   const members = useMemo(() => orderColumns(membersOf(meta, linesField.message)), [meta, linesField]);
@@ -112,7 +114,7 @@ function useCategoryRates(): (id: string) => string {
 /** Keep the draft on the server a moment after the last key, once every line says what the server must know. */
 function useAutosave(document: DocumentMeta, editing: Editing, members: Field[]) {
   const { t } = useTranslation();
-  const { values, dirty, saved, saving, conflict, submit, set } = editing;
+  const { values, dirty, saved, saving, conflict, submit } = editing;
   const [refused, setRefused] = useState<Values>();
   const lines = withoutBlankEnd(values.lines as Values[]);
   const incomplete = incompleteLine(lines, members);
@@ -123,9 +125,7 @@ function useAutosave(document: DocumentMeta, editing: Editing, members: Field[])
       editing.setErrors({ [`lines[${incomplete.line - 1}].${incomplete.field.name}`]: t("requisition.missing", { label: incomplete.field.label }) });
       return undefined;
     }
-    const title = values.title || lines[0]?.description;
-    if (title !== values.title) set("title", title);
-    const answer = await submit({ title });
+    const answer = await submit();
     if (!answer) setRefused(values);
     else if (!saved) history.replaceState(history.state, "", withCompany(`${routeOf(document, answer.id)}/edit`));
     return answer;

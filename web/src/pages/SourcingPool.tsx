@@ -16,6 +16,7 @@ import { FilterBar } from "@/documents/FilterBar";
 import { ListCount } from "@/documents/GenericList";
 import { ReferencePicker } from "@/documents/ReferencePicker";
 import { SelectionBar } from "@/documents/SelectionBar";
+import { useSelection } from "@/documents/useSelection";
 import { useColumns, useListState } from "@/documents/listState";
 
 /** What a buyer decides stands at the left. */
@@ -30,29 +31,28 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
   const state = useListState(document);
   const { columns: kept } = useColumns(document);
   const columns = [...FIRST.map((name) => fieldOf(document, name)!), ...kept.filter(({ name }) => !FIRST.includes(name))];
-  const [selected, setSelected] = useState<{ ids: string[]; rows: Row[] }>({ ids: [], rows: [] });
   const [orders, setOrders] = useState<PurchaseOrder[]>();
   const filter = state.filters.state ? state.filter : [OPEN, state.filter].filter(Boolean).join(" AND ");
   const asked = { filter, orderBy: state.orderBy, search: state.search };
   const pages = useListPages(document, asked);
   const summary = useListSummary(document, asked);
+  const selected = useSelection(pages);
   const save = useSave<SourcingTask>(document);
   const order = methodOf(document, "order");
-  const rows = (pages.data?.pages.flatMap((page) => page.rows) ?? []) as SourcingTask[];
-  const chosen = selected.ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
+  const chosen = selected.rows as SourcingTask[];
   const incomplete = chosen.filter((task) => !task.supplierId || !task.unitPrice || !task.taxRate);
   const run = useMutation({
-    mutationFn: () => call<{ purchaseOrders: PurchaseOrder[] }>("POST", order!.path, { body: { ids: selected.ids } }),
+    mutationFn: (ids: string[]) => call<{ purchaseOrders: PurchaseOrder[] }>("POST", order!.path, { body: { ids } }),
     onSuccess: ({ purchaseOrders }) => {
       setOrders(purchaseOrders);
-      setSelected({ ids: [], rows: [] });
+      selected.clear();
       void client.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith("procurement.") });
     },
   });
   const groups = new Set(chosen.map(({ supplierId, currency, deliveryPlace }) => `${supplierId} ${currency} ${deliveryPlace}`)).size;
   const bundle = () =>
     void modal.confirm({
-      title: t("pool.bundle", { count: chosen.length }), content: t("pool.groups", { count: groups }), okText: order?.label, cancelText: t("action.cancel"), onOk: () => run.mutateAsync().catch(notifyError),
+      title: t("pool.bundle", { count: chosen.length }), content: t("pool.groups", { count: groups }), okText: order?.label, cancelText: t("action.cancel"), onOk: () => run.mutateAsync(selected.ids).catch(notifyError),
     });
   // A row's changes go one after the other, each upon what the one before left: the list itself is asked again later.
   const turns = useRef(new Map<string, Promise<SourcingTask | undefined>>());
@@ -87,10 +87,10 @@ export default function SourcingPool({ document }: { document: DocumentMeta }) {
         </div>
       </header>
       <FilterBar document={document} state={state} />
-      {chosen.length > 0 && <SelectionBar document={document} rows={chosen} onClear={() => setSelected({ ids: [], rows: [] })} />}
+      <SelectionBar document={document} rows={chosen} onClear={selected.clear} />
       {incomplete.length > 0 && <p className="quiet" role="status">{t("pool.incomplete", { count: incomplete.length })}</p>}
       <DocumentTable
-        document={document} columns={columns} pages={pages} summary={summary} state={state} selected={selected.ids} onSelect={(ids, picked) => setSelected({ ids, rows: picked })}
+        document={document} columns={columns} pages={pages} summary={summary} state={state} selected={selected.ids} onSelect={selected.choose}
         empty={<Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("pool.empty")} />}
         cells={{
           itemId: picker("itemId", "inventory.item"),

@@ -88,8 +88,8 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
   const watched = useList<Task>(document, supervised, firstOf).data?.rows ?? NONE;
   const ahead = new Set(watched.map(({ id: key }) => key));
   const tasks = requested || waiting ? [] : firstOf ? [...watched, ...(rows as Task[]).filter(({ id: key }) => !ahead.has(key))] : (rows as Task[]);
-  // What was decided leaves the list, and stays chosen until its result was read.
-  const picked = chosen.map((one) => tasks.find(({ id: key }) => key === one.id) ?? one);
+  // what is out of sight is not decided about
+  const picked = tasks.filter(({ id: key }) => chosen.some((one) => one.id === key));
   const first = !id && wide ? tasks[0] : undefined;
   // what it is about is read in its own company
   const elsewhere = first && first.companyId !== me.companyId ? first : undefined;
@@ -134,9 +134,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
           onChange={(next: string) => state.setOrder(next)}
         />
       </FilterBar>
-      {picked.length > 0 && (
-        <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
-      )}
+      <SelectionBar document={document} rows={picked} only={AT_ONCE} given={OF_EACH} give={(row) => shownHash(meta.documents, row as Task)} onClear={() => setChosen([])} />
       {tab === "open" && <WaitingPublications />}
       {problemOf(shown) && <PageProblem error={shown.error} retry={() => void shown.refetch()} />}
       {waiting && <Skeleton active title={false} />}
