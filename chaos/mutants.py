@@ -211,8 +211,8 @@ MUTANTS = (
     Mutant(
         "row-level security",
         "chassis/migrate.py",
-        'f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY",',
-        'f"ALTER TABLE {table.name} DISABLE ROW LEVEL SECURITY",',
+        'f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"',
+        'f"ALTER TABLE {table.name} DISABLE ROW LEVEL SECURITY"',
         "services/procurement/tests/test_last_walls.py::test_a_query_that_forgot_its_company_sees_no_row",
     ),
     Mutant(

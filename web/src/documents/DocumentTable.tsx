@@ -1,10 +1,11 @@
-import { Button, Empty, Skeleton, Table, type TableColumnsType, type TableProps } from "antd";
+import { Empty, Skeleton, Table, type TableColumnsType, type TableProps } from "antd";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { totalOf, type ListSummary, type useListPages } from "@/api/documents";
 import { problemOf } from "@/api/errors";
 import { AppLink, inItsCompany, routeOf, useGo } from "@/app/links";
 import { decimalText } from "@/contract/format";
+import { MoreButton } from "@/documents/MoreButton";
 import { NAME_OF_DAY, type DocumentMeta, type Field, type Row } from "@/contract/meta";
 import { FieldValue, isFigure } from "./FieldValue";
 import { isTyping } from "./FilterBar";
@@ -107,7 +108,7 @@ export function DocumentTable({ document, columns, pages, summary, state, select
       </TableScroll>
       {pages.hasNextPage && (
         <div className="load-more">
-          <Button loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>{t("list.more", { shown: rows.length })}</Button>
+          <MoreButton pages={pages}>{t("list.more", { shown: rows.length })}</MoreButton>
         </div>
       )}
     </>

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Button, Collapse, Empty, Skeleton } from "antd";
+import { Collapse, Empty, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { context } from "@/api/context";
 import { problemOf } from "@/api/errors";
@@ -7,6 +7,7 @@ import { useAttachments } from "@/attachments/useAttachments";
 import { call } from "@/api/http";
 import { sentenceOf } from "@/app/notify";
 import { timeText } from "@/contract/format";
+import { MoreButton } from "@/documents/MoreButton";
 import { fieldOf, serviceName, type DocumentMeta, type Meta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { FieldValue } from "./FieldValue";
@@ -86,7 +87,7 @@ function HistoryEntries({ document, id }: { document: DocumentMeta; id: string }
           </li>
         ))}
       </ol>
-      {history.hasNextPage && <Button onClick={() => void history.fetchNextPage()} loading={history.isFetchingNextPage}>{t("history.older")}</Button>}
+      {history.hasNextPage && <MoreButton pages={history}>{t("history.older")}</MoreButton>}
     </>
   );
 }

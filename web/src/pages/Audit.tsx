@@ -14,6 +14,7 @@ import { instant, timeText } from "@/contract/format";
 import { serviceName, type Meta } from "@/contract/meta";
 import { useMeta } from "@/contract/useMeta";
 import { actionLabel } from "@/documents/History";
+import { MoreButton } from "@/documents/MoreButton";
 import { PageProblem } from "@/documents/PageProblem";
 import { Reference } from "@/documents/Reference";
 import { ReferencePicker } from "@/documents/ReferencePicker";
@@ -129,7 +130,7 @@ export default function Audit() {
           />
         </TableScroll>
       )}
-      {pages.hasNextPage && <Button onClick={() => void pages.fetchNextPage()} loading={pages.isFetchingNextPage}>{t("audit.older")}</Button>}
+      {pages.hasNextPage && <MoreButton pages={pages}>{t("audit.older")}</MoreButton>}
       {kept.length > 0 && (
         <section className="card" aria-label={t("audit.retention")}>
           <h2>{t("audit.retention")}</h2>

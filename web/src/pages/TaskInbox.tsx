@@ -1,4 +1,4 @@
-import { Button, Checkbox, Empty, Grid, Segmented, Select, Skeleton } from "antd";
+import { Checkbox, Empty, Grid, Segmented, Select, Skeleton } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
@@ -10,6 +10,7 @@ import { fieldOf, type DocumentMeta, type Row } from "@/contract/meta";
 import type { Case, Task } from "@/contract/types";
 import { useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { FilterBar } from "@/documents/FilterBar";
+import { MoreButton } from "@/documents/MoreButton";
 import { useListState } from "@/documents/listState";
 import { PageProblem } from "@/documents/PageProblem";
 import { SavedViews, ViewTabs } from "@/documents/SavedViews";
@@ -155,7 +156,7 @@ export default function TaskInbox({ document }: { document: DocumentMeta }) {
           </li>
         ))}
       </ul>
-      {shown.hasNextPage && <div className="load-more"><Button loading={shown.isFetchingNextPage} onClick={() => void shown.fetchNextPage()}>{t("list.more", { shown: rows.length })}</Button></div>}
+      {shown.hasNextPage && <div className="load-more"><MoreButton pages={shown}>{t("list.more", { shown: rows.length })}</MoreButton></div>}
     </section>
   );
   if (!wide && id && !requested) return <TaskPage key={id} id={id} onDecided={onDecided} />;
