@@ -97,6 +97,8 @@ class Desk(Office):
                 return
             for row in fresh:
                 self.seen.add(row.event_id)
+                if row.subject not in self.service.service.reactions:
+                    continue
                 message = kinds[row.subject].FromString(row.payload)
                 await self.service.deliver(message, event_id=row.event_id, times=2 if twice else 1)
 
