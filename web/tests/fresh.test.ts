@@ -7,18 +7,19 @@ import type { PurchaseOrder } from "../src/contract/types";
 import { MetaContext } from "../src/contract/useMeta";
 import { differences, useFresh } from "../src/documents/useFresh";
 import { useLineEdits } from "../src/pages/ChangeOrderDialog";
+import { mergeField } from "../src/pages/CustomFieldForm";
 import { closeAll, likeBrowser, network, run, stale } from "./hooks";
 
 const field = (name: string, rest: Partial<Field> = {}): Field => ({ name, protoName: name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), label: name, type: "string", ...rest });
 const method = (verb: string, path: string) => ({ verb, path });
 const document = {
   key: "procurement.purchase_order", path: "/v1/orders",
-  fields: [field("etag"), field("state"), field("needDate", { type: "date" }), field("tags", { repeated: true }), field("lines", { type: "message", message: "Line", repeated: true })],
+  fields: [field("etag"), field("state"), field("needDate", { type: "date" }), field("tags", { repeated: true }), field("asked", { type: "message", message: "Asked" }), field("lines", { type: "message", message: "Line", repeated: true })],
   methods: { get: method("GET", "/v1/orders/{id}"), change: method("POST", "/v1/orders/{id}:change") },
 } as unknown as DocumentMeta;
 const meta = {
   locale: "en", documents: { [document.key]: document }, enums: {},
-  messages: { Line: { fields: [field("id"), field("lineNumber", { type: "int" }), field("description"), field("quantity", { type: "decimal" }), field("unitPrice", { type: "decimal" }), field("cancelled", { type: "bool" })] } },
+  messages: { Asked: { fields: [field("reason")] }, Line: { fields: [field("id"), field("lineNumber", { type: "int" }), field("description"), field("quantity", { type: "decimal" }), field("unitPrice", { type: "decimal" }), field("cancelled", { type: "bool" })] } },
 } as unknown as Meta;
 const line = (id: string, quantity: string, rest = {}) => ({ id, lineNumber: 1, description: `of ${id}`, quantity, unitPrice: "1", cancelled: false, ...rest });
 const order = (etag: string, lines: unknown[], rest = {}) => ({ id: "o", etag, state: "RELEASED", needDate: "2026-12-01", lines, ...rest }) as unknown as PurchaseOrder;
@@ -29,8 +30,9 @@ const theirs = order("2", [line("b", "5", { cancelled: true }), line("c", "8.000
 async function dialog() {
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const within = (inner: ReactNode) => createElement(MetaContext.Provider, { value: meta }, inner);
+  const refreshed: unknown[] = [];
   const { shown } = await run(() => {
-    const fresh = useFresh(document, opened);
+    const fresh = useFresh(document, opened, (before, now) => refreshed.push([before.etag, now.etag]));
     return { fresh, edits: useLineEdits(fresh.record) };
   }, undefined, client, within);
   const done: string[] = [];
@@ -43,7 +45,7 @@ async function dialog() {
     }).then(() => outcome.push("ended"), (error: unknown) => outcome.push(error)));
     return outcome;
   };
-  return { shown, client, submit, done };
+  return { shown, client, submit, done, refreshed };
 }
 
 beforeEach(likeBrowser);
@@ -52,7 +54,7 @@ afterEach(closeAll);
 describe("a dialog about a record that another changes meanwhile", () => {
   it("reads it again, keeps what was typed at its lines, tells what is different, and is sent with what stands now", async () => {
     const asked = network();
-    const { shown, client, submit, done } = await dialog();
+    const { shown, client, submit, done, refreshed } = await dialog();
     const { lines, setLines } = shown.current.edits;
     await act(async () => setLines(lines.map((one) => ({ ...one, quantity: { a: "20", b: "1", c: "8" }[String(one.id)] }))));
     const first = await submit();
@@ -60,6 +62,7 @@ describe("a dialog about a record that another changes meanwhile", () => {
     await asked[1].answer(200, theirs);
     expect(first).toEqual(["ended"]);
     expect(done).toEqual([]);
+    expect(refreshed).toEqual([["1", "2"]]);
     expect(client.getQueryData(documentKey(document, "o"))).toEqual(theirs);
     expect(shown.current.edits.lines.map(({ id, quantity, unitPrice }) => [id, quantity, unitPrice])).toEqual([["c", "8", "1"], ["a", "20", "2"]]);
     expect(shown.current.fresh.note).toBeTruthy();
@@ -90,10 +93,23 @@ describe("a dialog about a record that another changes meanwhile", () => {
   });
 });
 
+describe("an added field that another changes meanwhile", () => {
+  it("keeps what was written over what stands now: names by language, options by key", () => {
+    const option = (key: string, en: string) => ({ key, label: { en } });
+    const before = { key: "grade", kind: "CHOICE" as const, label: { en: "Grade", "zh-CN": "等级" }, required: false, options: [option("a", "A"), option("b", "B")] };
+    const mine = { ...before, label: { ...before.label, en: "Class" }, options: [option("a", "A1"), option("b", "B"), option("m", "M")] };
+    const theirs = { ...before, label: { ...before.label, "zh-CN": "级别" }, required: true, options: [option("a", "A"), option("b", "B2"), option("t", "T")] };
+    expect(mergeField(before, mine, theirs)).toEqual({
+      ...theirs, label: { en: "Class", "zh-CN": "级别" }, help: {}, options: [option("a", "A1"), option("b", "B2"), option("t", "T"), option("m", "M")].map((one) => expect.objectContaining(one)),
+    });
+  });
+});
+
 describe("what is different in a record", () => {
   it("are lines that came and went too; what is not one value is named", () => {
-    const said = differences(meta, document, { tags: ["x"], lines: [line("a", "1")] }, { tags: ["y"], lines: [line("n", "2")] }).map(({ path, lineId, before, after }) => [path, lineId, before, after]);
+    const said = differences(meta, document, { tags: ["x"], lines: [line("a", "1")] }, { tags: ["y"], asked: { reason: "more" }, lines: [line("n", "2")] }).map(({ path, lineId, before, after }) => [path, lineId, before, after]);
     expect(said).toContainEqual(["tags", "", "…", "…"]);
+    expect(said).toContainEqual(["asked.reason", "", "", "more"]);
     expect(said).toContainEqual(["lines.quantity", "a", "1", ""]);
     expect(said).toContainEqual(["lines.quantity", "n", "", "2"]);
   });

@@ -12,8 +12,8 @@ import { useMeta } from "@/contract/useMeta";
 import { FieldDifferences } from "./FieldDifferences";
 import { same, type Values } from "./formValues";
 
-/** The record as it stands: `opened` until a sending was refused because it is another by now. */
-export function useFresh<T extends Row>(document: DocumentMeta, opened: T) {
+/** The record as it stands: `opened` until a sending was refused because it is another by now. `onFresh`: a form that holds all values brings them up to date. */
+export function useFresh<T extends Row>(document: DocumentMeta, opened: T, onFresh?: (before: T, theirs: T) => void) {
   const { t } = useTranslation();
   const meta = useMeta();
   const client = useQueryClient();
@@ -26,6 +26,7 @@ export function useFresh<T extends Row>(document: DocumentMeta, opened: T) {
       if (!(error instanceof ApiError) || !error.stale) throw error;
       const theirs = await fetchDocument<T>(document, record.id);
       client.setQueryData(documentKey(document, theirs.id), theirs);
+      onFresh?.(record, theirs);
       setRecord(theirs);
     }
   };
@@ -36,11 +37,15 @@ export function useFresh<T extends Row>(document: DocumentMeta, opened: T) {
   return { record, send, changes, note };
 }
 
+const NO_LINE = { lineId: "", lineNumber: 0, lineTitle: "" };
+
 /** Which fields of a record, and of its lines by their ids, say something else now. */
 export function differences(meta: Meta, document: DocumentMeta, before: Values, after: Values): FieldDifference[] {
   const isLines = (field: Field) => field.type === "message" && field.repeated === true && !isCustom(field) && membersOf(meta, field.message).some(({ name }) => name === "id");
   return shownFields(document.fields).flatMap((field) => {
-    if (!isLines(field)) return between([field], before, after, { lineId: "", lineNumber: 0, lineTitle: "" });
+    const members = field.type === "message" && !field.repeated ? shownFields(membersOf(meta, field.message)) : [];
+    if (members.length > 0) return between(members, (before[field.name] ?? {}) as Values, (after[field.name] ?? {}) as Values, NO_LINE, `${field.protoName}.`);
+    if (!isLines(field)) return between([field], before, after, NO_LINE);
     const [old, now] = [before, after].map((record) => new Map(((record[field.name] ?? []) as Values[]).map((line) => [String(line.id), line])));
     return [...new Set([...old.keys(), ...now.keys()])].flatMap((id) => {
       const line = now.get(id) ?? old.get(id)!;
