@@ -1,15 +1,13 @@
 import { CopyOutlined, DeleteOutlined, PlusOutlined } from "@ant-design/icons";
-import { useQueryClient } from "@tanstack/react-query";
-import { Button, Tooltip } from "antd";
-import { useCallback, useEffect, useMemo, useRef, useState, type ClipboardEvent, type FocusEvent, type KeyboardEvent } from "react";
+import { Alert, Button, Tooltip } from "antd";
+import { useEffect, useMemo, useRef, useState, type ClipboardEvent, type FocusEvent, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { notifyError } from "@/app/notify";
 import { writableFields, type Field, type Row } from "@/contract/meta";
-import { useMeta } from "@/contract/useMeta";
 import { CellEditor } from "./CellEditor";
 import { FieldValue, isFigure } from "./FieldValue";
-import { findReference, parseBlock, valueOf } from "./gridText";
 import type { Values } from "./formValues";
+import { usePasting } from "./usePasting";
 
 export interface PreviewColumn {
   key: string;
@@ -57,10 +55,8 @@ function widthOf(field: Field): number {
 
 /** Lines of a document, entered by keyboard or pasted from a spreadsheet; only the rows in sight are drawn. */
 export function LinesGrid(props: Props) {
-  const { label, fields, rows, onChange, errors, prefix, maxRows = 1000, newRow = () => ({}), derive = (row) => row, previews = [], previewsAfter, fixedRows = false, readOnly } = props;
+  const { label, fields, rows, onChange, errors: refused, prefix, maxRows = 1000, newRow = () => ({}), derive = (row) => row, previews = [], previewsAfter, fixedRows = false, readOnly } = props;
   const { t } = useTranslation();
-  const meta = useMeta();
-  const client = useQueryClient();
   const columns = useMemo(() => (fixedRows ? fields : writableFields(fields, true)), [fields, fixedRows]);
   const [active, setActive] = useState<Cell>();
   const [scrollTop, setScrollTop] = useState(0);
@@ -68,22 +64,30 @@ export function LinesGrid(props: Props) {
   const latest = useRef(rows);
   latest.current = rows;
 
-  const commit = useCallback((next: Values[]) => {
+  const changed = useRef(onChange);
+  changed.current = onChange;
+  const commit = (next: Values[]) => {
     latest.current = next;
-    onChange(next);
-  }, [onChange]);
-  const setCell = useCallback((row: number, field: Field, value: unknown, picked?: Row) => {
+    changed.current(next); // the page of now: pasted records are looked for a while
+  };
+  const pasting = usePasting({ columns, latest, commit, prefix, maxRows: fixedRows ? rows.length : maxRows, newRow, derive, readOnly });
+  const errors = { ...pasting.errors, ...refused };
+  const setCell = (row: number, field: Field, value: unknown, picked?: Row) => {
     const line = latest.current[row];
-    if (!line || (line[field.name] ?? "") === (value ?? "")) return;
+    if (!line) return;
+    pasting.written(row, field.name);
+    if ((line[field.name] ?? "") === (value ?? "")) return;
     commit(latest.current.map((one, index) => (index === row ? derive({ ...line, [field.name]: value }, field, picked) : one)));
-  }, [commit, derive]);
+  };
   const addRow = (at: number, row: Values) => {
     if (fixedRows || latest.current.length >= maxRows) return;
+    pasting.inserted(at);
     commit(latest.current.toSpliced(at, 0, row));
     setActive({ row: at, column: 0 });
   };
   const removeRow = (at: number) => {
     if (fixedRows) return;
+    pasting.removed(at);
     commit(latest.current.toSpliced(at, 1));
     setActive(latest.current.length > 0 ? { row: Math.min(at, latest.current.length - 1), column: active?.column ?? 0 } : undefined);
   };
@@ -117,30 +121,8 @@ export function LinesGrid(props: Props) {
     const text = event.clipboardData.getData("text/plain");
     if (!active || !/[\t\n]/.test(text.replace(/\n$/, ""))) return;
     event.preventDefault();
-    const block = parseBlock(text);
-    const start = active;
-    const next = [...latest.current];
-    const wanted: { row: number; field: Field; text: string }[] = [];
-    block.forEach((cells, down) => {
-      const at = start.row + down;
-      if (at >= next.length && (fixedRows || next.length >= maxRows)) return;
-      let line = next[at] ?? newRow(next);
-      cells.forEach((cell, right) => {
-        const field = columns[start.column + right];
-        if (!field || readOnly?.(line, field)) return;
-        if (field.references) wanted.push({ row: at, field, text: cell });
-        else line = derive({ ...line, [field.name]: valueOf(meta, field, cell) }, field);
-      });
-      next[at] = line;
-    });
-    commit(next);
     setActive(undefined);
-    const found = await Promise.all(wanted.map(async (one) => ({ ...one, picked: await findReference(client, meta, one.field.references!, one.text) })));
-    const resolved = [...latest.current];
-    for (const { row, field, picked } of found) {
-      if (picked && resolved[row]) resolved[row] = keepPasted(next[row], derive({ ...resolved[row], [field.name]: picked.id }, field, picked));
-    }
-    commit(resolved);
+    await pasting.paste(text, active);
   };
 
   const onKey = (event: KeyboardEvent) => {
@@ -231,6 +213,7 @@ export function LinesGrid(props: Props) {
           <small className="quiet">{t("lines.hint")}</small>
         </div>
       )}
+      {pasting.told.length > 0 && <Alert className="note" type="warning" showIcon title={t("lines.pastedNotAll")} description={<ul className="plain-list">{pasting.told.map((text) => <li key={text}>{text}</li>)}</ul>} closable={{ onClose: pasting.clear }} />}
       {faults.length > 0 && (
         <div className="line-faults" role="alert">
           <ul>
@@ -245,12 +228,6 @@ export function LinesGrid(props: Props) {
       )}
     </div>
   );
-}
-
-/** What was pasted beside a record wins over what the record would fill in. */
-function keepPasted(pasted: Values, derived: Values): Values {
-  const kept = Object.entries(pasted).filter(([, value]) => value !== "" && value !== undefined && value !== null);
-  return { ...derived, ...Object.fromEntries(kept), ...Object.fromEntries(Object.entries(derived).filter(([name]) => /Id$|^kind$/.test(name))) };
 }
 
 function rowFaults(errors: Record<string, string>, prefix: string, fields: Field[]) {

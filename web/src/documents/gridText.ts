@@ -19,6 +19,9 @@ function day(text: string): string {
   return match ? `${match[1]}-${match[2].padStart(2, "0")}-${match[3].padStart(2, "0")}` : text.trim();
 }
 
+/** Said where a text is none of the values that a cell can have. */
+export const UNKNOWN = Symbol("unknown");
+
 export function valueOf(meta: Meta, field: Field, text: string): unknown {
   switch (field.type) {
     case "decimal": {
@@ -30,9 +33,9 @@ export function valueOf(meta: Meta, field: Field, text: string): unknown {
     case "date":
       return day(text);
     case "bool":
-      return /^(1|true|yes|y|是|√|✓)$/i.test(text.trim());
+      return /^(1|true|yes|y|是|√|✓)$/i.test(text.trim()) || (/^(0|false|no|n|否|×|✗)?$/i.test(text.trim()) ? false : UNKNOWN);
     case "enum":
-      return enumValues(meta, field.enum).find(({ name, label }) => name === text || label === text.trim())?.name ?? "";
+      return enumValues(meta, field.enum).find(({ name, label }) => name === text.trim() || label === text.trim())?.name ?? (text.trim() ? UNKNOWN : "");
     default:
       return text.replace(/[\r\n\t]+/g, " ").trim();
   }

@@ -8,12 +8,14 @@ import { call } from "@/api/http";
 import { notifySuccess, sentenceOf } from "@/app/notify";
 import { wordsIn, type Kind, type TypedField, type Words } from "@/contract/typedFields";
 import { withCustomFields } from "@/contract/customFields";
-import { enumValues, fieldOf, membersOf, type Field } from "@/contract/meta";
+import { enumValues, fieldOf, membersOf, type Field, type Row } from "@/contract/meta";
 import { MetaContext, useDocumentMeta, useMeta } from "@/contract/useMeta";
 import { FieldInput } from "@/documents/FieldInput";
 import { FieldsForm } from "@/documents/FieldsForm";
+import { merge, type Values } from "@/documents/formValues";
 import { History } from "@/documents/History";
 import { ReferencePicker } from "@/documents/ReferencePicker";
+import { useFresh } from "@/documents/useFresh";
 import { useNamed } from "@/flow/fields";
 import { RuleInput } from "@/forms/RuleInput";
 import type { CustomField } from "./CustomFields";
@@ -43,6 +45,21 @@ interface Props {
 }
 
 const NEW: TypedField = { key: "", label: {}, kind: "TEXT" };
+const UNSAVED = { id: "" } as CustomField;
+
+/** A field as somebody wrote it, over what another made of it meanwhile: names by language, options and columns by key, those that are saved first. */
+export function mergeField(before: TypedField, mine: TypedField, theirs: TypedField): TypedField {
+  const over = (sides: unknown[]) => {
+    const [old, own, now] = sides.map((side) => (side ?? {}) as Values);
+    return merge(old, own, now as Row, [...new Set([old, own, now].flatMap(Object.keys))]).values;
+  };
+  const words = (name: "label" | "help") => over([before[name], mine[name], theirs[name]]);
+  const entries = (name: "options" | "columns") => {
+    const [old, own, now] = [before, mine, theirs].map((side) => new Map((side[name] ?? []).map((entry: Entry) => [entry.key, entry])));
+    return [...[...now].map(([key, entry]) => (own.has(key) ? over([old.get(key), own.get(key), entry]) : entry)), ...(mine[name] ?? []).filter(({ key }) => !now.has(key) && !old.has(key))];
+  };
+  return { ...over([before, mine, theirs]), label: words("label"), help: words("help"), ...(theirs.options && { options: entries("options") }), ...(theirs.columns && { columns: entries("columns") }) } as TypedField;
+}
 
 /** One field: its names, kind and rules, who sees it, and how it will look. */
 export function CustomFieldForm({ service, type, row, others, editable, onClose }: Props) {
@@ -52,6 +69,11 @@ export function CustomFieldForm({ service, type, row, others, editable, onClose 
   const client = useQueryClient();
   const [field, setField] = useState<TypedField>(row?.field ?? NEW);
   const [more, setMore] = useState({ onlyCompanyId: row?.onlyCompanyId ?? "", readRoles: row?.readRoles ?? [], writeRoles: row?.writeRoles ?? [], listColumn: row?.listColumn ?? true, printed: row?.printed ?? false });
+  const fresh = useFresh({ ...document, methods: { ...document.methods, get: { ...document.methods.get, path: `/v1/${service}/custom-fields/{id}` } } }, row ?? UNSAVED, (before, theirs) => {
+    setField((mine) => mergeField(before.field, mine, theirs.field));
+    setMore((mine) => merge({ ...before }, mine, theirs, Object.keys(mine)).values as typeof mine);
+  });
+  const saved = row && fresh.record.field;
   const roles = useNamed("identity.role");
   const names = useNames();
   const hints = { "zh-CN": t("custom.hint.zh-CN"), en: t("custom.hint.en") };
@@ -59,15 +81,13 @@ export function CustomFieldForm({ service, type, row, others, editable, onClose 
   const put = (changes: Partial<TypedField>) => setField((before) => ({ ...before, ...changes }));
   const save = useMutation({
     meta: { shown: true },
-    mutationFn: () => {
+    mutationFn: () => fresh.send(async () => {
       const body = { field, ...more };
-      return row ? call("PATCH", `/v1/${service}/custom-fields/${row.id}`, { body: { ...body, etag: row.etag } }) : call("POST", `/v1/${service}/custom-fields`, { body: { ...body, documentType: type } });
-    },
-    onSuccess: () => {
+      await (row ? call("PATCH", `/v1/${service}/custom-fields/${row.id}`, { body: { ...body, etag: fresh.record.etag } }) : call("POST", `/v1/${service}/custom-fields`, { body: { ...body, documentType: type } }));
       notifySuccess(t("form.saved"));
       void client.invalidateQueries({ queryKey: ["platform.custom_field"] });
       onClose();
-    },
+    }),
   });
   const errors = violationsByField(save.error);
   const members = membersOf(meta, "TypedField");
@@ -94,6 +114,7 @@ export function CustomFieldForm({ service, type, row, others, editable, onClose 
       open title={!row ? t("custom.add") : editable ? t("form.edit", { title: wordsIn(row.field.label, meta.locale) }) : wordsIn(row.field.label, meta.locale)} size="large" onClose={onClose}
       extra={editable && <Button type="primary" loading={save.isPending} onClick={() => save.mutate()}>{t("action.save")}</Button>}
     >
+      {fresh.note}
       {sentence && <Alert type="error" showIcon className="in-dialog" title={sentence.title} description={sentence.description} />}
       <Form component="div" layout="vertical" disabled={!editable}>
         {LANGUAGES.map((language) => item(
@@ -108,12 +129,12 @@ export function CustomFieldForm({ service, type, row, others, editable, onClose 
         {(ASKED[field.kind] ?? []).map(simple)}
         {field.kind === "REFERENCE" && item("field.documentType", label("documentType"), <Select id="field.documentType" className="wide-input" disabled={Boolean(row)} value={field.documentType} showSearch={{ optionFilterProp: "label" }} options={Object.values(meta.documents).filter(({ hidden, methods }) => !hidden && methods.list).map(({ key, title }) => ({ value: key, label: title }))} onChange={(documentType: string) => put({ documentType })} />, true)}
         {(field.kind === "CHOICE" || field.kind === "CHOICES") && item("field.options", label("options"), (
-          <Entries label={label("options")} add={t("custom.addOption")} entries={field.options ?? []} kept={(row?.field.options ?? []).length} onChange={(options) => put({ options })}>
-            {(option, change, index) => index < (row?.field.options ?? []).length && <label className="filter-switch"><Switch size="small" checked={Boolean(option.retired)} onChange={(retired) => change({ retired })} /> {t("custom.retired")}</label>}
+          <Entries label={label("options")} add={t("custom.addOption")} entries={field.options ?? []} kept={(saved?.options ?? []).length} onChange={(options) => put({ options })}>
+            {(option, change, index) => index < (saved?.options ?? []).length && <label className="filter-switch"><Switch size="small" checked={Boolean(option.retired)} onChange={(retired) => change({ retired })} /> {t("custom.retired")}</label>}
           </Entries>
         ), true)}
         {field.kind === "TABLE" && item("field.columns", label("columns"), (
-          <Entries label={label("columns")} add={t("custom.addColumn")} entries={field.columns ?? []} kept={(row?.field.columns ?? []).length} onChange={(columns) => put({ columns: columns.map((one) => ({ ...one, kind: one.kind ?? "TEXT" })) })}>
+          <Entries label={label("columns")} add={t("custom.addColumn")} entries={field.columns ?? []} kept={(saved?.columns ?? []).length} onChange={(columns) => put({ columns: columns.map((one) => ({ ...one, kind: one.kind ?? "TEXT" })) })}>
             {(column, change) => <Select aria-label={t("custom.kind")} value={column.kind ?? "TEXT"} options={kindsOf(CELLS)} popupMatchSelectWidth={false} onChange={(kind: Kind) => change({ kind })} />}
           </Entries>
         ), true)}
