@@ -97,8 +97,8 @@ def _listed(keys: Iterable[str], known: Mapping[str, Any], at: str, seen: set[st
 
 
 def check_publishable(definition: Any, in_flows: Iterable[tuple[str, str]]) -> None:
-    """Refuse a form that nobody could fill in, or that lost a field to which a flow gives rights; `in_flows`: name of
-    the flow and key, of the rights that published flows give.
+    """Refuse a form that nobody could fill in, or that lost a field that a flow uses; `in_flows`: name of the flow and
+    key, of the fields that published flows give rights to or ask for.
     """
     keys = {field["key"] for field in definition.fields}
     if not keys - set(definition.approver_keys):

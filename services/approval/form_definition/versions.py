@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +24,9 @@ TYPE = "approval.office_request"
 # versions by form and number: what was published never changes
 _pinned: OrderedDict[tuple[uuid.UUID, int], Pinned] = OrderedDict()
 KEPT = 500
+
+# how a condition asks for a fact
+ASKED = re.compile(r"""\bfacts\s*(?:\.\s*(\w+)|\[\s*["'](\w+)["']\s*\])""")
 
 
 async def pinned(call: Call, form_id: uuid.UUID, number: int) -> Pinned:
@@ -97,6 +100,16 @@ def keys_in(flow: Flow) -> Iterable[tuple[str, str, str]]:
                 yield f"{node.path}.rights.{path}".lstrip("."), path.removeprefix(opened), right
 
 
+def asked_in(told: Any) -> set[str]:
+    """Keys of the facts that a flow's conditions and rules ask for, wherever in its tree they stand."""
+    if isinstance(told, str):
+        return {plain or quoted for plain, quoted in ASKED.findall(told)}
+    if isinstance(told, Mapping):
+        named = {key for name in ("field", "until_field") if isinstance(key := told.get(name), str)}
+        return named.union(*map(asked_in, told.values()))
+    return set().union(*map(asked_in, told)) if isinstance(told, list) else set()
+
+
 def forms_of(condition: str, codes: Iterable[str]) -> list[str]:
     """The codes of the forms that a flow is for: those its condition quotes, else all."""
     quoted = set(re.findall(r"""["']([^"']+)["']""", condition))
@@ -105,7 +118,7 @@ def forms_of(condition: str, codes: Iterable[str]) -> list[str]:
 
 
 async def in_flows(call: Call, form: FormDefinition) -> list[tuple[str, str]]:
-    """Name of the flow and key, of the rights that published flows of requests give to fields of a form."""
+    """Name of the flow and key, of the fields of a form that published flows of requests give rights to or ask for."""
     statement = (
         sa.select(FlowDefinition.name, FlowVersion.condition, FlowVersion.tree)
         .join(FlowVersion, sa.and_(
@@ -122,7 +135,8 @@ async def in_flows(call: Call, form: FormDefinition) -> list[tuple[str, str]]:
         flow = read(tree)[0]
         # a flow for several forms gives rights to what some of them have
         if flow is not None and forms_of(condition, [form.code, ""]) == [form.code]:
-            found += [(name, key) for _, key, _ in keys_in(flow)]
+            asked = asked_in([condition, tree]) & form.published_kinds.keys()
+            found += [(name, key) for key in sorted(asked.union(key for _, key, _ in keys_in(flow)))]
     return found
 
 

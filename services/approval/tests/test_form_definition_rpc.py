@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import field_mask_pb2
 
 from approval.tests.desk import CLAIM, Desk, claim, field, label
-from approval.tests.factories import approve, sequence
+from approval.tests.factories import approve, branch, condition, sequence
 from chassis.testing import refused, stable
 
 
@@ -85,6 +85,31 @@ async def test_a_form_and_its_flow_stay_in_step(desk: Desk) -> None:
 
     with refused("FORM_FIELD_IN_FLOW", field="fields"):
         await desk.admin.PublishFormDefinition(id=form.id)
+
+
+def asks(when: str) -> dict[str, Any]:
+    """A flow that asks the boss where something is so."""
+    return sequence(condition("c", branch("yes", approve("a", "boss"), when=when), branch("no", approve("b", "head"))))
+
+
+@pytest.mark.parametrize(
+    ("tree", "and_where"),
+    [
+        (asks("facts.partner != ''"), ""),
+        (asks('facts["partner"] != ""'), ""),
+        (sequence(approve("a", {"kind": "field_user", "field": "partner"})), ""),
+        (sequence(approve("a", "boss")), " && facts.partner != ''"),
+    ],
+)
+async def test_what_a_flow_asks_for_a_form_keeps(desk: Desk, tree: Any, and_where: str) -> None:
+    form = await desk.form()
+    await desk.flow_for(tree, condition=f"facts.form == 'claim'{and_where}")
+    lost = {"id": form.id, "fields": [one for one in CLAIM if one["key"] != "partner"]}
+    await desk.admin.UpdateFormDefinition(form_definition=lost, update_mask=field_mask_pb2.FieldMask(paths=["fields"]))
+
+    with refused("FORM_FIELD_IN_FLOW", field="fields") as refusal:
+        await desk.admin.PublishFormDefinition(id=form.id)
+    assert [facts["key"] for *_, facts in refusal.value.violations] == ["partner"]
 
 
 @pytest.mark.parametrize(
