@@ -350,10 +350,11 @@ def printed(call: Call, row: Any, locale: str) -> list[tuple[str, str]]:
     """
     fields, values = fields_of(call, type(row)), row.custom_fields or {}
     closed = concealed(call, row)
+    place = call.organisation.zone(call.company_id)
     names = {str(key): person.name for key, person in call.organisation.people.items()} if values else {}
     names |= {str(key): unit.name for key, unit in call.organisation.departments.items()} if values else {}
     return [
-        (typed_fields.label_of(one.field, locale), field_shapes.shown(one.field, values[key], locale, names))
+        (typed_fields.label_of(one.field, locale), field_shapes.shown(one.field, values[key], locale, place, names))
         for key, one in fields.defined.items()
         if one.printed and key in values and key not in closed
     ]

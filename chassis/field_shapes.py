@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,8 +32,12 @@ def ui_schema(fields: Sequence[pb.TypedField], locale: str) -> dict[str, Any]:
     return {"order": [field.key for field in fields], "fields": {field.key: _shown(field, locale) for field in fields}}
 
 
-def shown(field: pb.TypedField, value: Any, locale: str, names: Mapping[str, str] | None = None) -> str:
-    """A value as a person reads it, on paper or in a cell; `names` of what ids name, by id."""
+def shown(
+    field: pb.TypedField, value: Any, locale: str, place: datetime.tzinfo, names: Mapping[str, str] | None = None
+) -> str:
+    """A value as a person reads it, on paper or in a cell: a moment by the clocks of `place`; `names` of what ids name,
+    by id.
+    """
     kind = kind_of(field)
     if value is None:
         return ""
@@ -43,6 +48,8 @@ def shown(field: pb.TypedField, value: Any, locale: str, names: Mapping[str, str
             return ("、" if locale.startswith("zh") else ", ").join(labels.get(str(key), str(key)) for key in chosen)
         case pb.TypedField.YES_NO:
             return _YES_NO[locale.startswith("zh")][not value]
+        case pb.TypedField.DATE_TIME:
+            return f"{datetime.datetime.fromisoformat(value).astimezone(place):%Y-%m-%d %H:%M}"
         case pb.TypedField.DATE_RANGE:
             return f"{value['start']} – {value['end']}"
         case pb.TypedField.NUMBER:
@@ -54,7 +61,7 @@ def shown(field: pb.TypedField, value: Any, locale: str, names: Mapping[str, str
             said = ("、" if locale.startswith("zh") else ", ").join(filter(None, known))
             return said or _FILES[locale.startswith("zh")].format(len(value))
         case pb.TypedField.TABLE:
-            cells = ("; ".join(_cells(field, row, locale, names)) for row in value)
+            cells = ("; ".join(_cells(field, row, locale, place, names)) for row in value)
             return "\n".join(cells)
     return str(value)
 
@@ -63,10 +70,12 @@ _FILES = {True: "{} 个文件", False: "{} files"}
 _YES_NO = {True: ("是", "否"), False: ("Yes", "No")}
 
 
-def _cells(field: pb.TypedField, row: Mapping[str, Any], locale: str, names: Mapping[str, str] | None) -> Iterator[str]:
+def _cells(
+    field: pb.TypedField, row: Mapping[str, Any], locale: str, place: datetime.tzinfo, names: Mapping[str, str] | None
+) -> Iterator[str]:
     for column in field.columns:
         if column.key in row:
-            yield f"{label_of(column, locale)}: {shown(column, row[column.key], locale, names)}"
+            yield f"{label_of(column, locale)}: {shown(column, row[column.key], locale, place, names)}"
 
 
 def _object(fields: Iterable[pb.TypedField], locale: str) -> dict[str, Any]:

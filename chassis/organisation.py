@@ -259,8 +259,12 @@ class Organisation:
 
     def today(self, company_id: uuid.UUID) -> datetime.date:
         """The business day of a company; of the group's seat where a call is about none."""
+        return self.clock.today(self.zone(company_id).key)
+
+    def zone(self, company_id: uuid.UUID) -> zoneinfo.ZoneInfo:
+        """The time zone of a company; of the group's seat where there is none."""
         place = self.companies.get(company_id)
-        return self.clock.today(place.time_zone if place else GROUP_TIME_ZONE)
+        return zoneinfo.ZoneInfo(place.time_zone if place else GROUP_TIME_ZONE)
 
     def below(self, department_id: uuid.UUID) -> frozenset[uuid.UUID]:
         """The department itself and every one below it."""
@@ -353,8 +357,7 @@ class Organisation:
         """The business day of a company on which something happened."""
         if not isinstance(at, datetime.datetime):
             return at
-        place = self.companies.get(company_id)
-        return at.astimezone(zoneinfo.ZoneInfo(place.time_zone if place else GROUP_TIME_ZONE)).date()
+        return at.astimezone(self.zone(company_id)).date()
 
     def named(self, words: str) -> list[uuid.UUID]:
         """Employees, also former ones, whose name holds the words, whose sign-in name begins with them, or with this

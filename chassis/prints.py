@@ -359,9 +359,7 @@ def _value(page: Page, one: Any, values: Mapping[str, Any]) -> str:
     value, kind = values.get(one.key), typed_fields.kind_of(one)
     if value is not None and kind == typed_fields_pb2.TypedField.AMOUNT:
         return _figure(Decimal(value), 2)
-    if value is not None and kind == typed_fields_pb2.TypedField.DATE_TIME:
-        return _minute(page, datetime.datetime.fromisoformat(value))
-    return field_shapes.shown(one, value, page.locale, page.content.names)
+    return field_shapes.shown(one, value, page.locale, zoneinfo.ZoneInfo(page.company.time_zone), page.content.names)
 
 
 def _cell(page: Page, row: Any, one: FieldDescriptor) -> str:
@@ -472,7 +470,7 @@ def _added(call: Call, model: Any, message: Any, chosen: Sequence[str]) -> list[
         (
             f"{custom_fields.PREFIX}{key}",
             typed_fields.label_of(one.field, locale),
-            field_shapes.shown(one.field, values[key], locale, names),
+            field_shapes.shown(one.field, values[key], locale, call.organisation.zone(call.company_id), names),
         )
         for key, one in fields.defined.items()
         if key in values and (f"{custom_fields.PREFIX}{key}" in chosen if chosen else one.printed)

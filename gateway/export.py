@@ -424,7 +424,7 @@ class _Sheet:
             local = datetime.datetime.fromisoformat(value).astimezone(self._zone).replace(tzinfo=None)
             self._sheet.write_datetime(self._next, at, local, self._formats["time"])
         else:
-            self._text(at, _added_text(column, value, names, self._words))
+            self._text(at, _added_text(column, value, names, self._words, self._zone))
 
     def _date(self, at: int, value: str) -> None:
         try:
@@ -515,7 +515,7 @@ def _plain(
     """A cell as text."""
     if column.added is not None:
         value = _values_of(row, column.field).get(column.added.key)
-        return "" if value is None else _added_text(column, value, names, words)
+        return "" if value is None else _added_text(column, value, names, words, place)
     field, kind = column.field, column.kind
     if field.has_presence and not row.HasField(field.name):
         return ""
@@ -534,13 +534,15 @@ def _plain(
     return _type_in_words(column, names.get((column.references, value), str(value)), words)
 
 
-def _added_text(column: Column, value: Any, names: Mapping[tuple[str, str], str], words: Labels) -> str:
+def _added_text(
+    column: Column, value: Any, names: Mapping[tuple[str, str], str], words: Labels, place: datetime.tzinfo
+) -> str:
     """A value of a field that administrators added, in words."""
     named = {value: names.get((column.references, value), value)} if isinstance(value, str) else {}
     for part in (one for one in column.parts if one.references):
         said = (one.get(part.added.key) for one in value)
         named |= {one: names[part.references, one] for one in said if (part.references, one) in names}
-    return field_shapes.shown(column.added, value, words.locale, named)
+    return field_shapes.shown(column.added, value, words.locale, place, named)
 
 
 def _type_in_words(column: Column, value: str, words: Labels) -> str:

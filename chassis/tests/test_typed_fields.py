@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import zoneinfo
 
 import jsonschema
 import pytest
@@ -308,16 +309,17 @@ def test_a_form_says_how_it_is_asked_for_in_each_language():
         (field(kind="YES_NO"), False, "否", "No"),
         (field(kind="NUMBER", unit="kg"), "1.5", "1.5 kg", "1.5 kg"),
         (field(kind="DATE_RANGE"), {"start": "2026-01-01", "end": "2026-01-02"}, *["2026-01-01 – 2026-01-02"] * 2),
+        (field(kind="DATE_TIME"), "2026-01-01T23:30:00Z", *["2026-01-02 07:30"] * 2),
         (field(kind="PERSON"), PERSON, "周一", "周一"),
         (field(kind="TABLE", columns=COLUMNS), [{"name": "A", "count": "2"}], "品名: A; 数量: 2", "Name: A; Count: 2"),
         (field(), None, "", ""),
     ],
 )
 def test_a_value_as_people_read_it(one, value, chinese, english):
-    names = {PERSON: "周一"}
+    names, place = {PERSON: "周一"}, zoneinfo.ZoneInfo("Asia/Shanghai")
 
-    assert field_shapes.shown(one, value, "zh-CN", names) == chinese
-    assert field_shapes.shown(one, value, "en", names) == english
+    assert field_shapes.shown(one, value, "zh-CN", place, names) == chinese
+    assert field_shapes.shown(one, value, "en", place, names) == english
 
 
 def test_values_that_say_the_same_have_one_hash():

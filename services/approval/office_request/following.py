@@ -93,12 +93,13 @@ async def _amended(row: OfficeRequest, amendment: common_pb2.Amendment, call: Ca
     # what is computed from what was typed differs too
     differing = [key for key in pinned.form.fields if before.get(key) != taken.values.get(key)]
     names = await asking.names_in([(pinned, before), (pinned, taken.values)], call)
+    place = call.organisation.zone(call.company_id)
     differences = [
         common_pb2.FieldDifference(
             path=f"values.{key}",
             line_title=label_of(pinned.form.fields[key], "zh-CN"),
-            before=field_shapes.shown(pinned.form.fields[key], before.get(key), "zh-CN", names),
-            after=field_shapes.shown(pinned.form.fields[key], taken.values.get(key), "zh-CN", names),
+            before=field_shapes.shown(pinned.form.fields[key], before.get(key), "zh-CN", place, names),
+            after=field_shapes.shown(pinned.form.fields[key], taken.values.get(key), "zh-CN", place, names),
             reason=amendment.changes[places[key]].reason if key in places else "",
         )
         for key in differing

@@ -158,7 +158,9 @@ async def keep(row: OfficeRequest, pinned: Pinned, values: Mapping[str, Any], ca
     """Keep values with what follows from them."""
     row.values, row.amount = dict(values), pinned.amount(values)
     row.currency = call.organisation.companies[row.company_id].base_currency
-    row.title = pinned.title(values, await asking.names_in([(pinned, values)], call))
+    row.title = pinned.title(
+        values, call.organisation.zone(row.company_id), await asking.names_in([(pinned, values)], call)
+    )
 
 
 async def _shown(row: OfficeRequest, call: Call) -> Any:

@@ -6,6 +6,7 @@ cannot. A draft may be unfinished; what is sent is complete.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Mapping
@@ -68,10 +69,10 @@ class Pinned:
             found.append(("", "OFFICE_REQUEST_TOO_LARGE", {"length": size, "limit": LARGEST}))
         return Taken(taken.values, closed + found, taken.hidden, taken.required)
 
-    def title(self, values: Mapping[str, Any], names: Mapping[str, str]) -> str:
-        """The form's name and what tells one request from another, in the company's language."""
+    def title(self, values: Mapping[str, Any], place: datetime.tzinfo, names: Mapping[str, str]) -> str:
+        """The form's name and what tells one request from another, in the company's language and by its clocks."""
         keys = [key for key in self.message.summary_keys if key in values]
-        said = [field_shapes.shown(self.form.fields[key], values[key], "zh-CN", names) for key in keys]
+        said = [field_shapes.shown(self.form.fields[key], values[key], "zh-CN", place, names) for key in keys]
         return f"{self.message.name}：{'，'.join(said)}"[:LONGEST_TITLE] if said else self.message.name
 
     def amount(self, values: Mapping[str, Any]) -> Decimal:

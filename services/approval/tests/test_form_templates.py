@@ -97,6 +97,8 @@ async def test_a_template_becomes_a_form_that_works_with_a_flow_of_one_step(desk
     request = await desk.sent(form, dict(FILLED[code]))
     await desk.agree("boss")
     assert state(await desk.get(request)) == "APPROVED"
+    if code == "vehicle":
+        assert "2026-11-02 08:00" in request.title, "by the clocks of the company"
 
 
 async def test_templates_speak_the_caller_s_language_to_whoever_sees_forms(desk: Desk) -> None:

@@ -312,7 +312,7 @@ async def forget_prices(call: Call, order: PurchaseOrder) -> None:
             sa.not_(PurchaseOrderLine.cancelled),
             PurchaseOrderLine.unit_price.is_not(None),
         )
-        .distinct(PurchaseOrderLine.item_id)
+        .ext(pg.distinct_on(PurchaseOrderLine.item_id))
         .order_by(
             PurchaseOrderLine.item_id,
             PurchaseOrder.order_date.desc(),
