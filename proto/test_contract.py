@@ -1,7 +1,7 @@
 """The laws of the contract: what every message, method, event and refusal keeps to, and that every name has its words.
 
 Read from the compiled descriptors, so that a law holds for what is served and not for how a file is written. A law that
-lets something out does so by a rule, never by a list of names.
+lets something out does so by a rule, never by a list of names. More than 600 lines: all laws read the same descriptors.
 """
 
 from __future__ import annotations
