@@ -53,7 +53,7 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
       counts.set(action.name, entry);
     }
   }
-  const run = async ({ action, able, rows: begun }: Offer) => {
+  const run = async ({ action, able, rows: begun }: Offer, said: Values) => {
     setAsking(undefined);
     setRunning(action.name);
     const results: Outcome[] = [];
@@ -64,7 +64,7 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
         continue;
       }
       try {
-        await callMethod<Row>(action.method, row.id, { ...values, ...(await give?.(row)), etag: row.etag });
+        await callMethod<Row>(action.method, row.id, { ...said, ...(await give?.(row)), etag: row.etag });
         results.push({ id: row.id, name, done: true, text: t("selection.done") });
       } catch (error) {
         results.push({ id: row.id, name, done: false, text: sentenceOf(error).title });
@@ -78,7 +78,7 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
   const start = (offer: Offer) => {
     setValues({});
     if (offer.action.method.confirm || fieldsOf(offer).length > 0) setAsking(offer);
-    else void run(offer);
+    else void run(offer, {});
   };
   const fields = asking ? fieldsOf(asking) : [];
   const missing = fields.some(({ name, required }) => required && !values[name]);
@@ -98,7 +98,7 @@ export function SelectionBar({ document, rows, onClear, only, given = [], give }
       )}
       {asking && (
         <Modal
-          open title={t("selection.some", { action: asking.action.label, able: asking.able.length, count: asking.rows.length })} onCancel={() => setAsking(undefined)} onOk={() => void run(asking)}
+          open title={t("selection.some", { action: asking.action.label, able: asking.able.length, count: asking.rows.length })} onCancel={() => setAsking(undefined)} onOk={() => void run(asking, values)}
           okText={asking.action.label} cancelText={t("action.cancel")} okButtonProps={{ danger: Boolean(asking.action.method.confirm), disabled: missing }}
         >
           {asking.action.method.confirm && <p className="consequence">{asking.action.method.confirm}</p>}
