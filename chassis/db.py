@@ -427,6 +427,11 @@ def is_away(problem: BaseException) -> bool:
     return problem.connection_invalidated or sqlstate(problem).startswith(AWAY)
 
 
+def one_at_a_time(what: str) -> sa.Select[Any]:
+    """Waits until nobody else is at `what`, which is ours until the transaction ends."""
+    return sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(what, 0)))
+
+
 def sqlstate(problem: sa.exc.DBAPIError) -> str:
     """PostgreSQL's code of what went wrong; empty where it said none."""
     return str(getattr(problem.orig, "sqlstate", "") or "")

@@ -14,14 +14,14 @@ from approval.case.model import Case
 from approval.case.rules import LIVE
 from chassis import ids
 from chassis.call import Call, Refused
+from chassis.db import one_at_a_time
 
 
 async def open_case(request: Any, event: Any, call: Call) -> None:
     """One case for each submission; a newer one takes the place of an older that still runs."""
     case = case_of(request)
     # submissions of one document, one after another: two consumers may hold the same event
-    lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{case.document_type}/{case.document_id}", 0))
-    await call.db.execute(sa.select(lock))
+    await call.db.execute(one_at_a_time(f"{case.document_type}/{case.document_id}"))
     same = sa.and_(Case.document_type == case.document_type, Case.document_id == case.document_id)
     known = (await call.db.execute(sa.select(Case).where(same).with_for_update())).scalars().all()
     if any(other.submission == case.submission for other in known):

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from chassis import ids
 from chassis.call import Call, Refused
+from chassis.db import one_at_a_time
 from chassis.numbering import Repeated
 from heyi.procurement.v1 import purchase_orders_pb2 as pb
 from heyi.procurement.v1 import purchase_requisitions_pb2, sourcing_tasks_pb2
@@ -283,8 +284,7 @@ async def remember_prices(call: Call, order: PurchaseOrder) -> None:
 async def forget_prices(call: Call, order: PurchaseOrder) -> None:
     """A cancelled order's prices were never paid: last is what was paid before."""
     # one at a time: of two that are cancelled at once neither may bring back the other's
-    key = sa.func.hashtextextended(f"procurement.item_last_price/{order.company_id}", 0)
-    await call.db.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    await call.db.execute(one_at_a_time(f"procurement.item_last_price/{order.company_id}"))
     mine = sa.delete(ItemLastPrice).where(
         ItemLastPrice.company_id == order.company_id, ItemLastPrice.order_id == order.id
     )

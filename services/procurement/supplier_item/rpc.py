@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from chassis.call import Call, Refused
+from chassis.db import one_at_a_time
 from chassis.service import crud
 from chassis.states import advance
 from heyi.procurement.v1 import supplier_items_pb2 as pb
@@ -78,8 +79,7 @@ def price_faults(row: SupplierItem) -> list[Violation]:
 async def _give_way(call: Call, row: SupplierItem, same: list[Any]) -> None:
     """Whoever was preferred for the item before is not any more."""
     # one at a time for each item: two that are saved at once would not see each other, and both stay preferred
-    key = sa.func.hashtextextended(f"procurement.supplier_item.preferred/{row.item_id}", 0)
-    await call.db.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    await call.db.execute(one_at_a_time(f"procurement.supplier_item.preferred/{row.item_id}"))
     before = sa.select(SupplierItem).where(SupplierItem.preferred, *same).with_for_update()
     for other in await call.db.scalars(before.options(selectinload(SupplierItem.prices))):
         other.preferred = False
